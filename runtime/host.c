@@ -1,0 +1,119 @@
+#include "host.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SIGNALS_MAX = 8 };
+
+struct mw_host {
+    struct ev_loop *loop;
+    uint64_t last_id, last_seq;
+    void (*on_event)(void *arg, const struct mw_event *event);
+    void *on_event_arg;
+    ev_signal signals[SIGNALS_MAX];
+    int signal_count;
+    bool is_stopped;
+    int status;
+};
+
+struct mw_host *mw_host_new(struct mw_err *err)
+{
+    struct mw_host *host = calloc(1, sizeof *host);
+    if (!host) {
+        mw_err_set(err, "out of memory");
+        return NULL;
+    }
+    host->loop = ev_loop_new(EVFLAG_AUTO | EVFLAG_NOENV);
+    if (!host->loop) {
+        mw_err_set(err, "no event loop: the kernel offers none that libev can use");
+        free(host);
+        return NULL;
+    }
+    return host;
+}
+
+void mw_host_free(struct mw_host *host)
+{
+    if (!host)
+        return;
+    for (int i = 0; i < host->signal_count; i++)
+        ev_signal_stop(host->loop, &host->signals[i]);
+    ev_loop_destroy(host->loop);
+    free(host);
+}
+
+struct ev_loop *mw_host_loop(struct mw_host *host)
+{
+    return host->loop;
+}
+
+uint64_t mw_host_next_id(struct mw_host *host)
+{
+    return ++host->last_id;
+}
+
+int64_t mw_host_clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const struct mw_event *event),
+                    void *arg)
+{
+    host->on_event = on_event;
+    host->on_event_arg = arg;
+}
+
+void mw_host_emit(struct mw_host *host, struct mw_event *event)
+{
+    event->seq = ++host->last_seq;
+    event->time_ns = mw_host_clock_ns();
+    if (host->on_event)
+        host->on_event(host->on_event_arg, event);
+}
+
+int mw_host_run(struct mw_host *host, bool spin, bool (*idle)(void *arg), void *arg)
+{
+    bool has_chores = idle != NULL;
+    while (!host->is_stopped) {
+        uint64_t before = host->last_seq;
+        ev_run(host->loop, spin || has_chores ? EVRUN_NOWAIT : EVRUN_ONCE);
+        if (host->last_seq != before)
+            has_chores = idle != NULL;
+        else if (has_chores)
+            has_chores = idle(arg);
+    }
+    return host->status;
+}
+
+void mw_host_stop(struct mw_host *host, int status)
+{
+    host->is_stopped = true;
+    host->status = status;
+    ev_break(host->loop, EVBREAK_ALL);
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int revents)
+{
+    (void)loop;
+    (void)revents;
+    struct mw_event event = {.kind = MW_EVENT_signal, .num = watcher->signum};
+    mw_host_emit(watcher->data, &event);
+}
+
+int mw_host_watch_signal(struct mw_host *host, int signal_number, struct mw_err *err)
+{
+    if (host->signal_count == SIGNALS_MAX) {
+        mw_err_set(err, "watch signal %d: %d signals are watched already", signal_number,
+                   SIGNALS_MAX);
+        return -1;
+    }
+    ev_signal *watcher = &host->signals[host->signal_count++];
+    ev_signal_init(watcher, on_signal, signal_number);
+    watcher->data = host;
+    ev_signal_start(host->loop, watcher);
+    return 0;
+}
