@@ -1,0 +1,283 @@
+--- Between a venue's simulator and its clients: applies the faults, keeps a record of the requests,
+--- serves the control path. It knows no socket either: what is to happen outside goes through `out`:
+---
+---   out:reply(request, status, headers, body)   out:refuse(connection, status, headers, body)
+---   out:send(connection, text)   out:ping(connection, payload)   out:close(connection, code, reason)
+---   out:drop(id, how)            how: nil, "half_open" or "mid_frame"
+
+local Control = require "moonwire.sim.control"
+local faults  = require "moonwire.sim.faults"
+local wire    = require "moonwire.sim.wire"
+
+local REQUESTS_KEPT = 1000
+local REORDER_MS = 200                             -- how long a frame waits for one to overtake it
+
+---@class moonwire.sim.Gateway
+local Gateway = { __name = "moonwire.sim.Gateway" }
+Gateway.__index = Gateway
+
+local Link = { __name = "moonwire.sim.Gateway.Link" }
+Link.__index = Link
+
+--- `options`: venue, faults, schedule, out.
+function Gateway.new(options)
+  local gateway = setmetatable({ connections = {}, requests = {}, counted = 0, now = 0 }, Gateway)
+  for name, value in pairs(options) do gateway[name] = value end
+  return gateway
+end
+
+-- Frames to the client -----------------------------------------------------------------------------
+
+-- The subjects of this connection's frames, made once each.
+local function subjects_of(link, subject)
+  local list = link.subjects[subject]
+  if not list then
+    list = { subject, link.kind, "ws" }
+    link.subjects[subject] = list
+  end
+  return list
+end
+
+local function later(link, at, deliver)
+  link.waiting = link.waiting + 1
+  link.gateway.schedule:at(at, function()
+    link.waiting = link.waiting - 1
+    if not link.is_gone then deliver() end
+  end)
+end
+
+-- A stream keeps its order: what follows a delayed frame waits for it.
+local function deliver(link, send)
+  local now = link.gateway.now
+  if link.waiting > 0 or now < link.not_before then
+    later(link, math.max(now, link.not_before), send)
+  else
+    send()
+  end
+end
+
+local ends = {}
+function ends.lose() return true end
+function ends.silent(link) link.is_silent = true; return true end
+function ends.close(link, fault) link.connection:close(fault.code); return true end
+function ends.expire(link) link.connection:close(3005); return true end
+local function drop(link, fault)
+  if link.is_gone then return true end
+  link.is_gone = true
+  link.connection:on_close()
+  link.gateway.connections[link.id] = nil
+  link.gateway.out:drop(link.id, fault.action ~= "drop" and fault.action or nil)
+  return true
+end
+ends.drop, ends.half_open, ends.mid_frame = drop, drop, drop
+
+-- Sends what the faults leave of a frame; `send` puts it on the wire.
+local function pass(link, subject, send)
+  if link.is_silent or link.is_gone then return end
+  local gateway = link.gateway
+  local now, copies, hold_ms = gateway.now, 1, nil
+  for _, fault in ipairs(gateway.faults:strike(false, subjects_of(link, subject), now)) do
+    local action = fault.action
+    if ends[action] then
+      if ends[action](link, fault) then return end
+    elseif action == "delay" then link.not_before = math.max(link.not_before, now + fault.ms)
+    elseif action == "duplicate" then copies = 2
+    elseif action == "reorder" then hold_ms = fault.ms or REORDER_MS
+    elseif action == "junk" then
+      local text = faults.junk_of(fault)
+      deliver(link, function() gateway.out:send(link.id, text) end)
+    end
+  end
+  local held = link.held
+  if hold_ms and not held then
+    link.held = send
+    gateway.schedule:at(now + hold_ms, function()
+      if link.held ~= send or link.is_gone then return end
+      link.held = nil
+      deliver(link, send)
+    end)
+    return
+  end
+  for _ = 1, copies do deliver(link, send) end
+  if held then
+    link.held = nil
+    deliver(link, held)
+  end
+end
+
+function Link:send(text, subject)
+  pass(self, subject, function() self.gateway.out:send(self.id, text) end)
+end
+
+function Link:ping(payload)
+  pass(self, "ping", function() self.gateway.out:ping(self.id, payload) end)
+end
+
+function Link:close(code, reason)
+  if self.is_gone or self.is_silent then return end
+  deliver(self, function()
+    self.is_gone = true
+    self.gateway.connections[self.id] = nil
+    self.gateway.out:close(self.id, code, reason)
+  end)
+end
+
+function Link:drop() drop(self, { action = "drop" }) end
+
+--- Drops in the way of a fault: "half_open", "mid_frame", or nil.
+function Link:drop_as(how) drop(self, { action = how or "drop" }) end
+
+-- Requests -----------------------------------------------------------------------------------------
+
+local function record(self, request)
+  self.counted = self.counted + 1
+  request.number = self.counted
+  self.requests[self.counted] = request
+  self.requests[self.counted - REQUESTS_KEPT] = nil
+end
+
+local function answer(self, request, status, headers, body)
+  request.status = status
+  self.out:reply(request.id, status, headers, body)
+end
+
+-- What a fault does in place of an answer.
+local instead = {}
+function instead.swallow() end
+function instead.cut(self, request) self.out:drop(request.id) end
+function instead.http(self, request, fault)
+  answer(self, request, fault.code, self.venue:fault_page(fault.code))
+end
+function instead.html(self, request)
+  answer(self, request, 200, self.venue:fault_page(502))
+end
+
+-- Splits the faults that struck: what stands in for the request or its answer, and the delays.
+local function sort_faults(struck)
+  local plan = { delay = { before = 0, after = 0 }, instead = {} }
+  for _, fault in ipairs(struck) do
+    if fault.action == "delay" then
+      plan.delay[fault.moment] = math.max(plan.delay[fault.moment], fault.ms)
+    else
+      plan.instead[fault.moment] = plan.instead[fault.moment] or fault
+    end
+  end
+  return plan
+end
+
+local function wait(self, ms, fn)
+  if ms == 0 then return fn(self.now) end
+  self.schedule:at(self.now + ms, fn)
+end
+
+local function reply_by_plan(self, request, plan, status, headers, body)
+  local fault = plan.instead.after
+  wait(self, plan.delay.after, function()
+    if fault then
+      request.fault = fault.spec
+      instead[fault.action](self, request, fault)
+    else
+      answer(self, request, status, headers, body)
+    end
+  end)
+end
+
+local function process(self, request, plan, now)
+  local fault = plan.instead.before
+  if fault then
+    request.fault = fault.spec
+    return instead[fault.action](self, request, fault)
+  end
+  local status, headers, body = self.venue:handle_request(
+    request.method, request.target, request.headers, request.body, now)
+  reply_by_plan(self, request, plan, status, headers, body)
+  self.venue:flush(now)                              -- order events follow the answer
+end
+
+--- A request of the host: `text` is "METHOD target" and the header lines. `now`: ms.
+function Gateway:request(id, text, body, now)
+  self.now = now
+  local method, target, headers = wire.parse_head(text)
+  local path, query = wire.split_target(target)
+  if path:find("^/sim/") then
+    local status, answer_text = Control.answer(self, method, path:sub(6), query, body, now)
+    self.out:reply(id, status, { { "Content-Type", "application/json" } }, answer_text)
+    return self.venue:flush(now)
+  end
+  local request = { id = id, time = now, method = method, target = target, headers = headers,
+                    body = body }
+  record(self, request)
+  local names = self.venue:names(method, path, query, body)
+  request.subjects = names
+  local plan = sort_faults(self.faults:strike(true, names, now))
+  wait(self, plan.delay.before, function(later_now) process(self, request, plan, later_now) end)
+end
+
+-- WebSockets ---------------------------------------------------------------------------------------
+
+--- A WebSocket handshake: refused before this returns, or a connection from now on.
+function Gateway:upgrade(id, text, now)
+  self.now = now
+  local _, target, headers = wire.parse_head(text)
+  local path = wire.split_target(target)
+  for _, fault in ipairs(self.faults:strike(true, self.venue:upgrade_names(path), now)) do
+    if fault.action == "http" or fault.action == "html" then
+      local page_headers, page = self.venue:fault_page(fault.code or 502)
+      return self.out:refuse(id, fault.code or 200, page_headers, page)
+    elseif fault.action ~= "delay" then
+      return self.out:drop(id)
+    end
+  end
+  local connection, status, answer_headers, body = self.venue:handle_upgrade(target, headers, now)
+  if not connection then return self.out:refuse(id, status, answer_headers, body) end
+  connection.link = setmetatable({ id = id, gateway = self, kind = connection.kind, subjects = {},
+                                   waiting = 0, not_before = 0, connection = connection }, Link)
+  self.connections[id] = connection
+end
+
+function Gateway:opened(id, now)
+  self.now = now
+  local connection = self.connections[id]
+  if connection then connection:on_open(now) end
+end
+
+function Gateway:message(id, text, now)
+  self.now = now
+  local connection = self.connections[id]
+  if connection then connection:on_text(text, now) end
+  self.venue:flush(now)
+end
+
+function Gateway:ponged(id, now)
+  self.now = now
+  local connection = self.connections[id]
+  if connection then connection:on_pong(now) end
+end
+
+function Gateway:closed(id, now)
+  self.now = now
+  local connection = self.connections[id]
+  if not connection then return end
+  self.connections[id] = nil
+  connection.link.is_gone = true
+  connection:on_close()
+end
+
+--- Runs what is due. The next deadline is schedule:next().
+function Gateway:run(now)
+  self.now = now
+  self.schedule:run(now)
+  self.venue:flush(now)
+end
+
+--- The connections of a kind ("private", "market", "all"), oldest first.
+function Gateway:connections_of(kind)
+  local list = {}
+  for _, connection in pairs(self.connections) do
+    if kind == "all" or connection.kind == kind then list[#list + 1] = connection end
+  end
+  table.sort(list, function(a, b) return a.link.id < b.link.id end)
+  return list
+end
+
+return Gateway

@@ -1,0 +1,123 @@
+--- Makes a simulated Indodax from the command line's options, with the host's signing.
+
+local decimal  = require "moonwire.decimal"
+local host     = require "moonwire.host"
+local Indodax  = require "moonwire.sim.indodax"
+local pairs_of = require "moonwire.sim.indodax_pairs"
+
+local M = {}
+
+-- The page's key C: a pair of names that no venue will ever give out.
+local KEY = "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"
+local SECRET = "5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566778899aabbccddee"
+local BALANCE = "idr=1000000000,usdt=50000,btc=2,eth=30,aave=100,idrx=1000000,pepe=100000000"
+
+function M.describe_settings() return Indodax.new_settings():describe() end
+
+local handles = {}
+
+-- The secret's characters are the key (section 2); each secret becomes a handle once.
+local function hmac(secret, algorithm, message)
+  local handle = handles[secret]
+  if not handle then
+    handle = host.secret_text(secret)
+    handles[secret] = handle
+  end
+  return handle:hmac(algorithm, message, "hex")
+end
+
+-- "a=1,b=2" as a table; nil and what is wrong.
+local function read_list(text, what)
+  local fields = {}
+  for item in text:gmatch("[^,]+") do
+    local name, value = item:match("^([%w_]+)=(.+)$")
+    if not name then return nil, string.format('%s "%s": expected name=value', what, item) end
+    fields[name] = value
+  end
+  return fields
+end
+
+local function add_member(sim, fields, what)
+  local name, key, secret = fields.name, fields.key, fields.secret
+  fields.name, fields.key, fields.secret = nil, nil, nil
+  for asset, amount in pairs(fields) do
+    local value = decimal.parse(amount)
+    if not value or value < decimal "0" then
+      return nil, string.format('%s "%s=%s": expected an amount', what, asset, amount)
+    end
+  end
+  if not name or not key or not secret then return nil, what .. ": wants name=, key= and secret=" end
+  if sim.desk.members[name] or sim.auth.keys[key] then
+    return nil, what .. " " .. name .. ": name or key is taken"
+  end
+  return sim:add_member(name, key, secret, fields)
+end
+
+local function read_settings(options)
+  local settings = Indodax.new_settings()
+  local texts = {}
+  for _, text in ipairs(options.set or {}) do texts[#texts + 1] = text end
+  if options["token-life"] then texts[#texts + 1] = "token_life=" .. options["token-life"] end
+  if options["history-api"] then texts[#texts + 1] = "history_api=" .. options["history-api"] end
+  for _, text in ipairs(texts) do
+    local ok, err = settings:set(text)
+    if not ok then return nil, err end
+  end
+  return settings
+end
+
+local function read_pairs(text)
+  if not text then return pairs_of.list() end
+  local names = {}
+  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
+  return pairs_of.list(names)
+end
+
+local function add_members(sim, options)
+  local fields, err = read_list(options.balance or BALANCE, "--balance")
+  if not fields then return nil, err end
+  fields.name, fields.key, fields.secret = "demo", options.key or KEY, options.secret or SECRET
+  local member
+  member, err = add_member(sim, fields, "--balance")
+  if not member then return nil, err end
+  sim.auth:add_key(options["history-key"] or "MWDEMO01-TAPIV2",
+                   options["history-secret"] or options.secret or SECRET, member, "v2")
+  for _, text in ipairs(options.member or {}) do
+    fields, err = read_list(text, "--member")
+    if not fields then return nil, err end
+    local added
+    added, err = add_member(sim, fields, "--member")
+    if not added then return nil, err end
+  end
+  return true
+end
+
+--- Makes the simulator. `read`: schedule, seed. The second result: what a client needs to know, as
+--- { name, value } pairs in order; or the error.
+function M.open(options, read)
+  local settings, err = read_settings(options)
+  if not settings then return nil, err end
+  local list
+  list, err = read_pairs(options.pairs)
+  if not list then return nil, err end
+  local sim = Indodax.new { pairs = list, settings = settings, schedule = read.schedule,
+                            seed = read.seed, hmac = hmac, jwt_secret = "sim-jwt-secret" }
+  local ok
+  ok, err = add_members(sim, options)
+  if not ok then return nil, err end
+  local credentials = { { "key", options.key or KEY }, { "secret", options.secret or SECRET } }
+  if settings.history_api == "mid" then
+    table.insert(credentials, { "history_key", options["history-key"] or "MWDEMO01-TAPIV2" })
+    table.insert(credentials, { "history_secret", options["history-secret"] or options.secret or SECRET })
+  end
+  return sim, credentials
+end
+
+--- The line that tries it: getInfo, signed with openssl.
+function M.curl(ca_file, rest_url)
+  return "body=method=getInfo\\&timestamp=$(date +%s%3N); curl --cacert " .. ca_file .. " " .. rest_url
+         .. '/tapi -d "$body" -H "Key: $SIM_KEY" -H "Sign: $(printf %s "$body" | openssl dgst -sha512 -hmac'
+         .. ' "$SIM_SECRET" | sed "s/.* //")"'
+end
+
+return M
