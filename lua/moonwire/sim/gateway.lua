@@ -122,7 +122,10 @@ function Link:close(code, reason)
   end)
 end
 
-function Link:drop() drop(self, { action = "drop" }) end
+--- A silent line stays open: the client is to find out by itself.
+function Link:drop()
+  if not self.is_silent then drop(self, { action = "drop" }) end
+end
 
 --- Drops in the way of a fault: "half_open", "mid_frame", or nil.
 function Link:drop_as(how) drop(self, { action = how or "drop" }) end

@@ -263,7 +263,7 @@ end
 
 --- Writes the books of pairs that changed: 0.3 to 1 s after the last time (10: 0.3 to 3 s).
 function Market:_publish_book(pair, now)
-  if #self.connections > 0 and pair.market.changes ~= pair.published_changes then
+  if #self.connections > 0 and pair.market.changes ~= (pair.published_changes or 0) then
     pair.published_changes = pair.market.changes
     self:publish("market:order-book-" .. pair.id, book_text(self.desk, pair))
   end
