@@ -38,7 +38,8 @@ t.test("an order that meets nobody rests", function()
   t.equal(tostring(price) .. " " .. tostring(qty), "100 2")
 end)
 
-t.test("fills happen at the resting price, taker told first, then maker, then who is done", function()
+t.test("fills happen at the resting price, taker told first, then maker, then who is done",
+       function()
   local e = new_engine()
   local maker = order("a", "sell", "2", "100")
   e:submit(maker, 1)
@@ -82,13 +83,15 @@ t.test("a post-only order that would take is rejected and touches nothing", func
   e:submit(order("a", "sell", "1", "100"), 1)
   t.equal(told(e:submit(order("b", "buy", "1", "100", { time_in_force = "post_only" }), 2)),
           "rejected(would_take)")
-  t.equal(told(e:submit(order("b", "buy", "1", "99", { time_in_force = "post_only" }), 2)), "accepted")
+  t.equal(told(e:submit(order("b", "buy", "1", "99", { time_in_force = "post_only" }), 2)),
+          "accepted")
 end)
 
 t.test("fill-or-kill fills all or nothing", function()
   local e = new_engine()
   e:submit(order("a", "sell", "1", "100"), 1)
-  t.equal(told(e:submit(order("b", "buy", "2", nil, { time_in_force = "fok" }), 2)), "rejected(no_depth)")
+  t.equal(told(e:submit(order("b", "buy", "2", nil, { time_in_force = "fok" }), 2)),
+          "rejected(no_depth)")
   t.equal(told(e:submit(order("b", "buy", "1", nil, { time_in_force = "fok" }), 2)),
           "accepted fill(taker 1@100) fill(maker 1@100) done done")
 end)
@@ -137,7 +140,8 @@ t.test("self-trade prevention: maker goes, taker goes, both go, or they trade", 
     e:submit(order("b", "sell", "1", "101"), 1)
     local incoming = order("a", "buy", "1", "101", { self_trade = mode ~= "none" and mode or nil })
     t.equal(told(e:submit(incoming, 2)), events, mode)
-    t.equal(own.status, mode == "taker" and "open" or mode == "none" and "filled" or "canceled", mode)
+    t.equal(own.status, mode == "taker" and "open" or mode == "none" and "filled" or "canceled",
+            mode)
     t.ok(e:check("x"))
   end
 end)
@@ -146,7 +150,8 @@ t.test("own orders do not count as depth for fill-or-kill", function()
   local e = new_engine()
   local own = order("a", "sell", "1", "100")
   e:submit(own, 1)
-  t.equal(told(e:submit(order("a", "buy", "1", nil, { time_in_force = "fok", self_trade = "maker" }), 2)),
+  t.equal(told(e:submit(order("a", "buy", "1", nil,
+                              { time_in_force = "fok", self_trade = "maker" }), 2)),
           "rejected(no_depth)")
   t.equal(own.status, "open")
 end)

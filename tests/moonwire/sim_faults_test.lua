@@ -58,7 +58,8 @@ local function strikes(spec, n, step_ms)
   assert(f:add(spec, 0))
   local marks = {}
   for i = 1, n do
-    marks[i] = #f:strike(true, { "rest", "tapi", "trade" }, (i - 1) * (step_ms or 0)) > 0 and "1" or "0"
+    marks[i] = #f:strike(true, { "rest", "tapi", "trade" }, (i - 1) * (step_ms or 0)) > 0 and "1"
+      or "0"
   end
   return table.concat(marks)
 end
@@ -87,13 +88,15 @@ t.test("another fault does not change what a fault does", function()
   pair:add("swallow:trade:0.5,lose:push:0.5", 0)
   for i = 1, 100 do
     pair:strike(false, { "push" }, 0)
-    t.equal(#alone:strike(true, { "trade" }, 0), #pair:strike(true, { "trade" }, 0), "meeting " .. i)
+    t.equal(#alone:strike(true, { "trade" }, 0), #pair:strike(true, { "trade" }, 0),
+            "meeting " .. i)
   end
 end)
 
--- Through the gateway ------------------------------------------------------------------------------
+-- Through the gateway -----------------------------------------------------------------------------
 
-local BUY = "method=trade&pair=btc_idr&type=buy&price=1500000000&btc=0.0002&order_type=limit&client_order_id="
+local BUY = "method=trade&pair=btc_idr&type=buy&price=1500000000&btc=0.0002&order_type=limit&"
+  .. "client_order_id="
 
 t.test("swallow after: the order is there, the answer is not", function()
   local sim = fixture.new { fault = "swallow:trade:1" }
@@ -140,7 +143,8 @@ t.test("http 429 speaks the venue's JSON, html comes with 200", function()
   t.ok(body:find("cloudflare"))
 end)
 
-t.test("a delayed answer comes later than the events, a delayed request later than its window", function()
+t.test("a delayed answer comes later than the events, a delayed request later than its window",
+       function()
   local sim = fixture.new { fault = "delay:trade:100ms:1" }
   local id = sim:subscribed()
   local _, _, request = sim:tapi(BUY .. "a")
@@ -182,7 +186,8 @@ t.test("reorder with batch=frames brings a FILL before its NEW", function()
   t.equal(sim.statuses(sim:events(id)), "FILL NEW DONE")
   sim:control("fault?fault=reorder:push:1")
   sim:control("cancel_orders")
-  sim:tapi("method=trade&pair=btc_idr&type=buy&price=1400000000&btc=0.0002&order_type=limit&client_order_id=b")
+  sim:tapi("method=trade&pair=btc_idr&type=buy&price=1400000000&btc=0.0002&order_type=limit&"
+    .. "client_order_id=b")
   t.equal(sim:heard(id), "")
   sim:pass(200)
   t.equal(sim.statuses(sim:events(id)), "NEW", "nobody came to overtake it")
@@ -248,7 +253,8 @@ end)
 
 t.test("the token's endpoint and the handshake can be down", function()
   local sim = fixture.new { fault = "http:503:token:1,http:503:upgrade:1" }
-  local _, status = sim:signed("/api/private_ws/v1/generate_token", "client=tapi&tapi_key=" .. fixture.KEY)
+  local _, status = sim:signed("/api/private_ws/v1/generate_token",
+                               "client=tapi&tapi_key=" .. fixture.KEY)
   t.equal(status, 503)
   local id = sim:open("/ws/")
   t.equal(sim.refused[id].status, 503)

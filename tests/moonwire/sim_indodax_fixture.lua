@@ -1,5 +1,5 @@
---- A simulated Indodax behind its gateway, without sockets: time is a number, frames and answers are
---- tables, signatures are OpenSSL's.
+--- A simulated Indodax behind its gateway, without sockets: time is a number, frames and answers
+--- are tables, signatures are OpenSSL's.
 
 local ffi      = require "ffi"
 local json     = require "moonwire.json"
@@ -18,7 +18,8 @@ unsigned char *HMAC(const void *evp_md, const void *key, int key_len, const char
 local crypto = ffi.load("crypto")
 
 local M = { KEY = "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4",
-            SECRET = "5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566778899aabbccddee",
+            SECRET = "5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566"
+                     .. "778899aabbccddee",
             NOW = 1790000000123 }
 
 --- HMAC as lower-case hex.
@@ -48,14 +49,17 @@ end
 --- `options`: settings { "name=value" }, market (boolean), fault (text), balances.
 function M.new(options)
   options = options or {}
-  local sim = setmetatable({ now = M.NOW, next_id = 0, answers = {}, refused = {}, frames = {}, pings = {},
+  local sim = setmetatable({ now = M.NOW, next_id = 0, answers = {}, refused = {}, frames = {},
+                             pings = {},
                              closed = {}, dropped = {}, schedule = Schedule.new() }, Sim)
   local settings = Indodax.new_settings()
   for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
   sim.venue = Indodax.new { pairs = assert(pairs_of.list(options.pairs)), settings = settings,
-                            schedule = sim.schedule, seed = 1, hmac = M.hmac, jwt_secret = "sim-jwt-secret" }
+                            schedule = sim.schedule, seed = 1, hmac = M.hmac,
+                              jwt_secret = "sim-jwt-secret" }
   sim.member = sim.venue:add_member("alice", M.KEY, M.SECRET,
-                                    options.balances or { idr = "90000000", btc = "1.5", eth = "10" },
+                                    options.balances
+                                    or { idr = "90000000", btc = "1.5", eth = "10" },
                                     "9b1c0d2e3f405162738495a6b7c8d9e0f1a2b3c4")
   sim.faults = Faults.new(Indodax.subjects, 7)
   if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
@@ -97,7 +101,8 @@ end
 
 --- A TAPI call with a good timestamp: "method=getInfo".
 function Sim:tapi(parameters, key, secret)
-  return self:signed("/tapi", string.format("%s&timestamp=%.0f&recvWindow=5000", parameters, self.now),
+  return self:signed("/tapi", string.format("%s&timestamp=%.0f&recvWindow=5000", parameters,
+                                            self.now),
                      key, secret)
 end
 
@@ -105,7 +110,9 @@ end
 function Sim:ok(parameters)
   local body = self:tapi(parameters)
   local answer = json.decode(body)
-  if not answer or tostring(answer.success) ~= "1" then error(parameters .. ": " .. tostring(body), 2) end
+  if not answer or tostring(answer.success) ~= "1" then
+    error(parameters .. ": " .. tostring(body), 2)
+  end
   return answer["return"]
 end
 
@@ -138,7 +145,8 @@ function Sim:heard(id)
   return text
 end
 
---- The order events that came on a connection since the last call, decoded, over all frames and lines.
+--- The order events that came on a connection since the last call, decoded, over all frames and
+--- lines.
 function Sim:events(id)
   local events = {}
   for _, frame in ipairs(self.frames[id]) do
@@ -156,13 +164,16 @@ end
 --- "NEW FILL DONE" of a list of events.
 function Sim.statuses(events)
   local words = {}
-  for i, event in ipairs(events) do words[i] = event.order and event.order.status or event.eventType end
+  for i, event in ipairs(events) do
+    words[i] = event.order and event.order.status or event.eventType
+  end
   return table.concat(words, " ")
 end
 
 --- A token and its channel.
 function Sim:token(key, secret)
-  local body = self:signed("/api/private_ws/v1/generate_token", "client=tapi&tapi_key=" .. (key or M.KEY),
+  local body = self:signed("/api/private_ws/v1/generate_token",
+                           "client=tapi&tapi_key=" .. (key or M.KEY),
                            key, secret)
   local answer = json.decode(body)["return"]
   return answer.connToken, answer.channel

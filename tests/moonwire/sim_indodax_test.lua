@@ -29,18 +29,19 @@ local function expect(sim, parameters, text, code)
 end
 
 local function quote(sim, side, price, qty, pair)
-  sim:control(string.format("quote?pair=%s&side=%s&price=%s&qty=%s", pair or "btc_idr", side, price, qty))
+  sim:control(string.format("quote?pair=%s&side=%s&price=%s&qty=%s", pair or "btc_idr", side, price,
+                            qty))
 end
 
--- Signing (section 2) --------------------------------------------------------------------------------
+-- Signing (section 2) -----------------------------------------------------------------------------
 
 t.test("the page's signatures come out", function()
   local a = "da78a39e9dda31c399bcc293d997a347dc7fd0408cb5151931243a302b273ec3238510ea61e11f7c"
   local b = "f60617a68fcce028f0a90bc9eb765d17379eb548cc935c01a7ee3186eecf870e9b68f27a31bcfe8d"
   t.equal(fixture.hmac(a, "sha512",
     "pair=btc_idr%2Ceth_idr&countdownTime=10000&timestamp=1578304294001&recvWindow=1578303937000"),
-    "29ff89378b9f33954b0f5319488190078f091c7723d886c5c2a4a0b06ef793d7d3b99155d63410203a21355e5e2757cb"
-    .. "4e566adbd67ec37b8257a68d8c72877c")
+    "29ff89378b9f33954b0f5319488190078f091c7723d886c5c2a4a0b06ef793d7d3b99155d63410203a2135"
+    .. "5e5e2757cb4e566adbd67ec37b8257a68d8c72877c")
   t.equal(fixture.hmac(b, "sha256",
     "symbol=btcidr&limit=100&timestamp=1578304294000&recvWindow=1578303937000"),
     "eeb688c782ef4cad36908b54ab4ff8fa259a44c40f7e573529f9d88c1070ae66")
@@ -49,7 +50,8 @@ end)
 t.test("the token's vector comes out, and reads back", function()
   local auth = Auth.new { hmac = fixture.hmac, settings = {}, jwt_secret = "sim-jwt-secret" }
   local token = auth:make_token("9b1c0d2e3f405162738495a6b7c8d9e0f1a2b3c4", 1790086400)
-  t.equal(token, "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI5YjFjMGQyZTNmNDA1MTYyNzM4NDk1YTZiN2M4Z"
+  t.equal(token,
+          "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI5YjFjMGQyZTNmNDA1MTYyNzM4NDk1YTZiN2M4Z"
     .. "DllMGYxYTJiM2M0IiwiZXhwIjoxNzkwMDg2NDAwfQ.yf7XqeyYRdYg6bGpIHixVAYSFJSf7pUvvUcgS-6dB14")
   t.equal(auth:read_token(token).exp, 1790086400)
   t.equal(auth:read_token(token .. "x"), nil)
@@ -62,7 +64,8 @@ t.test("headers in any case, the signature in any hex case", function()
   local body = string.format("method=getInfo&timestamp=%.0f", sim.now)
   local sign = fixture.hmac(fixture.SECRET, "sha512", body)
   for _, names in ipairs { { "Key", "Sign" }, { "KEY", "SIGN" }, { "key", "sign" } } do
-    local answer = sim:request("POST", "/tapi", { [names[1]] = fixture.KEY, [names[2]] = sign:upper() }, body)
+    local answer = sim:request("POST", "/tapi", { [names[1]] = fixture.KEY,
+                                                  [names[2]] = sign:upper() }, body)
     t.ok(answer.body:find('"success":1'), answer.body)
   end
 end)
@@ -72,7 +75,8 @@ t.test("multipart is verified over the form that it means", function()
   local form = string.format("method=getInfo&timestamp=%.0f&recvWindow=5000", sim.now)
   local parts = {}
   for name, value in form:gmatch("(%w+)=(%w+)") do
-    parts[#parts + 1] = '--XX\r\nContent-Disposition: form-data; name="' .. name .. '"\r\n\r\n' .. value .. "\r\n"
+    parts[#parts + 1] = '--XX\r\nContent-Disposition: form-data; name="' .. name .. '"\r\n\r\n'
+      .. value .. "\r\n"
   end
   local answer = sim:request("POST", "/tapi", {
     Key = fixture.KEY, Sign = fixture.hmac(fixture.SECRET, "sha512", form),
@@ -84,9 +88,11 @@ t.test("checks come in their order: key, sign, known, sign right, freshness, met
   local sim = fixture.new()
   local function ask(headers, body) return sim:request("POST", "/tapi", headers, body).body end
   t.ok(ask({}, ""):find('"API key not found in header.","error_code":"key_not_found"', 1, true))
-  t.ok(ask({ Key = "x" }, ""):find('"Sign not found in header.","error_code":"sign_not_found"', 1, true))
+  t.ok(ask({ Key = "x" }, ""):find('"Sign not found in header.","error_code":"sign_not_found"', 1,
+                                   true))
   t.ok(ask({ Key = "x", Sign = "y" }, ""):find(
-    '"Invalid credentials. API not found or session has expired.","error_code":"invalid_credentials"', 1, true))
+    '"Invalid credentials. API not found or session has expired.",'
+      .. '"error_code":"invalid_credentials"', 1, true))
   t.ok(ask({ Key = fixture.KEY, Sign = "y" }, ""):find(
     '"Invalid credentials. Bad sign.","error_code":"bad_sign"', 1, true))
   t.ok(sim:signed("/tapi", "method=nothing&timestamp=1"):find("recvWindow"))
@@ -115,7 +121,8 @@ t.test("a nonce is greater than the last of its key, however long", function()
   local sim = fixture.new()
   local function ask(nonce) return (sim:signed("/tapi", "method=getInfo&nonce=" .. nonce)) end
   t.ok(ask("1790000000500"):find('"success":1'))
-  t.ok(ask("1790000000499"):find('"Nonce must be greater than 1790000000500. You provided 1790000000499."'
+  t.ok(ask("1790000000499"):find('"Nonce must be greater than 1790000000500. You provided '
+    .. '1790000000499."'
                                  .. ',"error_code":"invalid_nonce"', 1, true))
   t.ok(ask("1790000000500"):find("invalid_nonce"))
   t.ok(ask("1790000000500000001"):find('"success":1'))
@@ -125,15 +132,18 @@ t.test("a nonce is greater than the last of its key, however long", function()
   t.ok(sim:signed("/tapi", "method=getInfo"):find("invalid_nonce"))
 end)
 
--- Token (section 3) ------------------------------------------------------------------------------------
+-- Token (section 3) -------------------------------------------------------------------------------
 
 t.test("the token's error rows", function()
   local sim = fixture.new()
   local target = "/api/private_ws/v1/generate_token"
-  local function ask(key, secret) return (sim:signed(target, "client=tapi&tapi_key=" .. key, key, secret)) end
+  local function ask(key, secret)
+    return (sim:signed(target, "client=tapi&tapi_key=" .. key, key, secret))
+  end
   t.equal(ask(""), '{"success":0,"error":"Invalid TAPI key","error_code":"invalid_tapi_key"}')
   t.ok(ask("%20%20"):find("invalid_tapi_key"))
-  t.ok(ask("UNKNOWN1"):find('"Invalid credentials. API not found or session has expired.","error_code":"inv'))
+  t.ok(ask("UNKNOWN1"):find('"Invalid credentials. API not found or session has expired.",'
+    .. '"error_code":"inv'))
   t.equal(ask(fixture.KEY, "wrong"),
           '{"success":0,"error":"Invalid credentials. Bad sign.","error_code":"bad_sign"}')
   local token, channel = sim:token()
@@ -142,11 +152,12 @@ t.test("the token's error rows", function()
   t.equal(sim:request("GET", target).status, 405)
 end)
 
--- TAPI answers (section 5) -----------------------------------------------------------------------------
+-- TAPI answers (section 5) ------------------------------------------------------------------------
 
 t.test("buy and sell answers report nothing executed, in the venue's mix of types", function()
   local sim = fixture.new()
-  t.equal(sim:tapi("method=trade&pair=btc_idr&type=buy&price=1550000000&btc=0.00001500&order_type=limit"
+  t.equal(sim:tapi("method=trade&pair=btc_idr&type=buy&price=1550000000&btc=0.00001500&"
+    .. "order_type=limit"
                    .. "&client_order_id=mw-7f3a-000001"),
     '{"success":1,"return":{"receive_btc":"0.00000000","spend_rp":0,"fee":0,"remain_rp":23300,'
     .. '"order_id":310130,"remain":23300,"client_order_id":"mw-7f3a-000001"}}')
@@ -156,12 +167,14 @@ t.test("buy and sell answers report nothing executed, in the venue's mix of type
   t.equal(sim:tapi("method=openOrders&pair=btc_idr"),
     '{"success":1,"return":{"orders":[{"order_id":"310130","client_order_id":"mw-7f3a-000001",'
     .. '"submit_time":"1790000000","price":"1550000000","type":"buy","order_type":"limit",'
-    .. '"order_idr":"23300","remain_idr":"23300"},{"order_id":"310131","client_order_id":"mw-7f3a-000002",'
+    .. '"order_idr":"23300","remain_idr":"23300"},{"order_id":"310131",'
+    .. '"client_order_id":"mw-7f3a-000002",'
     .. '"submit_time":"1790000000","price":"1600000000","type":"sell","order_type":"limit",'
     .. '"order_btc":"0.00020000","remain_btc":"0.00020000"}]}}')
   t.equal(sim:tapi("method=getOrder&pair=btc_idr&order_id=310130"),
     '{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"mw-7f3a-000001",'
-    .. '"price":"1550000000","type":"buy","submit_time":"1790000000","finish_time":"0","status":"open",'
+    .. '"price":"1550000000","type":"buy","submit_time":"1790000000","finish_time":"0",'
+    .. '"status":"open",'
     .. '"fee":0,"order_rp":"23300","remain_rp":"23300","receive_btc":0}}}')
   local info = sim:ok("method=getInfo")
   t.equal(info.balance.idr, 90000000 - 23300)
@@ -185,7 +198,8 @@ t.test("openOrders has three shapes of nothing, and a map without a pair", funct
   for shape, text in pairs { null = "null", list = "[]", object = "{}" } do
     local sim = fixture.new { settings = { "no_orders=" .. shape } }
     t.equal(sim:tapi("method=openOrders"), '{"success":1,"return":{"orders":' .. text .. "}}")
-    t.equal(sim:tapi("method=openOrders&pair=btc_idr"), '{"success":1,"return":{"orders":' .. text .. "}}")
+    t.equal(sim:tapi("method=openOrders&pair=btc_idr"),
+            '{"success":1,"return":{"orders":' .. text .. "}}")
   end
   local sim = fixture.new()
   sim:ok(BUY)
@@ -211,7 +225,8 @@ t.test("a filled sell shows what was received, a filled buy shows zeros and the 
   t.ok(sim.venue.desk:check())
 end)
 
-t.test("a market buy spends an amount, a market sell a quantity; both show an absurd price", function()
+t.test("a market buy spends an amount, a market sell a quantity; both show an absurd price",
+       function()
   local sim = fixture.new()
   quote(sim, "sell", 1550000000, 1)
   quote(sim, "buy", 1549000000, 1)
@@ -249,7 +264,7 @@ t.test("legacy histories, while they are on", function()
   expect(sim, "method=tradeHistory&pair=btc_idr", "Invalid method")
 end)
 
--- TAPI errors (5.1, 5.3) -----------------------------------------------------------------------------
+-- TAPI errors (5.1, 5.3) --------------------------------------------------------------------------
 
 t.test("the errors of trade", function()
   local sim = fixture.new { settings = { "rate_limits=off" } }
@@ -258,7 +273,8 @@ t.test("the errors of trade", function()
   expect(sim, "method=trade&pair=btcidr&type=buy", "Invalid pair", "invalid_pair")
   expect(sim, "method=trade&type=buy", "Invalid pair", "invalid_pair")
   expect(sim, L .. "type=hold&price=1500000000&btc=0.0002", "Invalid type", "")
-  expect(sim, TRADE .. "type=buy&order_type=stoplimit&price=1500000000&btc=0.0002", "Invalid order_type")
+  expect(sim, TRADE .. "type=buy&order_type=stoplimit&price=1500000000&btc=0.0002",
+         "Invalid order_type")
   expect(sim, L .. "type=buy&price=1500000000&btc=1", "Insufficient balance.", "")
   expect(sim, L .. "type=sell&price=1500000000&btc=2", "Insufficient balance.", "")
   expect(sim, L .. "type=buy&price=1000000000&btc=0.0000099", "Minimum order 10,000 IDR")
@@ -287,7 +303,8 @@ end)
 
 t.test("suspended, maintained and disabled pairs refuse", function()
   local sim = fixture.new()
-  for state, text in pairs { suspended = "suspended", maintenance = "maintenance", disabled = "disabled" } do
+  for state, text in pairs { suspended = "suspended", maintenance = "maintenance",
+                             disabled = "disabled" } do
     sim:control("pair?pair=btc_idr&state=" .. state)
     expect(sim, BUY, text)
   end
@@ -356,7 +373,8 @@ t.test("20 trades a second and pair, then the pair is blocked for 5 s; cancels g
   for i = 1, 20 do sim:ok(BUY .. "&client_order_id=" .. i) end
   local body, status = sim:tapi(BUY)
   t.equal(status, 429)
-  local text = "Your User ID sent too many trade request for pair BTCIDR, please try again in 5 seconds"
+  local text = "Your User ID sent too many trade request for pair BTCIDR, please try again in 5 "
+    .. "seconds"
   t.equal(body, '{"success":0,"error":"' .. text .. '","message":"' .. text
                 .. '","error_code":"too_many_requests"}')
   t.ok(sim:ok("method=trade&pair=eth_idr&type=buy&price=60000000&eth=0.001&order_type=limit"))
@@ -378,12 +396,13 @@ t.test("30 cancels a second", function()
   t.equal(select(2, sim:tapi("method=cancelByClientOrderId&client_order_id=x")), 200)
 end)
 
--- Events (4.5) ----------------------------------------------------------------------------------------
+-- Events (4.5) ------------------------------------------------------------------------------------
 
 t.test("NEW, FILLs, DONE of a maker, letter by letter as the page shows them", function()
   local sim = fixture.new()
   local id = sim:subscribed()
-  sim:ok(TRADE .. "type=sell&price=1560000000&btc=0.0002&order_type=limit&client_order_id=mw-7f3a-000002")
+  sim:ok(TRADE
+         .. "type=sell&price=1560000000&btc=0.0002&order_type=limit&client_order_id=mw-7f3a-000002")
   sim:control("trade?pair=btc_idr&side=buy&qty=0.00005")
   sim:control("trade?pair=btc_idr&side=buy&qty=0.00015")
   local head = '{"push":{"channel":"pws:#9b1c0d2e3f405162738495a6b7c8d9e0f1a2b3c4","pub":{"data":['
@@ -391,21 +410,26 @@ t.test("NEW, FILLs, DONE of a maker, letter by letter as the page shows them", f
   local rest = '"price":"1560000000","description":"BTC/IDR","status":"'
   local last = '"clientOrderId":"mw-7f3a-000002"}}'
   t.equal(sim.frames[id][1], head .. start .. '"symbol":"btcidr","side":"SELL","origQty":"0.0002",'
-    .. '"unfilledQty":"0.0002","executedQty":"0",' .. rest .. 'NEW","transactionTime":1790000000123,'
+    .. '"unfilledQty":"0.0002","executedQty":"0",' .. rest
+      .. 'NEW","transactionTime":1790000000123,'
     .. last .. "]}}}")
   t.equal(sim.frames[id][2], head .. start .. '"tradeId":"72057594037927937","symbol":"btcidr",'
     .. '"side":"SELL","origQty":"0.0002","unfilledQty":"0.00015","executedQty":"0.00005",' .. rest
     .. 'FILL","transactionTime":1790000000123,"fillInformation":{"participant":"MAKER",'
-    .. '"filledQty":"0.00005","qty":"0.00005","feeAsset":"idr","feeRate":0.001,"fee":"78","taxAsset":"idr",'
+    .. '"filledQty":"0.00005","qty":"0.00005","feeAsset":"idr","feeRate":0.001,"fee":"78",'
+    .. '"taxAsset":"idr",'
     .. '"taxRate":0.0021,"tax":"163","clearingAsset":"idr","clearingRate":1.11E-4,"clearing":"8"},'
     .. last .. "]}}}")
   t.equal(sim.frames[id][3], head .. start .. '"tradeId":"72057594037927938","symbol":"btcidr",'
     .. '"side":"SELL","origQty":"0.0002","unfilledQty":"0","executedQty":"0.0002",' .. rest
     .. 'FILL","transactionTime":1790000000123,"fillInformation":{"participant":"MAKER",'
-    .. '"filledQty":"0.0002","qty":"0.00015","feeAsset":"idr","feeRate":0.001,"fee":"234","taxAsset":"idr",'
+    .. '"filledQty":"0.0002","qty":"0.00015","feeAsset":"idr","feeRate":0.001,"fee":"234",'
+    .. '"taxAsset":"idr",'
     .. '"taxRate":0.0021,"tax":"491","clearingAsset":"idr","clearingRate":1.11E-4,"clearing":"25"},'
-    .. last .. "," .. start .. '"symbol":"btcidr","side":"SELL","origQty":"0.0002","unfilledQty":"0",'
-    .. '"executedQty":"0.0002",' .. rest .. 'DONE","transactionTime":1790000000123,' .. last .. "]}}}")
+    .. last .. "," .. start
+      .. '"symbol":"btcidr","side":"SELL","origQty":"0.0002","unfilledQty":"0",'
+    .. '"executedQty":"0.0002",' .. rest .. 'DONE","transactionTime":1790000000123,' .. last
+      .. "]}}}")
 end)
 
 t.test("a taker fills at the better price and is told its own", function()
@@ -416,7 +440,8 @@ t.test("a taker fills at the better price and is told its own", function()
   local events = sim:events(id)
   t.equal(sim.statuses(events), "NEW FILL DONE")
   local fill = events[2].order
-  t.equal(fill.price .. fill.fillInformation.participant .. fill.fillInformation.fee, "1550000000TAKER600")
+  t.equal(fill.price .. fill.fillInformation.participant .. fill.fillInformation.fee,
+          "1550000000TAKER600")
   t.equal(fill.fillInformation.tax, "0")
   t.equal(events[3].order.transactionTime, fill.transactionTime)
 end)
@@ -449,8 +474,10 @@ t.test("CANCELLED keeps what was executed and shows what was taken away", functi
   t.equal(events[3].order.cancelReason, nil)
 end)
 
-t.test("own orders that meet: who goes by smp_cancel, silent in the answer, told in the event", function()
-  local expected = { MAKER = "NEW CANCELLED", TAKER = "NEW CANCELLED", BOTH = "NEW CANCELLED CANCELLED" }
+t.test("own orders that meet: who goes by smp_cancel, silent in the answer, told in the event",
+       function()
+  local expected = { MAKER = "NEW CANCELLED", TAKER = "NEW CANCELLED",
+                     BOTH = "NEW CANCELLED CANCELLED" }
   for mode, statuses in pairs(expected) do
     local sim = fixture.new()
     sim:ok(TRADE .. "type=sell&price=1500000000&btc=0.0002&order_type=limit&client_order_id=old")
@@ -465,8 +492,10 @@ t.test("own orders that meet: who goes by smp_cancel, silent in the answer, told
 end)
 
 t.test("the optional fields are switches", function()
-  local sim = fixture.new { settings = { "client_order_ids=off", "clearing=off", "old_fill_field=on",
-                                         "extra_events=on", "extra_fields=on", "new_for_taker=off" } }
+  local sim = fixture.new { settings = { "client_order_ids=off", "clearing=off",
+                                         "old_fill_field=on",
+                                         "extra_events=on", "extra_fields=on",
+                                           "new_for_taker=off" } }
   local id = sim:subscribed()
   quote(sim, "sell", 1500000000, 1)
   sim:ok(BUY)
@@ -492,7 +521,8 @@ t.test("default client ids may carry a coin's old name; ids count per pair", fun
   t.equal(sim:events(id)[1].order.clientOrderId, "aaveidr-limit-3397")
   sim:ok(BUY)
   sim:ok(BUY)
-  t.equal(sim:ok("method=trade&pair=eth_idr&type=buy&price=60000000&eth=0.001&order_type=limit").order_id, 310131)
+  t.equal(sim:ok("method=trade&pair=eth_idr&type=buy&price=60000000&eth=0.001&"
+    .. "order_type=limit").order_id, 310131)
   t.equal(sim.member.orders.btcidr["310131"].symbol, "btcidr")
 end)
 
@@ -504,7 +534,7 @@ t.test("rates are written Java's way", function()
   t.equal(Desk.trade_id(30367), "72057594037958303")
 end)
 
--- Dead-man switch (section 6) -----------------------------------------------------------------------
+-- Dead-man switch (section 6) ---------------------------------------------------------------------
 
 local CC = "/tapi/countdownCancelAll"
 
@@ -554,7 +584,8 @@ end)
 t.test("the countdown's list: comma either way, query or body, one bad pair arms none", function()
   local sim = fixture.new()
   local stamp = string.format("&timestamp=%.0f", sim.now)
-  t.equal(sim:signed(CC .. "?pair=btc_idr%2Ceth_idr&countdownTime=10000" .. stamp, ""), '{"success":1}')
+  t.equal(sim:signed(CC .. "?pair=btc_idr%2Ceth_idr&countdownTime=10000" .. stamp, ""),
+          '{"success":1}')
   t.equal(sim:signed(CC, "pair=btc_idr,eth_idr&countdownTime=10000" .. stamp), '{"success":1}')
   local count = 0
   for _ in pairs(sim:control("countdowns").armed) do count = count + 1 end
@@ -594,12 +625,13 @@ t.test("ten countdown calls in ten seconds", function()
   t.equal(beat(sim, "pair=btc_idr&countdownTime=0"), '{"success":1}')
 end)
 
--- Trade API 2 (section 7) -----------------------------------------------------------------------------
+-- Trade API 2 (section 7) -------------------------------------------------------------------------
 
 local function v2(sim, path, parameters, key, secret, algorithm)
   local query = string.format("%s&timestamp=%.0f", parameters, sim.now)
   local answer = sim:request("GET", path .. "?" .. query, {
-    ["X-APIKEY"] = key or fixture.KEY, Sign = fixture.hmac(secret or fixture.SECRET, algorithm or "sha512", query) })
+    ["X-APIKEY"] = key or fixture.KEY, Sign = fixture.hmac(secret or fixture.SECRET,
+                                                           algorithm or "sha512", query) })
   return json.decode(answer.body), answer.status, answer.body
 end
 
@@ -611,13 +643,17 @@ t.test("histories and trades: rows as the page shows them", function()
   sim:control("trade?pair=btc_idr&side=buy&qty=0.00005")
   sim:control("trade?pair=btc_idr&side=buy&qty=0.00015")
   local _, _, body = v2(sim, HISTORIES, "symbol=btcidr")
-  t.equal(body, '{"data":[{"orderId":"btcidr-limit-310130","clientOrderId":"mw-2","symbol":"btcidr",'
+  t.equal(body,
+          '{"data":[{"orderId":"btcidr-limit-310130","clientOrderId":"mw-2","symbol":"btcidr",'
     .. '"side":"SELL","type":"LIMIT","status":"FILLED","price":"1560000000","oriQty":"0.0002",'
     .. '"executedQty":"0.0002","submitTime":1790000000123,"finishTime":1790000000123}]}')
   _, _, body = v2(sim, MY_TRADES, "symbol=BTCIDR&orderId=btcidr-limit-310130&limit=10")
-  t.ok(body:find('{"data":[{"tradeId":"72057594037927938","orderId":"btcidr-limit-310130","clientOrderId":"mw-2",'
-    .. '"symbol":"btcidr","price":"1560000000","qty":"0.00015","quoteQty":"234000","commission":"750",'
-    .. '"commissionAsset":"idr","isBuyer":false,"isMaker":true,"time":1790000000123},', 1, true), body)
+  t.ok(body:find('{"data":[{"tradeId":"72057594037927938","orderId":"btcidr-limit-310130",'
+    .. '"clientOrderId":"mw-2",'
+    .. '"symbol":"btcidr","price":"1560000000","qty":"0.00015","quoteQty":"234000",'
+    .. '"commission":"750",'
+    .. '"commissionAsset":"idr","isBuyer":false,"isMaker":true,"time":1790000000123},', 1, true),
+      body)
   t.equal(#v2(sim, MY_TRADES, "symbol=btcidr&clientOrderId=mw-2&sort=asc").data, 2)
   t.equal(#v2(sim, MY_TRADES, "symbol=btcidr&clientOrderId=other").data, 0)
   sim:pass(25 * 3600 * 1000)
@@ -640,21 +676,26 @@ end)
 
 t.test("the errors of both generations", function()
   local expected = {
-    jan = { symbol = { 400, 1110 }, missing = { 400, 1108 }, limit = { 400, 1109 }, range = { 400, 1109 },
+    jan = { symbol = { 400, 1110 }, missing = { 400, 1108 }, limit = { 400, 1109 },
+            range = { 400, 1109 },
             key = { 400, 1102 }, sign = { 401, 1001 }, path = { 404, 1113 }, time = { 400, 1002 } },
-    mid = { symbol = { 400, -1121 }, missing = { 400, -1102 }, limit = { 400, -1130 }, range = { 400, -1130 },
-            key = { 400, -2014 }, sign = { 400, -1022 }, path = { 404, -1099 }, time = { 400, -1021 } },
+    mid = { symbol = { 400, -1121 }, missing = { 400, -1102 }, limit = { 400, -1130 },
+            range = { 400, -1130 },
+            key = { 400, -2014 }, sign = { 400, -1022 }, path = { 404, -1099 },
+            time = { 400, -1021 } },
   }
   for generation, rows in pairs(expected) do
     local sim = fixture.new { settings = { "history_api=" .. generation } }
     sim.venue.auth:add_key("V2KEY", "v2secret", sim.member, "v2")
     local is_mid = generation == "mid"
     local function ask(path, parameters, key, secret)
-      return v2(sim, path, parameters, key or is_mid and "V2KEY" or nil, secret or is_mid and "v2secret" or nil,
+      return v2(sim, path, parameters, key or is_mid and "V2KEY" or nil,
+                secret or is_mid and "v2secret" or nil,
                 is_mid and "sha256" or "sha512")
     end
     local function check(name, answer, status)
-      t.equal(status .. " " .. answer.code, rows[name][1] .. " " .. rows[name][2], generation .. " " .. name)
+      t.equal(status .. " " .. answer.code, rows[name][1] .. " " .. rows[name][2],
+              generation .. " " .. name)
       t.ok(answer[is_mid and "msg" or "error"], generation)
     end
     check("symbol", ask(HISTORIES, "symbol=nopeidr"))
@@ -676,7 +717,7 @@ t.test("a legacy key at the new generation is refused", function()
   t.equal(status .. " " .. answer.code .. answer.msg, "403 -2015Invalid TAPI version key")
 end)
 
--- Public REST (section 9) -----------------------------------------------------------------------------
+-- Public REST (section 9) -------------------------------------------------------------------------
 
 local function get(sim, target)
   local answer = sim:request("GET", target)
@@ -691,7 +732,9 @@ t.test("public REST has the page's shapes", function()
   local _, _, body = get(sim, "/api/depth/btcidr")
   t.equal(body, '{"buy":[["1549999000","1.08567915"]],"sell":[["1550000000","0.87182913"]]}')
   _, _, body = get(sim, "/api/trades/btcidr")
-  t.equal(body, '[{"date":"1790000000","price":"1550000000","amount":"0.00009637","tid":"44768501","type":"buy"}]')
+  t.equal(body,
+          '[{"date":"1790000000","price":"1550000000","amount":"0.00009637","tid":"44768501",'
+            .. '"type":"buy"}]')
   _, _, body = get(sim, "/api/server_time?n=1")
   t.equal(body, '{"timezone":"UTC","server_time":1790000000123}')
   local pair = get(sim, "/api/pairs")[1]
@@ -706,9 +749,11 @@ end)
 
 t.test("unknown pairs are 200, unknown paths 404, wrong verbs 405", function()
   local sim = fixture.new()
-  for _, target in ipairs { "/api/depth/nopeidr", "/api/depth/btc_idr", "/api/depth/", "/api/ticker/BTCIDR" } do
+  for _, target in ipairs { "/api/depth/nopeidr", "/api/depth/btc_idr", "/api/depth/",
+                            "/api/ticker/BTCIDR" } do
     local _, status, body = get(sim, target)
-    t.equal(status .. body, '200{"error":"invalid_pair","error_description":"Invalid Pair"}', target)
+    t.equal(status .. body, '200{"error":"invalid_pair","error_description":"Invalid Pair"}',
+            target)
   end
   t.equal(select(2, get(sim, "/api/nothing")), 404)
   t.equal(select(2, get(sim, "/else")), 404)
@@ -734,13 +779,14 @@ t.test("a plain server_time may be half a minute old; a unique query is not", fu
   t.equal(get(sim, "/api/server_time").server_time, first + 30000)
 end)
 
--- Control, the made market, money -------------------------------------------------------------------
+-- Control, the made market, money -----------------------------------------------------------------
 
 t.test("the control path says what there is and what is wrong", function()
   local sim = fixture.new()
   t.equal(sim:request("POST", "/sim/nothing").status, 404)
   t.raises(function() sim:control("fault?fault=explode:trade") end, "no action")
-  t.raises(function() sim:control("set?set=nothing%3D1") end, "no such setting; there is token_life")
+  t.raises(function() sim:control("set?set=nothing%3D1") end,
+           "no such setting; there is token_life")
   t.raises(function() sim:control("set?set=batch%3Dx") end, "expected data or lines or frames")
   t.raises(function() sim:control("trade?pair=nope") end, "there is none")
   t.raises(function() sim:control("trade?pair=btc_idr&side=buy&qty=1") end, "no best one")
@@ -777,13 +823,14 @@ t.test("the same seed makes the same market", function()
   local function books()
     local sim = fixture.new { market = true }
     sim:pass(30000)
-    return sim:request("GET", "/api/depth/btcidr").body .. sim:request("GET", "/api/trades/ethidr").body
+    return sim:request("GET", "/api/depth/btcidr").body
+           .. sim:request("GET", "/api/trades/ethidr").body
   end
   t.equal(books(), books())
 end)
 
--- Invariants: money is conserved, held money is what open orders hold, books are whole, and an order's
--- events tell one story: fills add up, and nothing follows the end.
+-- Invariants: money is conserved, held money is what open orders hold, books are whole, and an
+-- order's events tell one story: fills add up, and nothing follows the end.
 local function story(stories, event)
   local o = event.order
   local s = stories[o.orderId] or { cum = decimal "0" }
@@ -810,7 +857,8 @@ end
 
 local function random_run(seed)
   local random = Random.new(seed)
-  local sim = fixture.new { settings = { "rate_limits=off" }, market = true, pairs = { "btc_idr", "eth_idr" } }
+  local sim = fixture.new { settings = { "rate_limits=off" }, market = true,
+                            pairs = { "btc_idr", "eth_idr" } }
   local id, stories = sim:subscribed(), {}
   local names = { "btc", "eth" }
   for step = 1, 150 do
@@ -824,7 +872,8 @@ local function random_run(seed)
       sim:tapi(string.format("method=trade&pair=%s_idr&type=%s&order_type=market&%s", name, side,
         side == "buy" and "idr=" .. random:integer(10000, 5000000) or name .. "=" .. qty))
     else
-      sim:tapi(string.format("method=trade&pair=%s_idr&type=%s&order_type=limit&price=%d&%s=%s&smp_cancel=%s%s",
+      sim:tapi(string.format("method=trade&pair=%s_idr&type=%s&order_type=limit&price=%d&%s=%s&"
+        .. "smp_cancel=%s%s",
         name, side, price, name, qty, ({ "MAKER", "TAKER", "BOTH" })[random:integer(1, 3)],
         kind == 3 and "&time_in_force=MOC" or ""))
     end
@@ -833,7 +882,8 @@ local function random_run(seed)
     t.ok(ok, string.format("seed %d step %d: %s", seed, step, tostring(err)))
     for _, event in ipairs(sim:events(id)) do story(stories, event) end
     for _, asset in ipairs { "idr", "btc", "eth" } do
-      t.equal(tostring(sim.venue.desk.ledger:held("alice", asset)), tostring(held_by_orders(sim, asset)),
+      t.equal(tostring(sim.venue.desk.ledger:held("alice", asset)),
+              tostring(held_by_orders(sim, asset)),
               string.format("seed %d step %d %s", seed, step, asset))
     end
   end

@@ -1,5 +1,5 @@
--- The simulated Indodax's two WebSockets: handshake, pings and deadlines, each error and each close of
--- the page (4.1 to 4.4, 10), recovery, and what the feed says.
+-- The simulated Indodax's two WebSockets: handshake, pings and deadlines, each error and each close
+-- of the page (4.1 to 4.4, 10), recovery, and what the feed says.
 
 local t       = require "tests.tap"
 local fixture = require "tests.moonwire.sim_indodax_fixture"
@@ -33,7 +33,7 @@ local function stay_alive(sim, id, seconds)
   end
 end
 
--- Handshake and pings (4.1) ------------------------------------------------------------------------
+-- Handshake and pings (4.1) -----------------------------------------------------------------------
 
 t.test("an Origin is forbidden; other paths are not found", function()
   local sim = fixture.new()
@@ -87,16 +87,18 @@ end)
 t.test("a frame-ping connect reply names neither ping nor pong", function()
   local sim = fixture.new()
   local _, reply = connect(sim)
-  t.ok(reply:find('^{"id":1,"connect":{"client":"[%x-]+","version":"5.2.0","expires":true,"ttl":86400}}$'),
+  t.ok(reply:find('^{"id":1,"connect":{"client":"[%x-]+","version":"5.2.0","expires":true,'
+    .. '"ttl":86400}}$'),
        reply)
 end)
 
--- Commands (4.2) -----------------------------------------------------------------------------------
+-- Commands (4.2) ----------------------------------------------------------------------------------
 
 t.test("several commands in one frame, several replies in one", function()
   local sim = fixture.new()
   local id = sim:open(FRAME_PING)
-  sim:say(id, '{"id":1,"connect":{"token":"' .. sim:token() .. '"}}\n{"id":2,"subscribe":{"channel":"'
+  sim:say(id, '{"id":1,"connect":{"token":"' .. sim:token()
+          .. '"}}\n{"id":2,"subscribe":{"channel":"'
               .. CHANNEL .. '"}}\n')
   t.equal(#sim.frames[id], 1)
   t.ok(sim:heard(id):find('}}\n{"id":2,"subscribe":{}}$'))
@@ -106,7 +108,8 @@ t.test("several commands in one frame, several replies in one", function()
   t.equal(#sim.frames[id], 2, "16 lines a frame at most")
 end)
 
-t.test("a failed connect ends the session: the rest is unread, the line dropped within 5 s", function()
+t.test("a failed connect ends the session: the rest is unread, the line dropped within 5 s",
+       function()
   local sim = fixture.new { settings = { "token_life=10" } }
   local id = sim:open(FRAME_PING)
   local token = sim:token()
@@ -114,7 +117,8 @@ t.test("a failed connect ends the session: the rest is unread, the line dropped 
   sim:pong(id)
   local late = sim:open(FRAME_PING)
   sim:pass(1000)
-  sim:say(late, '{"id":1,"connect":{"token":"' .. token .. '"}}\n{"id":2,"subscribe":{"channel":"x"}}')
+  sim:say(late, '{"id":1,"connect":{"token":"' .. token
+          .. '"}}\n{"id":2,"subscribe":{"channel":"x"}}')
   t.equal(sim:heard(late), '{"id":1,"error":{"code":109,"message":"token expired"}}')
   sim:say(late, '{"id":3,"connect":{"token":"' .. sim:token() .. '"}}')
   t.equal(sim:heard(late), "")
@@ -139,7 +143,8 @@ t.test("what earns 3501", function()
     '{"id":1,"connect":{}}', '{"id":1,"connect":{"token":""}}', -- without a token
     "", "\n", '\n{"id":1,"connect":{}}', "hello", "[1]", "7", '"text"', "null",
     '{\n"id":1,\n"connect":{}}',                                -- spans lines
-    '{"connect":{"token":"x"}}', '{"id":0,"connect":{"token":"x"}}', '{"id":"1","connect":{"token":"x"}}',
+    '{"connect":{"token":"x"}}', '{"id":0,"connect":{"token":"x"}}',
+    '{"id":"1","connect":{"token":"x"}}',
     '{"id":1.5,"connect":{"token":"x"}}', "{}",
   }
   local sim = fixture.new()
@@ -149,7 +154,8 @@ t.test("what earns 3501", function()
     t.equal(fate(sim, id), "3501 bad request", text)
   end
   local token = sim:token()
-  local after = { '{"id":2,"connect":{"token":"' .. token .. '"}}', "{}", '{"id":5,"ping":{}}', '{"id":5}',
+  local after = { '{"id":2,"connect":{"token":"' .. token .. '"}}',
+                  "{}", '{"id":5,"ping":{}}', '{"id":5}',
                   '{"id":5,"subscribe":{}}', '{"id":2,"unsubscribe":{"channel":"x"}}\n\n' }
   for _, text in ipairs(after) do
     local id = connect(sim)
@@ -265,7 +271,7 @@ t.test("any close can be forced, and carries the venue's reason", function()
   end
 end)
 
--- Channel ------------------------------------------------------------------------------------------
+-- Channel -----------------------------------------------------------------------------------------
 
 t.test("events reach all of a user's subscribed connections and nobody else's", function()
   local sim = fixture.new()
@@ -298,13 +304,15 @@ t.test("with history: offsets, and what was missed comes with the subscribe", fu
   local id = connect(sim)
   sim:say(id, '{"id":2,"subscribe":{"channel":"' .. CHANNEL .. '"}}')
   local result = json.decode(sim:heard(id)).subscribe
-  t.equal(tostring(result.recoverable) .. tostring(result.positioned) .. tostring(result.offset), "truetruenil")
+  t.equal(tostring(result.recoverable) .. tostring(result.positioned) .. tostring(result.offset),
+          "truetruenil")
   local epoch = result.epoch
   for _ = 1, 3 do sim:ok(BUY) end
   t.ok(sim:heard(id):find('"offset":3'))
   local again = connect(sim)
   local function recover(offset, name)
-    sim:say(again, '{"id":2,"subscribe":{"channel":"' .. CHANNEL .. '","recover":true,"epoch":"' .. name
+    sim:say(again, '{"id":2,"subscribe":{"channel":"' .. CHANNEL .. '","recover":true,"epoch":"'
+            .. name
                    .. '","offset":' .. offset .. "}}")
     local r = json.decode(sim:heard(again)).subscribe
     sim:say(again, '{"id":3,"unsubscribe":{"channel":"' .. CHANNEL .. '"}}')
@@ -312,7 +320,8 @@ t.test("with history: offsets, and what was missed comes with the subscribe", fu
     return r
   end
   result = recover(1, epoch)
-  t.equal(#result.publications .. tostring(result.recovered) .. result.publications[1].offset, "2true2")
+  t.equal(#result.publications .. tostring(result.recovered) .. result.publications[1].offset,
+          "2true2")
   t.equal(recover(3, epoch).publications, nil)
   t.equal(recover(1, "other").recovered, nil)
   t.equal(recover(9, epoch).recovered, nil)
@@ -357,12 +366,12 @@ t.test("drop and push by hand", function()
   t.equal(fate(sim, id), "half_open")
 end)
 
--- Market data (10) ---------------------------------------------------------------------------------
+-- Market data (10) --------------------------------------------------------------------------------
 
 local PRODUCTION = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjE5NDY2MTg0MTV9."
                    .. "UR1lBM6Eqh0yWz-PVirw1uPCxe60FdchR8eNVdsskeo"
-local DEMO = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwi"
-             .. "aWF0IjoxNTE2MjM5MDIyfQ.OqWmyrtOvp_DvIdBnOgU9gyXhURkEOtu8brZtvwjYAw"
+local DEMO = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9l"
+             .. "IiwiaWF0IjoxNTE2MjM5MDIyfQ.OqWmyrtOvp_DvIdBnOgU9gyXhURkEOtu8brZtvwjYAw"
 
 local function market(sim, token)
   local id = sim:open("/market/ws/")
@@ -380,13 +389,16 @@ end
 
 t.test("the static tokens connect; replies have the older shape", function()
   local sim = fixture.new()
-  local id, reply = market(sim)
-  t.ok(reply:find('^{"id":1,"result":{"client":"[%x-]+","version":"2.8.7","expires":true,"ttl":156618415}}\n$'),
+  local _, reply = market(sim)
+  t.ok(reply:find('^{"id":1,"result":{"client":"[%x-]+","version":"2.8.7","expires":true,'
+    .. '"ttl":156618415}}\n$'),
        reply)
+  local id
   id, reply = market(sim, DEMO)
   t.ok(not reply:find("expires"), reply)
   t.equal(ask(sim, id, '{"method":7,"id":9}'), '{"id":9}')
-  local first = json.decode(ask(sim, id, '{"method":1,"params":{"channel":"market:order-book-btcidr"},"id":2}'))
+  local first = json.decode(ask(sim, id,
+    '{"method":1,"params":{"channel":"market:order-book-btcidr"},"id":2}'))
   t.equal(first.result.recoverable, true)
   t.ok(first.result.offset > 1)
   t.equal(ask(sim, id, '{"method":2,"params":{"channel":"market:order-book-btcidr"},"id":10}'),
@@ -406,7 +418,8 @@ t.test("closes carry JSON, and the codes mean other things", function()
   t.equal(closed_by("hello", true), bad)
   t.equal(closed_by('{"params":{},"id":1}'), bad)
   t.equal(closed_by('{"params":{"token":"' .. DEMO .. '"},"id":1}', true), bad, "a second connect")
-  t.equal(closed_by('{"params":{"token":"x.y.z"},"id":1}'), '3002 {"reason":"invalid token","reconnect":false}')
+  t.equal(closed_by('{"params":{"token":"x.y.z"},"id":1}'),
+          '3002 {"reason":"invalid token","reconnect":false}')
   local id = sim:open("/market/ws/")
   sim:pass(25000)
   t.equal(fate(sim, id), '3007 {"reason":"stale","reconnect":false}')
@@ -433,10 +446,13 @@ t.test("the feed's errors; a wrong pair is acknowledged and silent", function()
   t.equal(subscribe("nope:x"), '{"id":8,"error":{"code":102,"message":"unknown channel"}}')
   t.equal(subscribe("plain"), '{"id":8,"error":{"code":103,"message":"permission denied"}}')
   for _, pair in ipairs { "nopeidr", "BTCIDR", "btc_idr" } do
-    t.equal(subscribe("market:order-book-" .. pair), '{"id":8,"result":{"recoverable":true,"epoch":"1653886930"}}')
+    t.equal(subscribe("market:order-book-" .. pair),
+            '{"id":8,"result":{"recoverable":true,"epoch":"1653886930"}}')
   end
-  t.equal(subscribe("market:order-book-nopeidr"), '{"id":8,"error":{"code":105,"message":"already subscribed"}}')
-  t.equal(ask(sim, id, '{"method":99,"id":3}'), '{"id":3,"error":{"code":104,"message":"method not found"}}')
+  t.equal(subscribe("market:order-book-nopeidr"),
+          '{"id":8,"error":{"code":105,"message":"already subscribed"}}')
+  t.equal(ask(sim, id, '{"method":99,"id":3}'),
+          '{"id":3,"error":{"code":104,"message":"method not found"}}')
   for i = 4, 128 do subscribe("market:x-" .. i) end
   t.equal(subscribe("market:x-129"), '{"id":8,"error":{"code":106,"message":"limit exceeded"}}')
 end)
@@ -451,7 +467,8 @@ t.test("books: none on subscribe, whole ones after a change, offsets grow by one
   sim:pass(3000)
   local push = json.decode(sim:heard(id)).result
   t.equal(push.channel, "market:order-book-btcidr")
-  t.equal(push.data.data.ask[1].price .. push.data.data.ask[1].btc_volume .. push.data.data.ask[1].idr_volume,
+  t.equal(push.data.data.ask[1].price .. push.data.data.ask[1].btc_volume
+          .. push.data.data.ask[1].idr_volume,
           "15500000000.870000001348500000")
   sim:control("quote?pair=btc_idr&side=buy&price=1549000000&qty=1")
   sim:pass(3000)
@@ -465,14 +482,19 @@ end)
 t.test("trades: rows in the venue's order, recovered by offset", function()
   local sim = fixture.new()
   local id = market(sim)
-  local reply = ask(sim, id, '{"method":1,"params":{"channel":"market:trade-activity-btcidr"},"id":2}')
+  local reply = ask(sim, id,
+                    '{"method":1,"params":{"channel":"market:trade-activity-btcidr"},"id":2}')
   local offset = json.decode(reply).result.offset
   sim:control("quote?pair=btc_idr&side=sell&price=1550000000&qty=1")
   sim:control("trade?pair=btc_idr&side=buy&qty=0.00009637")
-  t.equal(sim:heard(id), '{"result":{"channel":"market:trade-activity-btcidr","data":{"data":[["btcidr",1790000000,'
-    .. '44768501,"buy",1550000000,"149373.00000000","0.00009637"]],"offset":' .. offset + 1 .. "}}}\n")
+  t.equal(sim:heard(id),
+          '{"result":{"channel":"market:trade-activity-btcidr","data":{"data":[["btcidr",'
+            .. '1790000000,'
+    .. '44768501,"buy",1550000000,"149373.00000000","0.00009637"]],"offset":' .. offset + 1
+      .. "}}}\n")
   local late = market(sim)
-  reply = ask(sim, late, '{"method":1,"params":{"channel":"market:trade-activity-btcidr","recover":true,'
+  reply = ask(sim, late,
+              '{"method":1,"params":{"channel":"market:trade-activity-btcidr","recover":true,'
                          .. '"epoch":"1653886930","offset":' .. offset .. '},"id":2}')
   local result = json.decode(reply).result
   t.equal(result.recovered, true)
@@ -490,7 +512,8 @@ t.test("ticks and summaries", function()
   sim:control("trade?pair=btc_idr&side=buy&qty=0.5")
   t.ok(sim:heard(id):find('[[1790000002,44768501,1550000000,"0.50000000"]]', 1, true))
   sim:pass(1000)
-  t.ok(sim:heard(id):find('[["btcidr",1790000003,1550000000,1550000000,1550000000,1550000000,"775000000","0.5"]]',
+  t.ok(sim:heard(id):find('[["btcidr",1790000003,1550000000,1550000000,1550000000,1550000000,'
+    .. '"775000000","0.5"]]',
                           1, true))
 end)
 

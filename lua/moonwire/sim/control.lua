@@ -69,7 +69,8 @@ function commands.connections(gateway)
     for channel in pairs(connection.subscribed) do channels[#channels + 1] = text(channel) end
     table.sort(channels)
     rows[i] = object("id", connection.link.id, "socket", text(connection.kind),
-                     "user", connection.user and text(connection.user), "channels", wire.list(channels))
+                     "user", connection.user and text(connection.user),
+                     "channels", wire.list(channels))
   end
   return wire.list(rows)
 end
@@ -126,7 +127,8 @@ function M.answer(gateway, _, name, query, body, now)
   elseif gateway.venue.control_names[name] then
     result, err = gateway.venue:control(name, fields, now)
   else
-    return 404, object("error", text("no control /sim/" .. name .. "; GET /sim/help lists what there is"))
+    return 404, object("error", text("no control /sim/" .. name
+                                     .. "; GET /sim/help lists what there is"))
   end
   if not result then return 400, object("error", text(err)) end
   return 200, result

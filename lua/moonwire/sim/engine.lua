@@ -3,8 +3,8 @@
 --- as a list of events in the order in which it happened:
 ---
 ---   { kind = "accepted" | "fill" | "done" | "canceled" | "rejected", order =, time =,
----     cum_qty =, leaves_qty =, reason =,                             -- as they were at that moment
----     qty =, price =, liquidity =, trade_id =, other = }             -- fill; both sides, taker first
+---     cum_qty =, leaves_qty =, reason =,                    -- as they were at that moment
+---     qty =, price =, liquidity =, trade_id =, other = }    -- fill; both sides, taker first
 
 local decimal = require "moonwire.decimal"
 
@@ -19,7 +19,7 @@ local ZERO = decimal("0")
 ---@field price? moonwire.Decimal       limit
 ---@field qty? moonwire.Decimal         or, for a market order, `amount` in the quote currency
 ---@field amount? moonwire.Decimal
----@field self_trade? "maker"|"taker"|"both"  whose order goes when two of one owner meet; nil: they trade
+---@field self_trade? "maker"|"taker"|"both"  who goes when two of one owner meet; nil: they trade
 ---@field number? integer               given by the engine, counted per market
 ---@field status? "open"|"filled"|"canceled"|"rejected"
 
@@ -211,8 +211,8 @@ local function refusal(self, market, order)
   end
 end
 
---- Takes a new order. A market order never rests: what it does not get at once is canceled, or, with
---- time_in_force "fok", nothing of it happens.
+--- Takes a new order. A market order never rests: what it does not get at once is canceled, or,
+--- with time_in_force "fok", nothing of it happens.
 ---@param order moonwire.sim.Order
 ---@return table[] events  the first is "accepted" or the only "rejected"
 function Engine:submit(order, now)
@@ -296,8 +296,10 @@ local function check_side(market, name, count)
   for _, level in ipairs(side.levels) do
     local qty, n, order = ZERO, 0, level.first
     while order do
-      if not (order.leaves_qty > ZERO) then return "an empty order rests: " .. order.number end
-      if order.leaves_qty + order.cum_qty ~= order.qty then return "quantities of " .. order.number end
+      if order.leaves_qty <= ZERO then return "an empty order rests: " .. order.number end
+      if order.leaves_qty + order.cum_qty ~= order.qty then
+        return "quantities of " .. order.number
+      end
       qty, n, order = qty + order.leaves_qty, n + 1, order._next
     end
     if n == 0 or n ~= level.count or qty ~= level.qty then
@@ -317,10 +319,14 @@ function Engine:check(symbol)
   if not problem then problem, count = check_side(market, "sell", count) end
   if problem then return nil, problem end
   local bid, ask = self:best(symbol, "buy"), self:best(symbol, "sell")
-  if bid and ask and bid >= ask then return nil, "crossed: " .. tostring(bid) .. " " .. tostring(ask) end
+  if bid and ask and bid >= ask then
+    return nil, "crossed: " .. tostring(bid) .. " " .. tostring(ask)
+  end
   for _, orders in pairs(market.by_owner) do
     for order in pairs(orders) do
-      if not order._level then return nil, "order " .. order.number .. " is listed and does not rest" end
+      if not order._level then
+        return nil, "order " .. order.number .. " is listed and does not rest"
+      end
       count = count - 1
     end
   end

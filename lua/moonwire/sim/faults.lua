@@ -105,7 +105,8 @@ local function read_option(fault, text)
     if ok == false then return nil, string.format('option "%s": %s', text, problem) end
   end
   return nil, string.format('option "%s": there is 0.1 10%% 3 every=N after=N for=10s 50ms%s', text,
-    fault.is_request and " before after" or fault.action == "junk" and " text nested huge empty" or "")
+    fault.is_request and " before after"
+    or fault.action == "junk" and " text nested huge empty" or "")
 end
 
 local function read_action(fault, pieces, subjects)

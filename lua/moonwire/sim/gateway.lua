@@ -1,8 +1,10 @@
 --- Between a venue's simulator and its clients: applies the faults, keeps a record of the requests,
---- serves the control path. It knows no socket either: what is to happen outside goes through `out`:
+--- serves the control path. It knows no socket either: what is to happen outside goes through
+--- `out`:
 ---
 ---   out:reply(request, status, headers, body)   out:refuse(connection, status, headers, body)
----   out:send(connection, text)   out:ping(connection, payload)   out:close(connection, code, reason)
+---   out:send(connection, text)   out:ping(connection, payload)
+---   out:close(connection, code, reason)
 ---   out:drop(id, how)            how: nil, "half_open" or "mid_frame"
 
 local Control = require "moonwire.sim.control"
@@ -26,7 +28,7 @@ function Gateway.new(options)
   return gateway
 end
 
--- Frames to the client -----------------------------------------------------------------------------
+-- Frames to the client ----------------------------------------------------------------------------
 
 -- The subjects of this connection's frames, made once each.
 local function subjects_of(link, subject)
@@ -130,7 +132,7 @@ end
 --- Drops in the way of a fault: "half_open", "mid_frame", or nil.
 function Link:drop_as(how) drop(self, { action = how or "drop" }) end
 
--- Requests -----------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 local function record(self, request)
   self.counted = self.counted + 1
@@ -216,7 +218,7 @@ function Gateway:request(id, text, body, now)
   wait(self, plan.delay.before, function(later_now) process(self, request, plan, later_now) end)
 end
 
--- WebSockets ---------------------------------------------------------------------------------------
+-- WebSockets --------------------------------------------------------------------------------------
 
 --- A WebSocket handshake: refused before this returns, or a connection from now on.
 function Gateway:upgrade(id, text, now)

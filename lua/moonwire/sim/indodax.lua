@@ -50,8 +50,10 @@ function Indodax.new_settings()
     { "extra_events", false, "events of an unknown type between the others" },
     { "new_for_taker", true, "NEW for an order that trades at once" },
     { "rebrand", true, "default client order ids keep the old name of a coin" },
-    { "market_buy_qty", "base", "the unit of origQty in a market buy", choices = { "base", "quote" } },
-    { "duplicate_ids", "ever", "how long a client order id is taken", choices = { "ever", "open" } },
+    { "market_buy_qty", "base", "the unit of origQty in a market buy",
+      choices = { "base", "quote" } },
+    { "duplicate_ids", "ever", "how long a client order id is taken",
+      choices = { "ever", "open" } },
     { "visible_after", 0, "ms until a new order is found by queries and cancels" },
     { "no_orders", "null", "openOrders without any", choices = { "null", "list", "object" } },
     { "loose_types", false, "success and order_id of trade as text" },
@@ -68,8 +70,8 @@ Clock.__index = Clock
 --- The venue's clock: the real one and an offset, ms.
 function Clock:venue(real) return real + self.offset end
 
---- `options`: pairs (indodax_pairs.list), settings, schedule, seed, hmac(secret, algorithm, message) ->
---- hex, jwt_secret.
+--- `options`: pairs (indodax_pairs.list), settings, schedule, seed, hmac(secret, algorithm,
+--- message) -> hex, jwt_secret.
 function Indodax.new(options)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule,
                              clock = setmetatable({ real = 0, offset = 0 }, Clock) }, Indodax)
@@ -85,7 +87,8 @@ function Indodax.new(options)
   sim.tapi, sim.v2, sim.public = Tapi.new(shared), V2.new(shared), Public.new(shared)
   sim.private = Private.new(with { random = stream "private" })
   sim.feed = Feed.new(with { random = stream "feed" })
-  sim.market = MadeMarket.new(with { floor = sim.desk, pairs = options.pairs, random = stream "market" })
+  sim.market = MadeMarket.new(with { floor = sim.desk, pairs = options.pairs,
+                                     random = stream "market" })
   sim.countdown = Countdown.new(with { on_expiry = function(member, pair, now)
     sim.desk:cancel_all(member, pair, sim.clock:venue(now))
     sim.desk:flush(now)
@@ -95,7 +98,8 @@ function Indodax.new(options)
   return sim
 end
 
---- Adds a member with a key. `channel_user`: the 40 hex digits of the channel; made up when missing.
+--- Adds a member with a key. `channel_user`: the 40 hex digits of the channel; made up when
+--- missing.
 function Indodax:add_member(name, key, secret, balances, channel_user)
   local member = self.desk:add_member(
     name, tostring(#self.desk.member_list + 7),
@@ -111,7 +115,7 @@ function Indodax:start(now, with_market)
   self.feed:start(now)
 end
 
--- Requests -----------------------------------------------------------------------------------------
+-- Requests ----------------------------------------------------------------------------------------
 
 local tapi_names = { trade = "trade", cancelOrder = "cancel", cancelByClientOrderId = "cancel" }
 
@@ -162,8 +166,8 @@ function Indodax:handle_request(method, target, headers, body, now)
   return status, JSON, text
 end
 
---- What the venue says with a status that a fault made up: a 429 is its own JSON, all else is a page
---- of the proxy before it.
+--- What the venue says with a status that a fault made up: a 429 is its own JSON, all else is a
+--- page of the proxy before it.
 function Indodax.fault_page(_, status)
   if status == 429 then
     return JSON, Tapi.failure("Too many requests from your IP", "too_many_requests_from_your_ip")

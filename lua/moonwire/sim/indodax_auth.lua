@@ -18,8 +18,8 @@ function Auth:add_key(key, secret, member, kind)
   self.keys[key] = { key = key, secret = secret, member = member, kind = kind or "tapi" }
 end
 
---- What a client signs: the query and the body as they came; for a multipart body the form text that
---- its fields mean (the venue's PHP sample signs that, section 2).
+--- What a client signs: the query and the body as they came; for a multipart body the form text
+--- that its fields mean (the venue's PHP sample signs that, section 2).
 function Auth.signed_text(query, headers, body)
   local form = wire.form_of_multipart(headers["content-type"] or "", body) or body
   return query .. form, wire.parse_form(form, wire.parse_form(query))
@@ -59,12 +59,14 @@ function Auth.stale(entry, fields, now)
   end
   local last = entry.last_nonce or "0"
   if not is_greater(nonce, last) then
-    return string.format("Nonce must be greater than %s. You provided %s.", last, nonce), "invalid_nonce"
+    return string.format("Nonce must be greater than %s. You provided %s.", last, nonce),
+           "invalid_nonce"
   end
   entry.last_nonce = nonce
 end
 
---- TAPI and dead-man, in the order of section 12: key header, sign header, key known, sign, freshness.
+--- TAPI and dead-man, in the order of section 12: key header, sign header, key known, sign,
+--- freshness.
 ---@return table|nil entry  of the key
 ---@return table|string fields_or_error
 ---@return string|nil error_code
@@ -92,7 +94,8 @@ end
 
 --- HS256 over {"sub":user,"exp":seconds}.
 function Auth:make_token(user, exp)
-  local text = JWT_HEADER .. "." .. wire.base64url(string.format('{"sub":"%s","exp":%.0f}', user, exp))
+  local claims = string.format('{"sub":"%s","exp":%.0f}', user, exp)
+  local text = JWT_HEADER .. "." .. wire.base64url(claims)
   return text .. "." .. self:_jwt_signature(text)
 end
 
@@ -126,7 +129,8 @@ function Auth:answer_token(headers, query, body, now)
   if not key:find("^[%w_-]+$") or #key > 64 then
     problem, code = "Invalid TAPI key", "invalid_tapi_key"
   elseif not entry or entry.kind ~= "tapi" then
-    problem, code = "Invalid credentials. API not found or session has expired.", "invalid_credentials"
+    problem, code = "Invalid credentials. API not found or session has expired.",
+      "invalid_credentials"
   elseif not self:verify(entry, "sha512", message, headers.sign or "") then
     problem, code = "Invalid credentials. Bad sign.", "bad_sign"
   end

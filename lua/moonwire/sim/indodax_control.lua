@@ -21,7 +21,7 @@ local function find_pair(sim, fields)
 end
 
 local function find_member(sim, fields)
-  local member = sim.desk.members[fields.member or ""] or not fields.member and sim.desk.member_list[1]
+  local member = sim.desk.members[fields.member or sim.desk.member_list[1].name]
   if member then return member end
   return nil, string.format('member "%s": there is none', fields.member)
 end
@@ -37,10 +37,11 @@ local function one_of(fields, name, choices)
   for _, choice in ipairs(choices) do
     if fields[name] == choice then return choice end
   end
-  return nil, string.format('%s="%s": expected %s', name, fields[name] or "", table.concat(choices, " or "))
+  return nil, string.format('%s="%s": expected %s', name, fields[name] or "",
+                            table.concat(choices, " or "))
 end
 
---- Money and orders --------------------------------------------------------------------------------
+-- Money and orders --------------------------------------------------------------------------------
 
 function commands.ledger(sim)
   local accounts = {}
@@ -59,7 +60,8 @@ local function order_row(order)
     "order_id", text(order.full_id), "client_order_id", text(order.client_order_id),
     "member", text(order.owner), "pair", text(order.pair.ticker_id), "side", text(order.side),
     "type", text(order.type_name), "status", text(order.status),
-    "price", order.price and text(tostring(order.price)), "qty", order.qty and text(tostring(order.qty)),
+    "price", order.price and text(tostring(order.price)),
+    "qty", order.qty and text(tostring(order.qty)),
     "cum_qty", text(tostring(order.cum_qty)), "leaves_qty", text(tostring(order.leaves_qty)),
     "created_at", order.created_at, "fills", #order.trade_rows)
 end
@@ -100,7 +102,8 @@ function commands.cancel_orders(sim, fields, now)
   local count = 0
   for _, member in ipairs(sim.desk.member_list) do
     for _, pair in ipairs(sim.desk.pairs) do
-      if (fields.member or member.name) == member.name and (fields.pair or pair.ticker_id) == pair.ticker_id then
+      if (fields.member or member.name) == member.name
+         and (fields.pair or pair.ticker_id) == pair.ticker_id then
         count = count + sim.desk:cancel_all(member, pair, sim.clock:venue(now))
       end
     end
@@ -108,7 +111,7 @@ function commands.cancel_orders(sim, fields, now)
   return object("canceled", count)
 end
 
---- The market --------------------------------------------------------------------------------------
+-- The market --------------------------------------------------------------------------------------
 
 local function market_order(sim, fields, now, in_force)
   local pair, side, price, qty, err
@@ -164,10 +167,10 @@ function commands.book(sim, fields)
   return object("buy", side "buy", "sell", side "sell")
 end
 
---- Sessions ----------------------------------------------------------------------------------------
+-- Sessions ----------------------------------------------------------------------------------------
 
---- Ends all tokens. Live private connections close with 3005: 25 s later, as the venue does, or with
---- `now=1` at once.
+--- Ends all tokens. Live private connections close with 3005: 25 s later, as the venue does, or
+--- with `now=1` at once.
 function commands.expire(sim, fields, now)
   sim.auth:expire_tokens(sim.clock:venue(now))
   local count = 0
@@ -182,14 +185,15 @@ end
 
 --- Sends `text` as it is to all private (or `socket=market`) connections.
 function commands.push(sim, fields)
-  local socket, err = one_of({ socket = fields.socket or "private" }, "socket", { "private", "market" })
+  fields.socket = fields.socket or "private"
+  local socket, err = one_of(fields, "socket", { "private", "market" })
   if not socket then return nil, err end
-  local count = 0
-  for _, connection in ipairs { unpack((socket == "market" and sim.feed or sim.private).connections) } do
-    connection.link:send(fields.text or "", socket == "market" and "feed" or "push")
-    count = count + 1
+  local is_market = socket == "market"
+  local list = { unpack((is_market and sim.feed or sim.private).connections) }
+  for _, connection in ipairs(list) do
+    connection.link:send(fields.text or "", is_market and "feed" or "push")
   end
-  return object("connections", count)
+  return object("connections", #list)
 end
 
 --- Publishes `data` (JSON) to a member's private channel.
@@ -216,16 +220,14 @@ end
 --- `member`, `permission=trade|view|none`, `state=open|locked|disabled`.
 function commands.member(sim, fields)
   local member, err = find_member(sim, fields)
-  if member and fields.permission then
-    member.permission, err = one_of(fields, "permission", { "trade", "view", "none" })
-  end
-  if member and not err and fields.state then
-    member.state, err = one_of(fields, "state", { "open", "locked", "disabled" })
-  end
-  if err then
-    if member then member.permission, member.state = member.permission or "trade", member.state or "open" end
-    return nil, err
-  end
+  if not member then return nil, err end
+  fields.permission = fields.permission or member.permission
+  fields.state = fields.state or member.state
+  local permission, state
+  permission, err = one_of(fields, "permission", { "trade", "view", "none" })
+  if permission then state, err = one_of(fields, "state", { "open", "locked", "disabled" }) end
+  if not state then return nil, err end
+  member.permission, member.state = permission, state
   return object("name", text(member.name), "permission", text(member.permission),
                 "state", text(member.state), "channel", text("pws:#" .. member.channel_user))
 end
@@ -246,7 +248,8 @@ end
 function commands.countdowns(sim, _, now)
   local rows = {}
   for name, left in pairs(sim.countdown:armed(now)) do rows[name] = string.format("%.0f", left) end
-  return object("armed", wire.map(rows), "beats", sim.countdown.beats, "expired", sim.countdown.expired)
+  return object("armed", wire.map(rows), "beats", sim.countdown.beats,
+                "expired", sim.countdown.expired)
 end
 
 for name in pairs(commands) do M.names[name] = true end

@@ -1,5 +1,5 @@
---- The Indodax simulator's trading floor: members, holds and charges, orders through the engine, and
---- what the private channel says about them. Section numbers are those of the venue page.
+--- The Indodax simulator's trading floor: members, holds and charges, orders through the engine,
+--- and what the private channel says about them. Section numbers are those of the venue page.
 
 local decimal  = require "moonwire.decimal"
 local Engine   = require "moonwire.sim.engine"
@@ -39,7 +39,8 @@ end
 function Desk:add_member(name, user_id, channel_user, balances)
   local member = {
     name = name, user_id = user_id, channel_user = channel_user, outbox = {},
-    by_client_id = {}, orders = {}, finished = {}, trades = {}, permission = "trade", state = "open",
+    by_client_id = {}, orders = {}, finished = {}, trades = {}, permission = "trade",
+    state = "open",
   }
   for _, pair in ipairs(self.pairs) do
     member.orders[pair.id], member.finished[pair.id], member.trades[pair.id] = {}, {}, {}
@@ -97,16 +98,16 @@ local function prepare_texts(settings, order)
   order.type_name = order.type_name or order.type
   order.full_id = pair.id .. "-" .. order.type_name .. "-" .. order.number
   if not order.client_order_id then
-    order.client_order_id = (settings.rebrand and pair.internal or pair.id) .. "-" .. order.type_name
-                            .. "-" .. order.number
+    local name = settings.rebrand and pair.internal or pair.id
+    order.client_order_id = name .. "-" .. order.type_name .. "-" .. order.number
   end
   order.text_price = plain(order.price or ZERO)
   order.text_client_id = ',"clientOrderId":' .. wire.text(order.client_order_id)
 end
 
 --- Takes an order of a member.
----@param request table  pair, side, type, price, qty | amount, held_amount, time_in_force, self_trade,
----                      client_order_id
+---@param request table  pair, side, type, price, qty | amount, held_amount, time_in_force,
+---                      self_trade, client_order_id
 ---@return table|nil order  as it stands after matching
 ---@return string|nil error "funds", or the engine's reason for refusing a post-only order
 function Desk:place(member, request, now)
@@ -229,7 +230,8 @@ end
 
 local function remember_trade(event)
   local order = event.order
-  local row = { event = event, order = order, time = event.time, id = Desk.trade_id(event.trade_id) }
+  local row = { event = event, order = order, time = event.time,
+                id = Desk.trade_id(event.trade_id) }
   table.insert(order.trade_rows, row)
   table.insert(order.member.trades[order.symbol], row)
 end
@@ -285,7 +287,7 @@ local function event_text(settings, event)
     fill and fill_information(settings, event) or "",
     has_client_id and order.text_client_id or "",
     event.reason == "self_trade" and ',"cancelReason":"SELF_TRADE_PREVENTION"' or "",
-    settings.extra_fields and ',"pairRebrand":"' .. pair.id .. '","futureField":{"a":[1,null]}' or "",
+    settings.extra_fields and ',"futureField":{"a":[1,null]},"pairRebrand":null' or "",
     "}}",
   }
 end

@@ -1,5 +1,5 @@
---- The simulated Indodax's market-data WebSocket: the server side of Centrifugo 2.8, JSON protocol 1
---- (page section 10). A connection speaks through its `link` as in indodax_private.
+--- The simulated Indodax's market-data WebSocket: the server side of Centrifugo 2.8, JSON protocol
+--- 1 (page section 10). A connection speaks through its `link` as in indodax_private.
 
 local json = require "moonwire.json"
 local wire = require "moonwire.sim.wire"
@@ -9,19 +9,21 @@ local MESSAGE_MAX, LINES_MAX, CHANNELS_MAX, KEPT, LEVELS = 65536, 16, 128, 100, 
 local TRADES_OFFSET, BOOK_OFFSET = 14413171, 60536840    -- offsets are large and do not start at 1
 
 -- The static tokens that the venue prints: production expires in 2031, demo never.
+local HEADER = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
 local tokens = {
-  ["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJleHAiOjE5NDY2MTg0MTV9.UR1lBM6Eqh0yWz-PVirw1uPCxe60FdchR8eNVdsskeo"] =
+  [HEADER .. ".eyJleHAiOjE5NDY2MTg0MTV9.UR1lBM6Eqh0yWz-PVirw1uPCxe60FdchR8eNVdsskeo"] =
     { exp = 1946618415 },
-  ["eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.OqWmyrtOvp_DvIdBnOgU9gyXhURkEOtu8brZtvwjYAw"] =
-    {},
+  [HEADER .. ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ"
+   .. ".OqWmyrtOvp_DvIdBnOgU9gyXhURkEOtu8brZtvwjYAw"] = {},
 }
 
 -- code -> reason, reconnect. The codes mean other things than on the private socket.
 local closes = {
   [3000] = { "normal", true }, [3001] = { "shutdown", true }, [3002] = { "invalid token", false },
   [3003] = { "bad request", false }, [3004] = { "internal server error", true },
-  [3005] = { "expired", true }, [3006] = { "subscription expired", true }, [3007] = { "stale", false },
-  [3008] = { "slow", true }, [3009] = { "write error", true }, [3010] = { "insufficient state", true },
+  [3005] = { "expired", true }, [3006] = { "subscription expired", true },
+  [3007] = { "stale", false }, [3008] = { "slow", true }, [3009] = { "write error", true },
+  [3010] = { "insufficient state", true },
   [3011] = { "force reconnect", true }, [3012] = { "force disconnect", false },
   [3013] = { "connection limit", false },
 }
@@ -64,7 +66,7 @@ function Market:upgrade()
   return setmetatable({ hub = self, subscribed = {}, count = 0, queue = {} }, Connection)
 end
 
--- Connection ---------------------------------------------------------------------------------------
+-- Connection --------------------------------------------------------------------------------------
 
 local function watch(self, field, on_passed)
   self.hub.schedule:at(self[field], function(now)
@@ -181,8 +183,9 @@ methods[1] = function(self, id, params)
   local name = params.channel
   if type(name) ~= "string" or name == "" then return self:close(3003) end
   local code
-  if name:find(":", 1, true) and not name:find("^market:") and not name:find("^chart:") then code = 102
-  elseif not name:find(":", 1, true) then code = 103
+  local namespace = name:match("^([^:]*):")
+  if not namespace then code = 103
+  elseif namespace ~= "market" and namespace ~= "chart" then code = 102
   elseif self.subscribed[name] then code = 105
   elseif self.count >= CHANNELS_MAX then code = 106 end
   if code then return reply_error(self, id, code) end
@@ -229,7 +232,7 @@ function Connection:on_text(text, now)
   self:flush()
 end
 
--- Publishing ---------------------------------------------------------------------------------------
+-- Publishing --------------------------------------------------------------------------------------
 
 --- Publishes JSON text to a channel. With nobody there it only counts on.
 function Market:publish(name, data)
@@ -274,9 +277,9 @@ function Market:_publish_book(pair, now)
 end
 
 local function summary_row(pair, now)
-  return string.format('["%s",%.0f,%s,%s,%s,%s,"%s","%s"]', pair.id, math.floor(now / 1000), tostring(pair.last),
-                       tostring(pair.low), tostring(pair.high), tostring(pair.start_price),
-                       tostring(pair.value), tostring(pair.volume))
+  return string.format('["%s",%.0f,%s,%s,%s,%s,"%s","%s"]', pair.id, math.floor(now / 1000),
+                       tostring(pair.last), tostring(pair.low), tostring(pair.high),
+                       tostring(pair.start_price), tostring(pair.value), tostring(pair.volume))
 end
 
 function Market:_publish_summary(now)

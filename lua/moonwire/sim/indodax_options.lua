@@ -46,7 +46,9 @@ local function add_member(sim, fields, what)
       return nil, string.format('%s "%s=%s": expected an amount', what, asset, amount)
     end
   end
-  if not name or not key or not secret then return nil, what .. ": wants name=, key= and secret=" end
+  if not name or not key or not secret then
+    return nil, what .. ": wants name=, key= and secret="
+  end
   if sim.desk.members[name] or sim.auth.keys[key] then
     return nil, what .. " " .. name .. ": name or key is taken"
   end
@@ -108,16 +110,18 @@ function M.open(options, read)
   local credentials = { { "key", options.key or KEY }, { "secret", options.secret or SECRET } }
   if settings.history_api == "mid" then
     table.insert(credentials, { "history_key", options["history-key"] or "MWDEMO01-TAPIV2" })
-    table.insert(credentials, { "history_secret", options["history-secret"] or options.secret or SECRET })
+    local secret = options["history-secret"] or options.secret or SECRET
+    table.insert(credentials, { "history_secret", secret })
   end
   return sim, credentials
 end
 
 --- The line that tries it: getInfo, signed with openssl.
 function M.curl(ca_file, rest_url)
-  return "body=method=getInfo\\&timestamp=$(date +%s%3N); curl --cacert " .. ca_file .. " " .. rest_url
-         .. '/tapi -d "$body" -H "Key: $SIM_KEY" -H "Sign: $(printf %s "$body" | openssl dgst -sha512 -hmac'
-         .. ' "$SIM_SECRET" | sed "s/.* //")"'
+  return "body=method=getInfo\\&timestamp=$(date +%s%3N); curl --cacert " .. ca_file
+         .. " -d \"$body\" -H \"Key: $SIM_KEY\" -H \"Sign: $(printf %s \"$body\""
+         .. " | openssl dgst -sha512 -hmac \"$SIM_SECRET\" | sed 's/.* //')\" "
+         .. rest_url .. "/tapi"
 end
 
 return M

@@ -15,7 +15,7 @@ local charges = {
 -- symbol or internal name where it is not what one expects
 local rows = {
   { "btc",  "idr",  "1000",       "0.00000645", "1550000000", 310130 },
-  { "eth",  "idr",  "1000",       "0.00016",    "62000000",   310131 },   -- numbers repeat over pairs
+  { "eth",  "idr",  "1000",       "0.00016",    "62000000",   310131 },  -- as in btc_idr
   { "aave", "idr",  "1",          "0.002",      "4300000",    3396, internal = "lend" },
   { "idrx", "idr",  "1",          "10",         "1000",       1, id = "idx" },
   { "pepe", "idr",  "0.000001",   "1000",       "0.175",      51 },
@@ -43,11 +43,14 @@ local function new_pair(row)
   local whole = quote == "idr"
   local id = (row.id or base) .. quote
   return {
-    base = base, quote = quote, id = id, ticker_id = base .. "_" .. quote, symbol = (base .. quote):upper(),
-    description = base:upper() .. "/" .. quote:upper(), internal = (row.internal or row.id or base) .. quote,
+    base = base, quote = quote, id = id, ticker_id = base .. "_" .. quote,
+    symbol = (base .. quote):upper(),
+    description = base:upper() .. "/" .. quote:upper(),
+    internal = (row.internal or row.id or base) .. quote,
     price_step = decimal(row[3]), price_step_text = row[3], qty_step = decimal("0.00000001"),
     quote_step = decimal(whole and "1" or "0.00000001"), is_whole = whole,
-    min_quote = decimal(whole and "10000" or "1"), min_quote_text = whole and "10,000 IDR" or "1 USDT",
+    min_quote = decimal(whole and "10000" or "1"),
+    min_quote_text = whole and "10,000 IDR" or "1 USDT",
     min_base = decimal(row[4]), min_base_text = row[4],
     min_price = decimal(whole and (tonumber(row[3]) >= 1 and "1" or row[3]) or "0.00000001"),
     start_price = decimal(row[5]), first_number = row[6], rates = rates,

@@ -54,7 +54,7 @@ function Private:upgrade(query, headers)
   }, Connection)
 end
 
--- Connection: life ---------------------------------------------------------------------------------
+-- Connection: life --------------------------------------------------------------------------------
 
 -- Watches a deadline that may move: looks again at the time it then has.
 local function watch(self, field, on_passed)
@@ -144,12 +144,12 @@ local function reply_error(self, id, code)
     "temporary", (code == 100 or code == 111) and true or nil)))
 end
 
--- Commands -----------------------------------------------------------------------------------------
+-- Commands ----------------------------------------------------------------------------------------
 
 local commands = {}
 
--- Application pings: only where the URL does not ask for frames (4.1). The first comes after a random
--- part of the period.
+-- Application pings: only where the URL does not ask for frames (4.1). The first comes after a
+-- random part of the period.
 local function app_ping(self, now, wait)
   self.hub.schedule:at(now + wait, function(later)
     if self.closed then return end
@@ -192,7 +192,9 @@ local function ttl_of(self, claims, now)
 end
 
 function commands.connect(self, id, params, now)
-  if self.user or type(params.token) ~= "string" or params.token == "" then return self:close(3501) end
+  if self.user or type(params.token) ~= "string" or params.token == "" then
+    return self:close(3501)
+  end
   local hub = self.hub
   local claims = hub.auth:read_token(params.token)
   if not claims then return self:close(3500) end
@@ -285,9 +287,10 @@ local function refuse_with(code)
   return function(self, id) reply_error(self, id, code) end
 end
 
-commands.publish, commands.rpc, commands.sub_refresh = refuse_with(103), refuse_with(104), refuse_with(108)
-commands.history, commands.presence = refuse_with(108), refuse_with(108)
-commands.presence_stats = refuse_with(108)
+commands.publish, commands.rpc = refuse_with(103), refuse_with(104)
+for _, name in ipairs { "history", "presence", "presence_stats", "sub_refresh" } do
+  commands[name] = refuse_with(108)
+end
 
 local function is_object(value) return type(value) == "table" and value ~= json.null end
 
@@ -302,7 +305,9 @@ local function run_command(self, line, now)
   end
   if is_object(command.send) and self.user then return end       -- asynchronous: no id, no reply
   local id = tonumber(command.id)
-  if type(command.id) == "string" or not id or id < 1 or id % 1 ~= 0 then return self:close(3501) end
+  if type(command.id) == "string" or not id or id < 1 or id % 1 ~= 0 then
+    return self:close(3501)
+  end
   for name, handler in pairs(commands) do
     if is_object(command[name]) then
       if not self.user and name ~= "connect" then return self:close(3501) end
@@ -324,7 +329,7 @@ function Connection:on_text(text, now)
   self:flush()
 end
 
--- Publishing ---------------------------------------------------------------------------------------
+-- Publishing --------------------------------------------------------------------------------------
 
 function Private:history_of(channel)
   local history = self.history[channel]

@@ -32,10 +32,12 @@ local function pair_row(pair)
     "id", text(pair.id), "symbol", text(pair.symbol), "base_currency", text(pair.quote),
     "traded_currency", text(pair.base), "traded_currency_unit", text(pair.base:upper()),
     "description", text(pair.description), "ticker_id", text(pair.ticker_id), "volume_precision", 0,
-    "price_precision", pair.price_step_text:find("%.") and 8 or pair.price_step_text, "price_round", 8,
+    "price_precision", pair.price_step_text:find("%.") and 8 or pair.price_step_text,
+    "price_round", 8,
     "pricescale", pair.price_step_text, "quantity_increment", text "0.00000001",
     "trade_min_base_currency", tostring(pair.min_quote),
-    "trade_min_traded_currency", pair.min_base_text, "trade_fee_percent", pair.is_whole and "0.2" or "0.06",
+    "trade_min_traded_currency", pair.min_base_text,
+    "trade_fee_percent", pair.is_whole and "0.2" or "0.06",
     "trade_fee_percent_taker", pair.is_whole and "0.2" or "0.06",
     "trade_fee_percent_maker", pair.is_whole and "0.1" or "0.03", "url_logo", text "",
     "is_maintenance", pair.state == "maintenance" and 1 or 0,
@@ -89,7 +91,8 @@ function routes.summaries(self, _, _, now)
     rows[pair.ticker_id] = ticker(self, pair, now)
     before[pair.id] = text(tostring(pair.start_price))
   end
-  return object("tickers", wire.map(rows), "prices_24h", wire.map(before), "prices_7d", wire.map(before))
+  return object("tickers", wire.map(rows), "prices_24h", wire.map(before),
+                "prices_7d", wire.map(before))
 end
 
 function routes.trades(self, pair)
@@ -97,7 +100,8 @@ function routes.trades(self, pair)
   for i = #trades, math.max(1, #trades - 149), -1 do
     local row = trades[i]
     rows[#rows + 1] = object(
-      "date", text(string.format("%.0f", math.floor(row.time / 1000))), "price", text(tostring(row.price)),
+      "date", text(string.format("%.0f", math.floor(row.time / 1000))),
+      "price", text(tostring(row.price)),
       "amount", text(self.desk.fixed(row.qty)), "tid", text(string.format("%.0f", row.sequence)),
       "type", text(row.side))
   end

@@ -100,7 +100,8 @@ function readers.instructions(fields, request)
   if in_force ~= "GTC" and in_force ~= "MOC" or request.type == "market" and in_force == "MOC" then
     return "Invalid time_in_force"
   end
-  request.time_in_force = request.type == "market" and "fok" or in_force == "MOC" and "post_only" or "gtc"
+  request.time_in_force = request.type == "market" and "fok"
+                          or in_force == "MOC" and "post_only" or "gtc"
 end
 
 function readers.price(fields, request)
@@ -115,8 +116,8 @@ function readers.price(fields, request)
   end
 end
 
--- 5.1: what a buy may name. A market buy is by amount and pays its charges out of it; a limit buy by
--- amount without order_type is the old form; the coin without order_type counts for nothing.
+-- 5.1: what a buy may name. A market buy is by amount and pays its charges out of it; a limit buy
+-- by amount without order_type is the old form; the coin without order_type counts for nothing.
 local function buy_quantity(fields, request)
   local pair = request.pair
   local amount = plain_decimal(fields[pair.quote])
@@ -151,7 +152,8 @@ function readers.size(_, request)
     return "Minimum order is " .. pair.min_base_text .. " " .. pair.base:upper()
   end
   if request.qty and not request.qty:is_multiple(pair.qty_step) then
-    return "Invalid amount. Quantity increment is " .. tostring(pair.qty_step) .. " " .. pair.base:upper()
+    return "Invalid amount. Quantity increment is " .. tostring(pair.qty_step) .. " "
+           .. pair.base:upper()
   end
 end
 
@@ -176,7 +178,8 @@ local function trade_answer(settings, order)
   local qty = text(Desk.fixed(order.qty or ZERO))
   if order.side == "buy" then
     return object("success", success, "return", object(
-      "receive_" .. pair.base, text "0.00000000", "spend_" .. rp, 0, "fee", 0, "remain_" .. rp, held,
+      "receive_" .. pair.base, text "0.00000000", "spend_" .. rp, 0, "fee", 0,
+      "remain_" .. rp, held,
       "order_id", id, "remain", held, "client_order_id", text(order.client_order_id)))
   end
   return object("success", success, "return", object(
@@ -221,10 +224,12 @@ local function cancel_answer(self, member, order)
     return text(Desk.amount(asset, ledger[held and "held" or "free"](ledger, member.name, asset)))
   end
   return object("success", 1, "return", object(
-    "order_id", order.number, "client_order_id", text(order.client_order_id), "type", text(order.side),
+    "order_id", order.number, "client_order_id", text(order.client_order_id),
+    "type", text(order.side),
     "pair", text(pair.ticker_id), "balance", object(
       pair.quote, shown(pair.quote), pair.base, shown(pair.base),
-      "frozen_" .. pair.quote, shown(pair.quote, true), "frozen_" .. pair.base, shown(pair.base, true))))
+      "frozen_" .. pair.quote, shown(pair.quote, true),
+      "frozen_" .. pair.base, shown(pair.base, true))))
 end
 
 function methods.cancelOrder(self, member, fields, now)
@@ -268,7 +273,9 @@ local nothing = { null = "null", list = "[]", object = "{}" }
 function methods.openOrders(self, member, fields, now)
   local function rows_of(pair)
     local rows = {}
-    for i, order in ipairs(self.desk:open_orders(member, pair, now)) do rows[i] = open_row(order) end
+    for i, order in ipairs(self.desk:open_orders(member, pair, now)) do
+      rows[i] = open_row(order)
+    end
     return #rows > 0 and wire.list(rows) or nil
   end
   local orders
@@ -281,12 +288,15 @@ function methods.openOrders(self, member, fields, now)
     for _, pair in ipairs(self.desk.pairs) do by_pair[pair.ticker_id] = rows_of(pair) end
     orders = next(by_pair) and wire.map(by_pair)
   end
-  return object("success", 1, "return", object("orders", orders or nothing[self.settings.no_orders]))
+  orders = orders or nothing[self.settings.no_orders]
+  return object("success", 1, "return", object("orders", orders))
 end
 
-local shown_status = { open = "open", filled = "filled", canceled = "cancelled", rejected = "cancelled" }
+local shown_status = { open = "open", filled = "filled", canceled = "cancelled",
+                       rejected = "cancelled" }
 
--- 5.2: receive_<coin> and fee of a buy stay 0 even when it filled. Market orders show an absurd price.
+-- 5.2: receive_<coin> and fee of a buy stay 0 even when it filled. Market orders show an absurd
+-- price.
 local function order_answer(order)
   local pair = order.pair
   local shared = {
@@ -348,7 +358,7 @@ function methods.getInfo(self, member, _, now)
     "verification_status", text "verified", "gauth_enable", true, "withdraw_status", 1))
 end
 
--- Legacy histories, announced off from 2026-04-07 ---------------------------------------------------
+-- Legacy histories, announced off from 2026-04-07 -------------------------------------------------
 
 local function newest(list, count, pick)
   local rows = {}

@@ -9,25 +9,35 @@ local DAY_MS = 86400000
 -- What goes wrong: HTTP status, code and text of either generation.
 local problems = {
   jan = {
-    no_key = { 400, 1102, "API key not found in header." }, no_sign = { 400, 1101, "Sign not found." },
-    credentials = { 401, 1001, "Invalid credentials." }, sign = { 401, 1001, "Invalid credentials." },
+    no_key = { 400, 1102, "API key not found in header." },
+    no_sign = { 400, 1101, "Sign not found." },
+    credentials = { 401, 1001, "Invalid credentials." },
+    sign = { 401, 1001, "Invalid credentials." },
     version = { 401, 1001, "Invalid credentials." }, permission = { 403, 1106, "No permission." },
     locked = { 403, 1104, "Account is locked." }, disabled = { 403, 1105, "Account is disabled." },
     timestamp = { 400, 1002, "Invalid timestamp." }, nonce = { 400, 1003, "Invalid nonce." },
-    missing = { 400, 1108, "Mandatory parameter is missing." }, value = { 400, 1109, "Invalid parameter value." },
+    missing = { 400, 1108, "Mandatory parameter is missing." },
+    value = { 400, 1109, "Invalid parameter value." },
     symbol = { 400, 1110, "Invalid symbol." }, method = { 405, 1111, "Method not allowed." },
-    no_order = { 404, 1112, "Order does not exist." }, resource = { 404, 1113, "Resource not found." },
+    no_order = { 404, 1112, "Order does not exist." },
+    resource = { 404, 1113, "Resource not found." },
     rate = { 429, 1000, "Too many requests." },
   },
   mid = {
     no_key = { 400, -2014, "API key not found." }, no_sign = { 400, -1022, "Signature not found." },
-    credentials = { 401, -1002, "Invalid credentials." }, sign = { 400, -1022, "Invalid signature." },
-    version = { 403, -2015, "Invalid TAPI version key" }, permission = { 403, -2015, "No permission." },
-    locked = { 403, -2015, "Account is locked." }, disabled = { 403, -2015, "Account is disabled." },
-    timestamp = { 400, -1021, "Timestamp outside of recvWindow." }, nonce = { 400, -1022, "Invalid nonce." },
-    missing = { 400, -1102, "Mandatory parameter was not sent." }, value = { 400, -1130, "Invalid parameter value." },
+    credentials = { 401, -1002, "Invalid credentials." },
+    sign = { 400, -1022, "Invalid signature." },
+    version = { 403, -2015, "Invalid TAPI version key" },
+    permission = { 403, -2015, "No permission." },
+    locked = { 403, -2015, "Account is locked." },
+    disabled = { 403, -2015, "Account is disabled." },
+    timestamp = { 400, -1021, "Timestamp outside of recvWindow." },
+    nonce = { 400, -1022, "Invalid nonce." },
+    missing = { 400, -1102, "Mandatory parameter was not sent." },
+    value = { 400, -1130, "Invalid parameter value." },
     symbol = { 400, -1121, "Invalid symbol." }, method = { 405, -1000, "Method not allowed." },
-    no_order = { 404, -2013, "Order does not exist." }, resource = { 404, -1099, "Resource not found." },
+    no_order = { 404, -2013, "Order does not exist." },
+    resource = { 404, -1099, "Resource not found." },
     rate = { 429, -1003, "Too many requests." },
   },
 }
@@ -45,7 +55,8 @@ end
 local function refuse(self, name)
   local generation = self.settings.history_api
   local problem = problems[generation][name]
-  return problem[1], object("code", problem[2], generation == "jan" and "error" or "msg", text(problem[3]))
+  return problem[1], object("code", problem[2], generation == "jan" and "error" or "msg",
+                            text(problem[3]))
 end
 
 -- The member and the fields, or nil and what is wrong.
@@ -62,7 +73,9 @@ local function authorise(self, headers, query, body, now)
   local entry = self.auth.keys[key]
   if not entry then return nil, "credentials" end
   if (entry.kind == "v2") ~= is_mid then return nil, "version" end
-  if not self.auth:verify(entry, is_mid and "sha256" or "sha512", message, sign) then return nil, "sign" end
+  if not self.auth:verify(entry, is_mid and "sha256" or "sha512", message, sign) then
+    return nil, "sign"
+  end
   local stale, code = Auth.stale(entry, fields, now)
   if stale then return nil, code == "invalid_nonce" and "nonce" or "timestamp" end
   local member = entry.member
@@ -108,18 +121,22 @@ end
 local function order_row(order)
   return object(
     "orderId", text(order.full_id), "clientOrderId", text(order.client_order_id),
-    "symbol", text(order.pair.id), "side", text(order.side:upper()), "type", text(order.type_name:upper()),
+    "symbol", text(order.pair.id), "side", text(order.side:upper()),
+    "type", text(order.type_name:upper()),
     "status", text(order.status == "canceled" and "CANCELLED" or order.status:upper()),
     "price", text(order.text_price), "oriQty", text(tostring(order.qty or order.guess_qty or "0")),
     "executedQty", text(tostring(order.cum_qty)), "submitTime", order.created_at,
-    "finishTime", order.finished_at, "cancelReason", order.is_self_trade and text "SELF_TRADE_PREVENTION" or nil)
+    "finishTime", order.finished_at,
+    "cancelReason", order.is_self_trade and text "SELF_TRADE_PREVENTION" or nil)
 end
 
 local function trade_row(row)
   local event, order = row.event, row.order
   return object(
-    "tradeId", text(row.id), "orderId", text(order.full_id), "clientOrderId", text(order.client_order_id),
-    "symbol", text(order.pair.id), "price", text(tostring(event.price)), "qty", text(tostring(event.qty)),
+    "tradeId", text(row.id), "orderId", text(order.full_id),
+    "clientOrderId", text(order.client_order_id),
+    "symbol", text(order.pair.id), "price", text(tostring(event.price)),
+    "qty", text(tostring(event.qty)),
     "quoteQty", text(tostring(event.value)), "commission", text(tostring(event.commission)),
     "commissionAsset", text(order.pair.quote), "isBuyer", order.side == "buy",
     "isMaker", event.liquidity == "maker", "time", row.time)
@@ -130,7 +147,8 @@ local routes = {}
 routes["/api/v2/order/histories"] = function(self, member, fields, now)
   local query, problem = read_query(self, fields, 100, now)
   if not query then return nil, problem end
-  return page(member.finished[query.pair.id], query, function(o) return o.finished_at end, order_row)
+  return page(member.finished[query.pair.id], query, function(o) return o.finished_at end,
+              order_row)
 end
 
 routes["/api/v2/myTrades"] = function(self, member, fields, now)
@@ -157,7 +175,9 @@ function V2:answer(method, path, query, headers, body, now, real_now)
   if not route then return refuse(self, "resource") end
   if method ~= "GET" then return refuse(self, "method") end
   self.limits[path] = self.limits[path] or wire.window(300, 60000)
-  if self.settings.rate_limits and not self.limits[path](real_now) then return refuse(self, "rate") end
+  if self.settings.rate_limits and not self.limits[path](real_now) then
+    return refuse(self, "rate")
+  end
   local member, fields = authorise(self, headers, query, body, now)
   if not member then return refuse(self, fields) end
   local answer, problem = route(self, member, fields, now)

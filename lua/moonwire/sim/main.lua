@@ -14,12 +14,13 @@ ffi.cdef "char *mkdtemp(char *name);"
 
 local M = {}
 
--- A venue's module has new_settings, and open(options) -> simulator, { name, value, ... } for --json.
+-- A venue's module: open(options, read) -> simulator, credentials; describe_settings(), curl().
 local venues = { indodax = "moonwire.sim.indodax_options" }
 
 M.options = {
   port   = { value = "N", doc = "port on 127.0.0.1 (default: a free one)" },
-  fault  = { value = "SPEC", many = true, doc = "a fault, such as swallow:trade:0.1; may be repeated" },
+  fault  = { value = "SPEC", many = true,
+             doc = "a fault, such as swallow:trade:0.1; may be repeated" },
   market = { value = "on|off", doc = "a made market that moves (default on)" },
   seed   = { value = "N", doc = "the same seed gives the same run (default 1)" },
   key    = { value = "K", doc = "the first member's API key" },
@@ -27,7 +28,8 @@ M.options = {
   balance = { value = "idr=N,btc=N", doc = "what the first member owns" },
   member = { value = "name=N,key=K,secret=S,idr=N", many = true, doc = "one more member" },
   pairs  = { value = "btc_idr,...", doc = "the pairs that are traded (default: all)" },
-  set    = { value = "NAME=VALUE", many = true, doc = "a switch of the venue; --set help lists them" },
+  set    = { value = "NAME=VALUE", many = true,
+             doc = "a switch of the venue; --set help lists them" },
   json   = { doc = "print one line of JSON instead of a configuration" },
   ["token-life"]     = { value = "S", doc = "seconds that a session token lives" },
   ["history-api"]    = { value = "jan|mid", doc = "generation of Trade API 2" },
@@ -129,7 +131,9 @@ end
 
 local function print_json(venue, urls, files, credentials)
   local members = { "venue", wire.text(venue) }
-  local function add(name, value) members[#members + 1], members[#members + 2] = name, wire.text(value) end
+  local function add(name, value)
+    members[#members + 1], members[#members + 2] = name, wire.text(value)
+  end
   for _, name in ipairs { "rest_url", "private_url", "market_url" } do add(name, urls[name]) end
   add("ca_file", files.ca_file)
   for _, pair in ipairs(credentials) do add(pair[1], pair[2]) end
@@ -148,7 +152,8 @@ local function print_configuration(venue, urls, files, credentials, curl)
   end
   line(string.format("      %-11s = %q,", "ca_file", files.ca_file))
   for _, pair in ipairs(credentials) do
-    line(string.format("      %-11s = env(%q),        -- %s", pair[1], ("sim_" .. pair[1]):upper(), pair[2]))
+    line(string.format("      %-11s = env(%q),        -- %s", pair[1], ("sim_" .. pair[1]):upper(),
+                       pair[2]))
   end
   line("    },")
   line("  },")
@@ -168,7 +173,8 @@ local function new_gateway(sim, options)
     local added, err = faults:add(spec, dispatch.now_ms())
     if not added then return nil, err end
   end
-  return Gateway.new { venue = sim, faults = faults, schedule = sim.schedule, out = setmetatable({}, Out) }
+  return Gateway.new { venue = sim, faults = faults, schedule = sim.schedule,
+                       out = setmetatable({}, Out) }
 end
 
 local function serve(server, port)
@@ -193,11 +199,14 @@ local function read_numbers(options)
   if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
     return nil, "--port " .. options.port .. ": expected 0 to 65535"
   end
-  if not seed or seed % 1 ~= 0 then return nil, "--seed " .. options.seed .. ": expected a whole number" end
+  if not seed or seed % 1 ~= 0 then
+    return nil, "--seed " .. options.seed .. ": expected a whole number"
+  end
   if options.market and options.market ~= "on" and options.market ~= "off" then
     return nil, "--market " .. options.market .. ": expected on or off"
   end
-  return { port = port, seed = seed, fault = options.fault or {}, with_market = options.market ~= "off" }
+  return { port = port, seed = seed, fault = options.fault or {},
+           with_market = options.market ~= "off" }
 end
 
 --- Starts the simulator; bad usage ends with status 2, a failure with 1.
@@ -230,7 +239,8 @@ function M.run(options, files)
   sim:start(dispatch.now_ms(), read.with_market)
   arm(server)
   local authority = "://127.0.0.1:" .. port
-  local urls = { rest_url = "https" .. authority, private_url = "wss" .. authority .. sim.private_path,
+  local urls = { rest_url = "https" .. authority,
+                 private_url = "wss" .. authority .. sim.private_path,
                  market_url = "wss" .. authority .. sim.market_path }
   if options.json then print_json(name, urls, server.files, credentials)
   else print_configuration(name, urls, server.files, credentials, venue.curl) end

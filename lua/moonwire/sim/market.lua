@@ -1,5 +1,5 @@
---- A made market: a seeded random walk of the price, quotes on both sides of it, and a trade now and
---- then, so that resting orders of clients are filled. It trades through the venue's floor:
+--- A made market: a seeded random walk of the price, quotes on both sides of it, and a trade now
+--- and then, so that resting orders of clients are filled. It trades through the venue's floor:
 --- `floor` has place_market(request, now), cancel(order, now) and engine.
 
 local decimal = require "moonwire.decimal"
@@ -35,8 +35,8 @@ local function qty_of(self, pair, mid)
   return decimal(string.format("%.8f", value / mid)):round(pair.qty_step, "down")
 end
 
--- Level `i` of a side is quoted anew: with a new price when the market went away from it, with a new
--- size when it was eaten.
+-- Level `i` of a side is quoted anew: with a new price when the market went away from it, with a
+-- new size when it was eaten.
 local function quote(self, pair, side, i, now)
   local mid, quotes = self.mids[pair.id], self.quotes[pair.id][side]
   local away = mid * SPACING * (i - 0.5) * (side == "buy" and -1 or 1)
@@ -44,7 +44,7 @@ local function quote(self, pair, side, i, now)
   if old and old.status == "open" and old.price == price then return end
   if old and old.status == "open" then self.floor:cancel(old, now) end
   local qty = qty_of(self, pair, mid)
-  if not (qty > decimal("0")) then return end
+  if qty <= decimal("0") then return end
   quotes[i] = self.floor:place_market({ pair = pair, side = side, type = "limit", price = price,
                                         qty = qty, time_in_force = "gtc" }, now)
 end
@@ -75,8 +75,8 @@ end
 
 --- The market takes: a limit order that does not rest.
 function Market:take(pair, side, price, qty, now)
-  return self.floor:place_market({ pair = pair, side = side, type = "limit", price = price, qty = qty,
-                                   time_in_force = "ioc" }, now)
+  return self.floor:place_market({ pair = pair, side = side, type = "limit", price = price,
+                                   qty = qty, time_in_force = "ioc" }, now)
 end
 
 -- Someone takes what stands best on a side, be it a quote or a client's order.

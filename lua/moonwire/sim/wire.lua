@@ -42,9 +42,11 @@ function M.map(values)
   return "{" .. table.concat(parts, ",") .. "}"
 end
 
+local function char_of(hex) return string.char(tonumber(hex, 16)) end
+
 --- Percent-decodes; a plus is a space.
 function M.unescape(s)
-  return (s:gsub("+", " "):gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
+  return (s:gsub("+", " "):gsub("%%(%x%x)", char_of))
 end
 
 --- Percent-encodes as PHP's urlencode does.
@@ -135,7 +137,7 @@ function M.from_base64url(text)
 end
 
 function M.from_hex(hex)
-  return (hex:gsub("%x%x", function(h) return string.char(tonumber(h, 16)) end))
+  return (hex:gsub("%x%x", char_of))
 end
 
 --- A limit of `count` calls in any `per_ms`, as a ring of the last times.
