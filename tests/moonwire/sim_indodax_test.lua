@@ -761,6 +761,32 @@ t.test("unknown pairs are 200, unknown paths 404, wrong verbs 405", function()
   t.equal(sim:request("GET", "/tapi").status, 405)
 end)
 
+t.test("charts are made of the trades", function()
+  local sim = fixture.new()
+  quote(sim, "sell", 1550000000, 1)
+  quote(sim, "sell", 1551000000, 1)
+  sim:control("trade?pair=btc_idr&side=buy&qty=1")
+  sim:pass(1000)
+  sim:control("trade?pair=btc_idr&side=buy&qty=0.5")
+  local _, _, body = get(sim, "/tradingview/history_v2?symbol=BTCIDR&tf=15&from=1789990000"
+                              .. "&to=1790000100")
+  t.equal(body, '[{"Time":1789999200,"Open":1550000000,"High":1551000000,"Low":1550000000,'
+                .. '"Close":1551000000,"Volume":"1.50000000"}]')
+  t.ok(get(sim, "/tradingview/history_v2?symbol=BTCIDR&tf=15&from=1&to=1790000000").error)
+end)
+
+t.test("old orders are forgotten, open ones never", function()
+  local sim = fixture.new { settings = { "history_kept=5", "rate_limits=off" } }
+  sim:ok(BUY .. "&client_order_id=open")
+  for i = 1, 10 do
+    sim:ok(BUY .. "&client_order_id=" .. i)
+    sim:ok("method=cancelByClientOrderId&client_order_id=" .. i)
+  end
+  expect(sim, "method=getOrderByClientOrderId&client_order_id=5", "not found")
+  t.ok(sim:ok("method=getOrderByClientOrderId&client_order_id=6"))
+  t.ok(sim:ok("method=getOrderByClientOrderId&client_order_id=open"))
+end)
+
 t.test("180 public requests a minute", function()
   local sim = fixture.new()
   for _ = 1, 180 do t.equal(select(2, get(sim, "/api/server_time")), 200) end

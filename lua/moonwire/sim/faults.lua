@@ -1,20 +1,27 @@
 --- Faults between a simulator and its clients: a layer that the protocol code does not know. A
 --- request or a frame belongs to one or more *subjects* (the venue names them); a fault meets the
---- subject and says what becomes of it. All chance comes from the seed and the fault's place in the
---- list, so a run can be repeated.
----
----   FAULT  = ACTION ":" SUBJECT { ":" OPTION }          several: joined by "," or repeated
----   OPTION = 0.1 or 10%   chance of each             3        only the next 3 times
----            every=200    each 200th                 after=10 not the first 10
----            50ms, 2s     how long (delay, reorder)  for=10s  only in the first 10 s from now
----            before       the request is not processed; after: it is, the answer suffers
----   on requests: swallow (no answer ever), cut (the connection drops), delay, http:STATUS, html
----   on frames:   lose, delay, duplicate, reorder, junk[:text|nested|huge|empty], silent (from now
----                on, on that connection), drop, half_open, mid_frame, close:CODE, expire
+--- subject and says what becomes of it (M.help is the language). All chance comes from the seed and
+--- the fault's place in the list, so a run can be repeated.
 
 local Random = require "moonwire.sim.random"
 
 local M = {}
+
+M.help = [[
+FAULT  = ACTION ":" SUBJECT { ":" OPTION }          several: joined by "," or --fault repeated
+OPTION = 0.1 or 10%   chance of each                3        only the next 3 times
+         every=200    each 200th                    after=10 not the first 10
+         50ms, 2s     how long (delay, reorder)     for=10s  only in the first 10 s from now
+         before       the request is not processed  after    it is, and the answer suffers
+on requests:
+  swallow      no answer ever                       cut      the connection drops
+  delay:...:T  before or after                      html     a page of the proxy, status 200
+  http:STATUS:...  that status, with a page of the proxy (429: the venue's JSON)
+on frames:
+  lose  delay  duplicate                            reorder  the next frame overtakes
+  junk[:text|nested|huge|empty]  one before it      silent   the line is mute from now on
+  drop  half_open  mid_frame     the line breaks    close:CODE  expire
+for example: swallow:trade:0.1  http:503:token:3  delay:push:50ms  drop:ws:every=200]]
 
 local request_actions = { swallow = "after", cut = "after", delay = "after", http = "before",
                           html = "before" }
@@ -204,6 +211,12 @@ local function strikes(fault, now)
   if fault.chance and fault.random:number() >= fault.chance then return false end
   fault.hits = fault.hits + 1
   return true
+end
+
+--- The language and this venue's subjects, for people.
+function M.describe(subjects)
+  return M.help .. "\nsubjects of requests: " .. sorted_names(subjects.requests)
+         .. "\nsubjects of frames:   " .. sorted_names(subjects.frames)
 end
 
 --- The faults that strike what belongs to all these subjects, in the order in which they were set.

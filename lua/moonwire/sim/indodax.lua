@@ -59,6 +59,7 @@ function Indodax.new_settings()
     { "loose_types", false, "success and order_id of trade as text" },
     { "legacy_histories", true, "orderHistory and tradeHistory of TAPI" },
     { "history_api", "jan", "generation of Trade API 2", choices = { "jan", "mid" } },
+    { "history_kept", 20000, "finished orders and trades that a pair remembers of a member" },
     { "whitelisted", true, "the dead-man switch; off: not_authorized" },
     { "stale_server_time", 0, "seconds that /api/server_time may be old without a unique query" },
   }

@@ -208,17 +208,23 @@ local function settle(self, taken, made)
   end
 end
 
+-- Drops the older half of a list that has grown to twice `kept`: at once, not one an entry.
+local function trim(list, kept, on_drop)
+  if #list < 2 * kept then return end
+  for i = 1, kept do
+    if on_drop then on_drop(list[i]) end
+    list[i] = list[i + kept]
+  end
+  for i = #list, kept + 1, -1 do list[i] = nil end
+end
+
 local function public_trade(self, event)
   local pair = event.order.pair
   pair.trade_sequence = pair.trade_sequence + 1
   local row = { time = event.time, sequence = pair.trade_sequence, side = event.order.side,
                 price = event.price, qty = event.qty, value = event.value }
-  local trades = pair.trades
-  trades[#trades + 1] = row
-  if #trades >= 2 * TRADES_KEPT then                -- drop the older half at once, not one a trade
-    for i = 1, TRADES_KEPT do trades[i] = trades[i + TRADES_KEPT] end
-    for i = #trades, TRADES_KEPT + 1, -1 do trades[i] = nil end
-  end
+  pair.trades[#pair.trades + 1] = row
+  trim(pair.trades, TRADES_KEPT)
   pair.last = event.price
   if event.price > pair.high then pair.high = event.price end
   if event.price < pair.low then pair.low = event.price end
@@ -228,12 +234,28 @@ local function public_trade(self, event)
   end
 end
 
-local function remember_trade(event)
+local function remember_trade(self, event)
   local order = event.order
-  local row = { event = event, order = order, time = event.time,
-                id = Desk.trade_id(event.trade_id) }
+  local row = { order = order, time = event.time, id = Desk.trade_id(event.trade_id),
+                qty = event.qty, price = event.price, value = event.value,
+                commission = event.commission, liquidity = event.liquidity }
   table.insert(order.trade_rows, row)
-  table.insert(order.member.trades[order.symbol], row)
+  local trades = order.member.trades[order.symbol]
+  trades[#trades + 1] = row
+  trim(trades, self.settings.history_kept)
+end
+
+-- A finished order stays known for a while: a run of days must not fill the memory.
+local function remember_order(self, order)
+  local member = order.member
+  local finished = member.finished[order.symbol]
+  finished[#finished + 1] = order
+  trim(finished, self.settings.history_kept, function(old)
+    member.orders[old.symbol][tostring(old.number)] = nil
+    if member.by_client_id[old.client_order_id] == old then
+      member.by_client_id[old.client_order_id] = nil
+    end
+  end)
 end
 
 local status_of = { accepted = "NEW", fill = "FILL", done = "DONE", canceled = "CANCELLED",
@@ -324,10 +346,10 @@ function Desk:apply(events)
     elseif event.kind ~= "fill" then
       release_rest(self, order)
       order.is_self_trade = event.reason == "self_trade"
-      if order.member then table.insert(order.member.finished[order.symbol], order) end
+      if order.member then remember_order(self, order) end
     end
     if order.member then
-      if event.kind == "fill" then remember_trade(event) end
+      if event.kind == "fill" then remember_trade(self, event) end
       tell(self, event)
     end
   end

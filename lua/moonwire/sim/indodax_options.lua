@@ -5,7 +5,7 @@ local host     = require "moonwire.host"
 local Indodax  = require "moonwire.sim.indodax"
 local pairs_of = require "moonwire.sim.indodax_pairs"
 
-local M = {}
+local M = { subjects = Indodax.subjects }
 
 -- The page's key C: a pair of names that no venue will ever give out.
 local KEY = "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"
@@ -46,7 +46,7 @@ local function add_member(sim, fields, what)
       return nil, string.format('%s "%s=%s": expected an amount', what, asset, amount)
     end
   end
-  if not name or not key or not secret then
+  if not name or (key or "") == "" or (secret or "") == "" then
     return nil, what .. ": wants name=, key= and secret="
   end
   if sim.desk.members[name] or sim.auth.keys[key] then

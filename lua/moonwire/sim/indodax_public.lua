@@ -108,10 +108,51 @@ function routes.trades(self, pair)
   return wire.list(rows)
 end
 
+-- Charts: seconds of a candle by its name; below a day at most 7 days a call.
+local frames = { ["1"] = 60, ["15"] = 900, ["30"] = 1800, ["60"] = 3600, ["240"] = 14400,
+                 ["1D"] = 86400, ["3D"] = 259200, ["1W"] = 604800 }
+
+-- The candles of the trades that are remembered.
+local function candles(pair, length, from, to)
+  local list, last = {}, nil
+  for _, row in ipairs(pair.trades) do
+    local start = math.floor(row.time / 1000 / length) * length
+    if start >= from and start <= to then
+      if not last or last.start ~= start then
+        last = { start = start, open = row.price, high = row.price, low = row.price,
+                 volume = row.qty - row.qty }
+        list[#list + 1] = last
+      end
+      last.high, last.low = last.high:max(row.price), last.low:min(row.price)
+      last.close, last.volume = row.price, last.volume + row.qty
+    end
+  end
+  return list
+end
+
+-- GET /tradingview/history_v2?symbol=BTCIDR&tf=15&from=&to=
+local function history(self, query)
+  local fields = wire.parse_form(query)
+  local pair, length = self.desk.by_symbol[fields.symbol or ""], frames[fields.tf or ""]
+  local from, to = tonumber(fields.from), tonumber(fields.to)
+  if not pair or not length or not from or not to
+     or length < 86400 and to - from > 7 * 86400 then
+    return object("error", text "invalid_parameter")
+  end
+  local rows = candles(pair, length, from, to)
+  for i, c in ipairs(rows) do
+    rows[i] = object("Time", c.start, "Open", tostring(c.open), "High", tostring(c.high),
+                     "Low", tostring(c.low), "Close", tostring(c.close),
+                     "Volume", text(self.desk.fixed(c.volume)))
+  end
+  return wire.list(rows)
+end
+
 local of_pair = { depth = true, ticker = true, trades = true }
 
 --- Answers GET /api/...; nil when the path is none of these. Status and body.
 function Public:answer(method, path, query, now, real_now)
+  if path == "/tradingview/history_v2" and method == "GET" then return 200, history(self, query) end
   local name, id = path:match("^/api/([%w_]+)/?([^/]*)$")
   local route = routes[name]
   if not route or (id ~= "" and not of_pair[name]) then return nil end

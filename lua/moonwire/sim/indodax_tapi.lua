@@ -389,13 +389,13 @@ function methods.tradeHistory(self, member, fields)
   local number = fields.order_id
   local since, stop = tonumber(fields.since) or 0, tonumber(fields["end"]) or math.huge
   local rows = newest(member.trades[pair.id], count_of(fields), function(row)
-    local order, event = row.order, row.event
+    local order = row.order
     if number and tostring(order.number) ~= number then return nil end
     if row.time / 1000 < since or row.time / 1000 > stop then return nil end
     return object(
       "trade_id", text(row.id), "order_id", text(order.number), "client_order_id",
-      text(order.client_order_id), "type", text(order.side), pair.base, text(Desk.fixed(event.qty)),
-      "price", text(tostring(event.price)), "fee", text(Desk.amount(pair.quote, event.commission)),
+      text(order.client_order_id), "type", text(order.side), pair.base, text(Desk.fixed(row.qty)),
+      "price", text(tostring(row.price)), "fee", text(Desk.amount(pair.quote, row.commission)),
       "trade_time", text(seconds(row.time)))
   end)
   return object("success", 1, "return", object("trades", rows))

@@ -131,15 +131,15 @@ local function order_row(order)
 end
 
 local function trade_row(row)
-  local event, order = row.event, row.order
+  local order = row.order
   return object(
     "tradeId", text(row.id), "orderId", text(order.full_id),
     "clientOrderId", text(order.client_order_id),
-    "symbol", text(order.pair.id), "price", text(tostring(event.price)),
-    "qty", text(tostring(event.qty)),
-    "quoteQty", text(tostring(event.value)), "commission", text(tostring(event.commission)),
+    "symbol", text(order.pair.id), "price", text(tostring(row.price)),
+    "qty", text(tostring(row.qty)),
+    "quoteQty", text(tostring(row.value)), "commission", text(tostring(row.commission)),
     "commissionAsset", text(order.pair.quote), "isBuyer", order.side == "buy",
-    "isMaker", event.liquidity == "maker", "time", row.time)
+    "isMaker", row.liquidity == "maker", "time", row.time)
 end
 
 local routes = {}

@@ -20,7 +20,7 @@ local venues = { indodax = "moonwire.sim.indodax_options" }
 M.options = {
   port   = { value = "N", doc = "port on 127.0.0.1 (default: a free one)" },
   fault  = { value = "SPEC", many = true,
-             doc = "a fault, such as swallow:trade:0.1; may be repeated" },
+             doc = "a fault, such as swallow:trade:0.1, repeatable; help: all of them" },
   market = { value = "on|off", doc = "a made market that moves (default on)" },
   seed   = { value = "N", doc = "the same seed gives the same run (default 1)" },
   key    = { value = "K", doc = "the first member's API key" },
@@ -216,8 +216,10 @@ function M.run(options, files)
     return cli.usage_error("sim: which venue? there is indodax; see moonwire sim --help")
   end
   local venue = require(venues[name])
-  if options.set and options.set[1] == "help" then
-    host.print_line(venue.describe_settings())
+  local asks_set = options.set and options.set[1] == "help"
+  local asks_fault = options.fault and options.fault[1] == "help"
+  if asks_set or asks_fault then
+    host.print_line(asks_set and venue.describe_settings() or Faults.describe(venue.subjects))
     return host.stop(0)
   end
   local read, err = read_numbers(options)
