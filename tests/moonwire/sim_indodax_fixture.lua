@@ -42,6 +42,7 @@ local function new_out(sim)
   function out:send(id, text) table.insert(sim.frames[id], text) end
   function out:ping(id, payload) table.insert(sim.pings[id], payload) end
   function out:close(id, code, reason) sim.closed[id] = { code = code, reason = reason } end
+  function out:send_raw(id, bytes) table.insert(sim.frames[id], bytes) end
   function out:drop(id, how) sim.dropped[id] = how or "drop" end
   return out
 end

@@ -79,6 +79,9 @@ end
 function commands.drop(gateway, fields)
   local kind, err = kind_of(fields)
   if not kind then return nil, err end
+  if fields.how and fields.how ~= "half_open" and fields.how ~= "mid_frame" then
+    return nil, string.format('how="%s": expected half_open or mid_frame', fields.how)
+  end
   local list = gateway:connections_of(kind)
   for _, connection in ipairs(list) do connection.link:drop_as(fields.how) end
   return object("dropped", #list)

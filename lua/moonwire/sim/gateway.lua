@@ -5,13 +5,15 @@
 ---   out:reply(request, status, headers, body)   out:refuse(connection, status, headers, body)
 ---   out:send(connection, text)   out:ping(connection, payload)
 ---   out:close(connection, code, reason)
----   out:drop(id, how)            how: nil, "half_open" or "mid_frame"
+---   out:drop(id, how)            how: nil or "half_open"
+---   out:send_raw(connection, bytes)
 
 local Control = require "moonwire.sim.control"
 local faults  = require "moonwire.sim.faults"
 local wire    = require "moonwire.sim.wire"
 
 local REQUESTS_KEPT = 1000
+local MID_FRAME_MS = 50                            -- from the first bytes of a frame to the drop
 local REORDER_MS = 200                             -- how long a frame waits for one to overtake it
 
 ---@class moonwire.sim.Gateway
@@ -63,31 +65,51 @@ function ends.lose() return true end
 function ends.silent(link) link.is_silent = true; return true end
 function ends.close(link, fault) link.connection:close(fault.code); return true end
 function ends.expire(link) link.connection:close(3005); return true end
-local function drop(link, fault)
-  if link.is_gone then return true end
+local function forget(link)
   link.is_gone = true
   link.connection:on_close()
   link.gateway.connections[link.id] = nil
-  link.gateway.out:drop(link.id, fault.action ~= "drop" and fault.action or nil)
+end
+
+function ends.drop(link)
+  if link.is_gone then return true end
+  forget(link)
+  link.gateway.out:drop(link.id)
   return true
 end
-ends.drop, ends.half_open, ends.mid_frame = drop, drop, drop
+
+function ends.half_open(link)
+  if link.is_gone then return true end
+  forget(link)
+  link.gateway.out:drop(link.id, "half_open")
+  return true
+end
+
+-- The beginning of a frame, and then nothing: the bytes need a moment to leave before the drop.
+function ends.mid_frame(link, _, text)
+  if link.is_gone then return true end
+  local gateway, id = link.gateway, link.id
+  forget(link)
+  gateway.out:send_raw(id, wire.begin_frame(text))
+  gateway.schedule:at(gateway.now + MID_FRAME_MS, function() gateway.out:drop(id) end)
+  return true
+end
 
 -- Sends what the faults leave of a frame; `send` puts it on the wire.
-local function pass(link, subject, send)
+local function pass(link, subject, text, send)
   if link.is_silent or link.is_gone then return end
   local gateway = link.gateway
   local now, copies, hold_ms = gateway.now, 1, nil
   for _, fault in ipairs(gateway.faults:strike(false, subjects_of(link, subject), now)) do
     local action = fault.action
     if ends[action] then
-      if ends[action](link, fault) then return end
+      if ends[action](link, fault, text) then return end
     elseif action == "delay" then link.not_before = math.max(link.not_before, now + fault.ms)
     elseif action == "duplicate" then copies = 2
     elseif action == "reorder" then hold_ms = fault.ms or REORDER_MS
     elseif action == "junk" then
-      local text = faults.junk_of(fault)
-      deliver(link, function() gateway.out:send(link.id, text) end)
+      local junk = faults.junk_of(fault)
+      deliver(link, function() gateway.out:send(link.id, junk) end)
     end
   end
   local held = link.held
@@ -108,11 +130,11 @@ local function pass(link, subject, send)
 end
 
 function Link:send(text, subject)
-  pass(self, subject, function() self.gateway.out:send(self.id, text) end)
+  pass(self, subject, text, function() self.gateway.out:send(self.id, text) end)
 end
 
 function Link:ping(payload)
-  pass(self, "ping", function() self.gateway.out:ping(self.id, payload) end)
+  pass(self, "ping", payload, function() self.gateway.out:ping(self.id, payload) end)
 end
 
 function Link:close(code, reason)
@@ -126,11 +148,11 @@ end
 
 --- A silent line stays open: the client is to find out by itself.
 function Link:drop()
-  if not self.is_silent then drop(self, { action = "drop" }) end
+  if not self.is_silent then ends.drop(self) end
 end
 
 --- Drops in the way of a fault: "half_open", "mid_frame", or nil.
-function Link:drop_as(how) drop(self, { action = how or "drop" }) end
+function Link:drop_as(how) ends[how or "drop"](self, nil, '{"push":{"channel":"pws:#"}}') end
 
 -- Requests ----------------------------------------------------------------------------------------
 
@@ -230,7 +252,7 @@ function Gateway:upgrade(id, text, now)
       local page_headers, page = self.venue:fault_page(fault.code or 502)
       return self.out:refuse(id, fault.code or 200, page_headers, page)
     elseif fault.action ~= "delay" then
-      return self.out:drop(id)
+      return self.out:drop(id, fault.action == "swallow" and "half_open" or nil)
     end
   end
   local connection, status, answer_headers, body = self.venue:handle_upgrade(target, headers, now)

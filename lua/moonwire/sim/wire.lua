@@ -140,6 +140,18 @@ function M.from_hex(hex)
   return (hex:gsub("%x%x", char_of))
 end
 
+--- The header of a server's text frame and half of its payload (RFC 6455, 5.2).
+function M.begin_frame(text)
+  local n, header = #text
+  if n < 126 then header = string.char(0x81, n)
+  elseif n < 65536 then header = string.char(0x81, 126, math.floor(n / 256), n % 256)
+  else
+    header = string.char(0x81, 127, 0, 0, 0, 0, math.floor(n / 16777216) % 256,
+                         math.floor(n / 65536) % 256, math.floor(n / 256) % 256, n % 256)
+  end
+  return header .. text:sub(1, math.floor(n / 2))
+end
+
 --- A limit of `count` calls in any `per_ms`, as a ring of the last times.
 function M.window(count, per_ms)
   local times, i = {}, 0
