@@ -24,6 +24,11 @@ void mw_err_context(struct mw_err *err, const char *format, ...)
     va_start(args, format);
     int used = vsnprintf(err->text, sizeof err->text, format, args);
     va_end(args);
-    if (used >= 0 && (size_t)used < sizeof err->text)
-        (void)snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", old);
+    if (used < 0 || (size_t)used + 3 > sizeof err->text)
+        return;
+    char *out = err->text + used;
+    size_t room = sizeof err->text - (size_t)used - 3, len = strlen(old);
+    memcpy(out, ": ", 2);
+    memcpy(out + 2, old, len < room ? len : room);
+    out[2 + (len < room ? len : room)] = '\0';
 }

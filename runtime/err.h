@@ -6,7 +6,7 @@
 #define MW_MUST_USE __attribute__((warn_unused_result))
 #define MW_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-enum { MW_ERR_MAX = 512 };
+enum { MW_ERR_MAX = 1024 };
 
 struct mw_err {
     char text[MW_ERR_MAX]; /* always ends in NUL; cut off when too long */

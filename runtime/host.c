@@ -13,7 +13,7 @@ struct mw_host {
     void *on_event_arg;
     ev_signal signals[SIGNALS_MAX];
     int signal_count;
-    bool is_stopped;
+    bool is_stopped, is_spinning;
     int status;
 };
 
@@ -75,12 +75,12 @@ void mw_host_emit(struct mw_host *host, struct mw_event *event)
         host->on_event(host->on_event_arg, event);
 }
 
-int mw_host_run(struct mw_host *host, bool spin, bool (*idle)(void *arg), void *arg)
+int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg)
 {
     bool has_chores = idle != NULL;
     while (!host->is_stopped) {
         uint64_t before = host->last_seq;
-        ev_run(host->loop, spin || has_chores ? EVRUN_NOWAIT : EVRUN_ONCE);
+        ev_run(host->loop, host->is_spinning || has_chores ? EVRUN_NOWAIT : EVRUN_ONCE);
         if (host->last_seq != before)
             has_chores = idle != NULL;
         else if (has_chores)
@@ -94,6 +94,11 @@ void mw_host_stop(struct mw_host *host, int status)
     host->is_stopped = true;
     host->status = status;
     ev_break(host->loop, EVBREAK_ALL);
+}
+
+void mw_host_set_spin(struct mw_host *host, bool spin)
+{
+    host->is_spinning = spin;
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int revents)

@@ -29,12 +29,14 @@ void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const stru
  * to stay the caller's. */
 void mw_host_emit(struct mw_host *host, struct mw_event *event);
 
-/* Runs until mw_host_stop and returns the status given there. spin: the loop polls without
- * sleeping. `idle` is called when a turn of the loop found nothing to do after one that did, until
- * it returns false (it has no more to do); may be NULL. */
-int mw_host_run(struct mw_host *host, bool spin, bool (*idle)(void *arg), void *arg);
+/* Runs until mw_host_stop and returns the status given there. `idle` is called when a turn of the
+ * loop found nothing to do after one that did, until it returns false (it has no more to do); may
+ * be NULL. */
+int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg);
 void mw_host_stop(struct mw_host *host, int status);
 
+/* Spinning: the loop polls without sleeping, which saves the wake-up and costs a core. */
+void mw_host_set_spin(struct mw_host *host, bool spin);
 /* A signal becomes an event of kind `signal`. Fails for more than 8 of them. */
 MW_MUST_USE int mw_host_watch_signal(struct mw_host *host, int signal_number, struct mw_err *err);
 

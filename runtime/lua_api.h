@@ -15,6 +15,8 @@ struct mw_http;
 struct mw_server;
 struct mw_timers;
 struct mw_vault;
+struct mw_log;
+struct mw_redactor;
 
 /* The mechanisms that a Lua state may use. Kept in the registry; owned by runtime.c. */
 struct mw_api {
@@ -24,6 +26,8 @@ struct mw_api {
     struct mw_server *server;
     struct mw_timers *timers;
     struct mw_vault *vault;
+    struct mw_log *log;
+    struct mw_redactor *redactor;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */

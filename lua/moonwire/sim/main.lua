@@ -69,7 +69,7 @@ function Out:refuse(id, status, headers, body) host.server_refuse(id, status, he
 function Out:send(id, text) host.server_ws_send(id, text) end
 function Out:ping(id, payload) host.server_ws_ping(id, payload) end
 function Out:close(id, code, reason) host.server_ws_close(id, code, reason) end
-function Out:send_raw(id, bytes) host.server_send_raw(id, bytes) end
+function Out:send_raw(id, bytes) host.server_ws_send_raw(id, bytes) end
 function Out:drop(id, how) host.server_drop(id, how) end
 
 -- Hears the listener's events, the timer and the signals, and hands them on with the time.
@@ -125,7 +125,6 @@ function Server:on_signal(number)
   if number == 1 or self.is_stopped then return end
   self.is_stopped = true
   if self.timer then self.timer:stop() end
-  host.serve_stop(self.listener)
   remove_files(self.files)
   host.stop(0)
 end

@@ -1,0 +1,43 @@
+--- An order book as strategies see it: best prices first, exact decimals, never changed once made.
+
+local decimal = require "moonwire.decimal"
+
+---@class moonwire.Book
+---@field venue string
+---@field symbol string
+---@field bids { price: moonwire.decimal, qty: moonwire.decimal }[]  highest price first
+---@field asks { price: moonwire.decimal, qty: moonwire.decimal }[]  lowest price first
+---@field time number  seconds since 1970
+local Book = { __name = "moonwire.Book" }
+Book.__index = Book
+
+local M = {}
+local HALF = decimal "0.5"
+
+function M.new(venue, symbol, bids, asks, time)
+  return setmetatable({ venue = venue, symbol = symbol, bids = bids, asks = asks, time = time }, Book)
+end
+
+--- The best bid price, or nil when that side is empty.
+function Book:best_bid() return self.bids[1] and self.bids[1].price end
+--- The best ask price, or nil when that side is empty.
+function Book:best_ask() return self.asks[1] and self.asks[1].price end
+
+--- Halfway between the best prices; nil unless both sides have one.
+function Book:mid()
+  local bid, ask = self:best_bid(), self:best_ask()
+  return bid and ask and (bid + ask) * HALF or nil
+end
+
+--- Best ask minus best bid; nil unless both sides have one.
+function Book:spread()
+  local bid, ask = self:best_bid(), self:best_ask()
+  return bid and ask and ask - bid or nil
+end
+
+function Book:__tostring()
+  return ("%s %s / %s"):format(self.symbol, tostring(self:best_bid() or "-"),
+                               tostring(self:best_ask() or "-"))
+end
+
+return M

@@ -1,0 +1,66 @@
+--- What Lua calls or reads by FFI: one declaration for each public struct and function of the runtime
+--- that is leaf arithmetic or shared memory. tests/moonwire/cdef_test.lua compares the sizes with C's.
+
+local ffi = require "ffi"
+
+ffi.cdef [[
+struct mw_event {
+  uint32_t kind;
+  uint64_t seq;
+  int64_t time_ns;
+  uint64_t id;
+  const char *data;
+  size_t len;
+  const char *text;
+  size_t text_len;
+  int64_t num, num2;
+};
+]]
+
+-- Lua code never changes a decimal once it is made: the words are const.
+ffi.cdef [[
+struct mw_decimal { const uint64_t w[2]; };
+int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len);
+size_t mw_decimal_format(const struct mw_decimal *d, char *buf, size_t cap);
+int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
+int mw_decimal_sub(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
+int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
+int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b,
+                   int decimals, int rounding);
+int mw_decimal_round(struct mw_decimal *out, const struct mw_decimal *a,
+                     const struct mw_decimal *step, int rounding);
+int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *step);
+int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b);
+int mw_decimal_sign(const struct mw_decimal *d);
+void mw_decimal_neg(struct mw_decimal *out, const struct mw_decimal *d);
+int mw_decimal_from_double(struct mw_decimal *out, double value);
+double mw_decimal_to_double(const struct mw_decimal *d);
+int mw_decimal_to_int64(int64_t *out, const struct mw_decimal *d);
+]]
+
+ffi.cdef [[
+struct mw_field { const char *text; uint32_t len; uint8_t type; uint8_t word; };
+struct mw_decoder_view {
+  struct mw_field *head, *rows;
+  uint32_t row_count, row_width;
+  const char *text;
+  size_t text_len;
+  char error[160];
+};
+struct mw_err { char text[1024]; };
+struct mw_decoder;
+struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err);
+void mw_decoder_free(struct mw_decoder *decoder);
+struct mw_decoder_view *mw_decoder_view(struct mw_decoder *decoder);
+int mw_decoder_set_words(struct mw_decoder *decoder, size_t path, const char *const *words,
+                         size_t count, struct mw_err *err);
+void mw_decoder_start(struct mw_decoder *decoder, const char *text, size_t len);
+int mw_decoder_next(struct mw_decoder *decoder);
+double mw_field_integer(const struct mw_field *field);
+]]
+
+ffi.cdef [[
+size_t mw_json_quote_long_numbers(const char *text, size_t len, char *out, size_t cap);
+]]
+
+return ffi

@@ -1,0 +1,130 @@
+--- The command line: `moonwire COMMAND [options] [files]`. Each command is a module of its own.
+
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+
+local M = { VERSION = "0.1.0" }
+
+local commands = {
+  run   = { module = "moonwire.run", line = "run [--config FILE] [STRATEGY.lua ...]",
+            about = "trade until stopped" },
+  check = { module = "moonwire.check", line = "check [--config FILE] [STRATEGY.lua ...]",
+            about = "load everything, connect to nothing" },
+  sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
+            about = "serve a simulated venue on loopback" },
+}
+local order = { "run", "sim", "check" }
+
+local function print_line(text) host.print_line(text) end
+
+local function print_help()
+  print_line("moonwire " .. M.VERSION .. ": a trading connectivity runtime")
+  print_line("")
+  for _, name in ipairs(order) do
+    print_line(("  moonwire %-46s %s"):format(commands[name].line, commands[name].about))
+  end
+  print_line("  moonwire --version | --help | COMMAND --help")
+end
+
+--- Bad usage or configuration: says why on standard error and ends with status 2.
+function M.usage_error(message)
+  io.stderr:write("moonwire: ", message, "\n")
+  host.stop(2)
+end
+
+--- Splits arguments by a table of options: [name] = { value = "N"|nil, doc =, many = true|nil }.
+---@return table|nil options  [name] = value (a list where many), or true for one without a value
+---@return string[]|string files  what is no option, or the error
+function M.parse(arguments, known)
+  local options, files, i = {}, {}, 1
+  while arguments[i] do
+    local name, inline = arguments[i]:match("^%-%-([%w-]+)=(.*)$")
+    name = name or arguments[i]:match("^%-%-([%w-]+)$")
+    local option = name and known[name]
+    if arguments[i]:sub(1, 1) ~= "-" then
+      files[#files + 1] = arguments[i]
+    elseif not option then
+      return nil, "unknown option " .. arguments[i]
+    elseif not option.value then
+      if inline then return nil, "option --" .. name .. " takes no value" end
+      options[name] = true
+    else
+      local value = inline
+      if not value then
+        i = i + 1
+        value = arguments[i]
+      end
+      if not value then return nil, ("option --%s wants %s"):format(name, option.value) end
+      if option.many then
+        options[name] = options[name] or {}
+        table.insert(options[name], value)
+      else
+        options[name] = value
+      end
+    end
+    i = i + 1
+  end
+  return options, files
+end
+
+--- Prints the help of one command from its table of options.
+function M.print_command_help(name, known)
+  print_line("moonwire " .. commands[name].line .. "    " .. commands[name].about)
+  local names = {}
+  for option in pairs(known) do names[#names + 1] = option end
+  table.sort(names)
+  for _, option in ipairs(names) do
+    local value = known[option].value
+    print_line(("  --%-24s %s"):format(option .. (value and " " .. value or ""), known[option].doc))
+  end
+end
+
+-- The logging options belong to every command.
+local log_options = {
+  ["log-format"] = { value = "text|json", doc = "how log lines look (default text)" },
+  ["log-level"] = { value = "LEVEL", doc = "error, warn, info or debug (default info)" },
+  help = { doc = "this text" },
+}
+
+local function run_command(name, arguments)
+  local command = require(commands[name].module)
+  local known = {}
+  for option, about in pairs(log_options) do known[option] = about end
+  for option, about in pairs(command.options) do known[option] = about end
+  local options, files = M.parse(arguments, known)
+  if not options then
+    return M.usage_error(("%s: %s; see moonwire %s --help"):format(name, files, name))
+  end
+  if options.help then
+    M.print_command_help(name, known)
+    return host.stop(0)
+  end
+  local ok, err = host.log_setup(options["log-level"] or "info", options["log-format"] or "text")
+  if not ok then return M.usage_error(err) end
+  return command.run(options, files)
+end
+
+local Start = {}
+
+--- The first event: the command line, its words ended by NUL each.
+function Start:on_start(text)
+  local arguments = {}
+  for word in text:gmatch("(%Z*)%z") do arguments[#arguments + 1] = word end
+  local name = table.remove(arguments, 1)
+  if name == "--version" then
+    print_line("moonwire " .. M.VERSION)
+    return host.stop(0)
+  elseif name == "--help" or name == "-h" or name == "help" then
+    print_help()
+    return host.stop(0)
+  elseif not name then
+    return M.usage_error("which command? run, sim or check; see moonwire --help")
+  elseif not commands[name] then
+    return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
+  end
+  return run_command(name, arguments)
+end
+
+dispatch.listen("start", Start)
+
+return M

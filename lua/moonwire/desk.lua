@@ -1,0 +1,244 @@
+--- The desk: what strategies trade through. It owns the sessions, the orders, the positions and the
+--- strategies of one runtime, checks every order before it is sent, and brings reports to owners.
+
+local client_id = require "moonwire.client_id"
+local decimal = require "moonwire.decimal"
+local dispatch = require "moonwire.dispatch"
+local log = require "moonwire.log"
+local order_module = require "moonwire.order"
+local orders = require "moonwire.orders"
+local position = require "moonwire.position"
+local risk = require "moonwire.risk"
+local shutdown = require "moonwire.shutdown"
+
+local Desk = { __name = "moonwire.Desk" }
+Desk.__index = Desk
+
+local M = {}
+
+--- @param config table  as config.load gives it
+function M.new(config)
+  local self = setmetatable({
+    config = config, name = config.name or "moonwire", log = log.new(),
+    sessions = {}, session_list = {}, runners = {}, runner_list = {},
+    positions = {}, books = {}, id_makers = {}, epoch = dispatch.now_ms(),
+    fill_count = 0, order_count = 0,
+  }, Desk)
+  self.orders = orders.new(self.name)
+  self.orders:listen(self)
+  return self
+end
+
+function Desk:add_session(session)
+  self.sessions[session.name] = session
+  table.insert(self.session_list, session)
+end
+
+function Desk:add_runner(runner)
+  self.runners[runner.name] = runner
+  table.insert(self.runner_list, runner)
+end
+
+--- The session of that venue name, or nil, err.
+function Desk:session(name)
+  local session = self.sessions[name]
+  if not session then return nil, "no venue " .. tostring(name) .. " in the configuration" end
+  return session
+end
+
+-- Orders out --------------------------------------------------------------------------------------
+
+local function check_precision(market, order)
+  if order.price and not order.price:is_multiple(market.price_step) then
+    return nil, ("price %s is not a multiple of %s"):format(order.price, market.price_step)
+  end
+  if order.qty and not order.qty:is_multiple(market.qty_step) then
+    return nil, ("qty %s is not a multiple of %s"):format(order.qty, market.qty_step)
+  end
+  if order.qty and market.min_qty and order.qty < market.min_qty then
+    return nil, ("qty %s is below the venue's minimum %s"):format(order.qty, market.min_qty)
+  end
+  local notional = order.amount or order.price and order.qty and order.price * order.qty
+  if notional and market.min_notional and notional < market.min_notional then
+    return nil, ("notional %s is below the venue's minimum %s"):format(notional, market.min_notional)
+  end
+  return true
+end
+
+local function open_quantities(self, fields)
+  local total, count = decimal "0", 0
+  for order in pairs(self.orders.open) do
+    count = count + 1
+    if order.strategy == fields.strategy and order.venue == fields.venue
+      and order.symbol == fields.symbol and order.side == fields.side and order.leaves_qty then
+      total = total + order.leaves_qty
+    end
+  end
+  return total, count
+end
+
+local function risk_context(self, fields, market)
+  local runner = self.runners[fields.strategy]
+  local same_side, open_orders = open_quantities(self, fields)
+  local book = self:book(fields.venue, fields.symbol)
+  runner.sent_times = runner.sent_times or {}
+  return {
+    open_orders = open_orders, open_qty = same_side, market = market,
+    position = self:position(fields.strategy, fields.venue, fields.symbol).qty,
+    reference_price = book and book:mid() or nil, now = dispatch.now(), sent_times = runner.sent_times,
+  }
+end
+
+--- Checks an order and records it as pending_new; it is sent by Desk:send. nil and why it is refused.
+function Desk:prepare(fields)
+  local session, err = self:session(fields.venue)
+  if not session then return nil, err end
+  local market
+  market, err = session:market_of(fields.symbol)
+  if not market then return nil, err end
+  local ok
+  ok, err = check_precision(market, fields)
+  if not ok then return nil, err end
+  ok, err = session.protocol.check_order(session, fields, market)
+  if not ok then return nil, err end
+  ok, err = risk.check(self.config.risk, fields, risk_context(self, fields, market))
+  if not ok then return nil, err end
+  ok, err = session:may_submit(fields.symbol)
+  if not ok then return nil, err end
+  local maker = self.id_makers[fields.strategy]
+  if not maker then
+    maker = client_id.maker(self.name, fields.strategy, self.epoch)
+    self.id_makers[fields.strategy] = maker
+  end
+  fields.client_order_id = maker:next()
+  self.order_count = self.order_count + 1
+  return self.orders:add(order_module.new(fields, dispatch.now()))
+end
+
+function Desk:send(order) self.sessions[order.venue]:submit(order) end
+function Desk:cancel(order) self.sessions[order.venue]:cancel(order) end
+
+--- An order of a callback that failed: it was never sent.
+function Desk:discard(order, why)
+  order.status, order.reason = "rejected", why
+  self.orders:remove(order)
+end
+
+-- Reports in --------------------------------------------------------------------------------------
+
+function Desk:on_order_changed(order)
+  local runner = self.runners[order.strategy]
+  if order._waiters then order:wake_waiters() end
+  if self.watch then self.watch:on_order(order) end
+  if runner then
+    runner:call("on_order", order, { previous = order.previous_status, reason = order.reason })
+  end
+end
+
+function Desk:on_order_filled(order, fill)
+  self.fill_count = self.fill_count + 1
+  local runner = self.runners[order.strategy]
+  if self.watch then self.watch:on_fill(fill, order) end
+  if not runner then return end
+  self:position(order.strategy, order.venue, order.symbol):apply(fill, order)
+  runner:call("on_fill", fill, order)
+end
+
+function Desk:on_fill_amended(order, fill)
+  if self.runners[order.strategy] then
+    self:position(order.strategy, order.venue, order.symbol):amend(fill, order)
+  end
+end
+
+--- The position of a strategy in a symbol (position.lua); created flat.
+function Desk:position(strategy, venue, symbol)
+  local key = strategy .. "\0" .. tostring(venue) .. "\0" .. tostring(symbol)
+  local found = self.positions[key]
+  if not found then
+    found = position.new { strategy = strategy, venue = venue, symbol = symbol }
+    self.positions[key] = found
+  end
+  return found
+end
+
+-- Market data -------------------------------------------------------------------------------------
+
+--- The last book of a symbol, or nil when there is none that is fresh.
+function Desk:book(venue, symbol)
+  local of_venue = self.books[venue]
+  return of_venue and of_venue[symbol]
+end
+
+function Desk:on_book(book)
+  local of_venue = self.books[book.venue]
+  if not of_venue then
+    of_venue = {}
+    self.books[book.venue] = of_venue
+  end
+  of_venue[book.symbol] = book
+  for _, runner in ipairs(self.runner_list) do
+    if runner:hears(book.venue, "book", book.symbol) then runner:call("on_book", book) end
+  end
+end
+
+function Desk:on_trade(trade)
+  for _, runner in ipairs(self.runner_list) do
+    if runner:hears(trade.venue, "trades", trade.symbol) then runner:call("on_trade", trade) end
+  end
+end
+
+--- A price that is not fresh is no price.
+function Desk:on_market_lost(session) self.books[session.name] = nil end
+
+-- Life --------------------------------------------------------------------------------------------
+
+function Desk:start()
+  for _, session in ipairs(self.session_list) do session:start() end
+end
+
+local function all_settled(self)
+  for _, session in ipairs(self.session_list) do
+    if not session.is_settled then return false end
+  end
+  return true
+end
+
+--- Strategies start when each session was up once (or was stopped), so that on_start may trade.
+local function start_runners(self)
+  if self.are_started or not all_settled(self) then return end
+  self.are_started = true
+  for _, runner in ipairs(self.runner_list) do
+    if runner.state == "loaded" then runner:start() end
+  end
+end
+
+function Desk:on_session_state(session, state)
+  if state ~= "down" then session.is_settled = true end
+  start_runners(self)
+  for _, runner in ipairs(self.runner_list) do
+    if runner.state == "running" then runner:call("on_session", session.name, state) end
+  end
+end
+
+function Desk:on_session_stopped(session, why)
+  session.is_settled = true
+  session.stopped_why = why
+  for _, other in ipairs(self.session_list) do
+    if not other.stopped_why then return start_runners(self) end
+  end
+  self:stop(1, "no venue is left: " .. why)
+end
+
+function Desk:on_runner_stopped()
+  for _, runner in ipairs(self.runner_list) do
+    if runner.state ~= "stopped" then return end
+  end
+  local failed = false
+  for _, runner in ipairs(self.runner_list) do failed = failed or runner.errors > 0 end
+  self:stop(failed and 1 or 0, "all strategies have stopped")
+end
+
+--- Stops everything, cleanly; see shutdown.lua.
+function Desk:stop(status, reason) shutdown.begin(self, status, reason) end
+
+return M

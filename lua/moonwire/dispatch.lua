@@ -1,0 +1,157 @@
+--- The door's other side: every event of the host arrives here and goes to the object that is bound
+--- to its id. An object is bound, never a function, so that a reload runs the new code. Time is the
+--- time of the event that is being handled.
+
+local ffi = require "ffi"
+local host = require "moonwire.host"
+require "moonwire.cdef"
+
+local M = {}
+
+local event = ffi.cast("const struct mw_event *", host.event())
+local kinds = host.event_kinds()
+local WS_MESSAGE
+local methods = {}                    -- kind -> name of the method that hears it
+for i, name in ipairs(kinds) do
+  methods[i - 1] = "on_" .. name
+  if name == "ws_message" then WS_MESSAGE = i - 1 end
+end
+
+local bound = {}                      -- id -> object
+local timers = {}                     -- id of a timer -> timer
+local listeners = { start = {}, signal = {} }
+local later, later_first, later_last = {}, 1, 0
+
+--- Sends all events of `id` to `object`, as object:on_KIND(id, ...).
+function M.bind(id, object) bound[id] = object end
+function M.unbind(id) bound[id] = nil end
+
+--- Adds an object that hears `start` (on_start(text)) or `signal` (on_signal(number)).
+function M.listen(kind, object) table.insert(listeners[kind], object) end
+
+--- The event's time in seconds since 1970, as a Lua number (good to 0.3 us).
+function M.now() return tonumber(event.time_ns) * 1e-9 end
+--- The event's time in ns since 1970 (int64).
+function M.now_ns() return event.time_ns end
+--- The event's time in whole milliseconds since 1970.
+function M.now_ms() return tonumber(event.time_ns / 1000000) end
+--- The event's sequence number.
+function M.seq() return tonumber(event.seq) end
+
+--- The message of the ws_message event that is being handled: pointer and length.
+function M.message() return event.data, tonumber(event.len) end
+function M.message_text() return ffi.string(event.data, event.len) end
+
+--- Calls object[method](object, a, b, c) when the event that is being handled is done, in the order
+--- in which it was asked for.
+function M.defer(object, method, a, b, c)
+  later_last = later_last + 1
+  later[later_last] = { object, method, a, b, c }
+end
+
+local Timer = { __name = "moonwire.Timer" }
+Timer.__index = Timer
+
+--- Takes the timer back; a timer that has fired or was stopped is left alone.
+function Timer:stop()
+  if not self.id then return end
+  host.timer_stop(self.id)
+  timers[self.id] = nil
+  self.id = nil
+end
+
+local function start_timer(seconds, period, object, method, ...)
+  assert(type(object[method]) == "function", "no method " .. tostring(method))
+  local timer = setmetatable({ period = period, object = object, method = method,
+                               n = select("#", ...), ... }, Timer)
+  timer.id = assert(host.timer_start(seconds))
+  timers[timer.id] = timer
+  return timer
+end
+
+--- Calls object[method](object, ...) once, `seconds` from now.
+function M.after(seconds, object, method, ...)
+  return start_timer(seconds, nil, object, method, ...)
+end
+
+--- Calls object[method](object, ...) every `seconds`, first in `seconds` from now.
+function M.every(seconds, object, method, ...)
+  return start_timer(seconds, seconds, object, method, ...)
+end
+
+local function on_timer(id)
+  local timer = timers[id]
+  if not timer then return end
+  timers[id], timer.id = nil, nil
+  if timer.period then
+    timer.id = assert(host.timer_start(timer.period))
+    timers[timer.id] = timer
+  end
+  timer.object[timer.method](timer.object, unpack(timer, 1, timer.n))
+end
+
+local function run_later()
+  while later_first <= later_last do
+    local job = later[later_first]
+    later[later_first] = nil
+    later_first = later_first + 1
+    local object = job[1]
+    object[job[2]](object, job[3], job[4], job[5])
+  end
+  later_first, later_last = 1, 0
+end
+
+--- How much is open, for tests that look for leaks.
+function M.count_open()
+  local n = 0
+  for _ in pairs(bound) do n = n + 1 end
+  local t = 0
+  for _ in pairs(timers) do t = t + 1 end
+  return n, t
+end
+
+-- What the host passes beside the kind: number, data, text, second number. Each kind's own order of
+-- arguments stands here once.
+local arguments = {
+  ws_open           = function(_, _, text) return text end,
+  ws_ping           = function(_, data) return data end,
+  ws_pong           = function(_, data) return data end,
+  ws_close          = function(num, data, text, num2) return num, text, num2, data end,
+  http_done         = function(num, data, text, num2) return num, data, text, num2 == 1 end,
+  server_request    = function(_, data, text) return text, data end,
+  server_upgrade    = function(_, _, text) return text end,
+  server_ws_open    = function() end,
+  server_ws_message = function(_, data) return data end,
+  server_ws_pong    = function(_, data) return data end,
+  server_ws_close   = function(num, data) return num, data end,
+}
+
+local function handle(kind, id, num, data, text, num2)
+  local name = kinds[kind + 1]
+  if name == "timer" then return on_timer(id) end
+  local all = listeners[name]
+  if all then
+    for _, object in ipairs(all) do
+      object[methods[kind]](object, name == "start" and (data or "") or num)
+    end
+    return
+  end
+  -- Events of a server's connections go to whoever is bound to the server.
+  local object = bound[id] or name:find("^server_") and bound[num2]
+  if object then object[methods[kind]](object, id, arguments[name](num, data, text, num2)) end
+  if name == "ws_close" or name == "http_done" then bound[id] = nil end
+end
+
+-- A handler that raises must not keep what others were promised: the queue runs in any case.
+local function door(kind, id, num, data, text, num2)
+  if kind == WS_MESSAGE then
+    local object = bound[id]
+    if object then object:on_ws_message(id) end
+  else
+    handle(kind, id, num, data, text, num2)
+  end
+  if later_last > 0 then run_later() end
+end
+
+M.door = door
+return M

@@ -1,0 +1,50 @@
+--- HTTP requests, with the answer sent to a method or waited for in a task.
+
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local task = require "moonwire.task"
+
+local M = {}
+
+local Call = { __name = "moonwire.HttpCall" }
+Call.__index = Call
+
+function Call:on_http_done(_, status, body, text, maybe_sent)
+  local object = self.object
+  object[self.method](object, self.context, status, body, text, maybe_sent)
+end
+
+--- Sends a request; the answer is object[method](object, context, status, body, headers_or_error,
+--- maybe_sent) in a later event: status 0 when there is no answer, and maybe_sent tells whether the
+--- server may have seen the request.
+---@param request table  { method=, url=, headers={{name, text}}, body=, ca_file=, timeout= }
+---@return number|nil id
+---@return string|nil err  it could not even begin: nothing was sent
+function M.send(request, object, method, context)
+  local id, err = host.http_request(request)
+  if not id then return nil, err end
+  dispatch.bind(id, setmetatable({ object = object, method = method, context = context }, Call))
+  return id
+end
+
+local Waiting = { __name = "moonwire.HttpWaiting" }
+Waiting.__index = Waiting
+
+function Waiting:on_http_done(_, status, body, text, maybe_sent)
+  if status == 0 then return self.task:wake(nil, text, maybe_sent) end
+  self.task:wake(status, body, text)
+end
+
+--- Sends a request and waits for its answer; in a task only.
+---@return number|nil status
+---@return string body    or the error when status is nil
+---@return string|boolean headers  the header lines, or whether the server may have seen the request
+function M.call(request)
+  local running = task.current() or error("http.call waits: it is for tasks", 2)
+  local id, err = host.http_request(request)
+  if not id then return nil, err, false end
+  dispatch.bind(id, setmetatable({ task = running }, Waiting))
+  return task.wait()
+end
+
+return M

@@ -1,0 +1,194 @@
+--- One WebSocket of a session, kept connected: connect, log on, live; then back-off and again.
+--- What a venue says on it stands in the venue's file as a table (moonwire.LinkSpec):
+---   paths        what the decoder picks from a message (decode.lua)
+---   silence      seconds without a byte after which the line counts as dead
+---   logon(link)  a task: link:open, link:send, link:await; true, or nil, err, class
+---   read(link, decoder)       one decoded message
+---   close_class(code, reason) class of a close
+--- Classes: "retry" (back off), "again" (at once, the first time), "once" (at once, and permanent
+--- when it happens again before the link was live), "permanent" (stop, say why).
+
+local backoff = require "moonwire.backoff"
+local decode = require "moonwire.decode"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local task = require "moonwire.task"
+
+local Link = { __name = "moonwire.Link" }
+Link.__index = Link
+
+local M = {}
+local REPLY_SECONDS = 5
+
+---@param session table  config, log, on_link_live(link), on_link_lost(link, why), on_link_stopped
+function M.new(session, name, spec)
+  return setmetatable({
+    session = session, name = name, spec = spec, log = session.log,
+    decoder = decode.new(spec.paths), backoff = backoff.new(spec.backoff),
+    waiting = {}, next_request = 0, bad_frames = 0, state = "down",
+  }, Link)
+end
+
+--- Begins to connect.
+function Link:connect()
+  if self.is_stopped then return end
+  self.retry_timer = nil
+  self.state = "connecting"
+  self.logon_task = task.start(self, self.name .. " logon", function()
+    local ok, err, class = self.spec.logon(self)
+    if ok and self.session.after_logon then ok, err, class = self.session:after_logon(self) end
+    return ok, err, class
+  end)
+end
+
+function Link:on_task_done(done, ok, result, err, class)
+  if done == self.logon_task then self.logon_task = nil end
+  if not ok then return self:lost("error in logon: " .. tostring(result), "retry") end
+  if not result then return self:lost(err, class or "retry") end
+  if not self.id then return end
+  self.state, self.up_at, self.again_used = "live", dispatch.now(), false
+  self.session:on_link_live(self)
+end
+
+-- In the logon task -------------------------------------------------------------------------------
+
+--- Opens the WebSocket and waits for the end of the handshake.
+---@return boolean|nil ok
+---@return string|nil err
+---@return string|nil class
+function Link:open(url, headers)
+  local id, err = host.ws_open {
+    url = url, headers = headers, ca_file = self.session.config.ca_file,
+    silence = self.spec.silence,
+  }
+  if not id then return nil, err, "permanent" end
+  self.id = id
+  dispatch.bind(id, self)
+  self.opening = task.current()
+  return task.wait()
+end
+
+--- A new number for a request on this connection.
+function Link:request_id()
+  self.next_request = self.next_request + 1
+  return self.next_request
+end
+
+--- Waits for the reply to request `id`, at most 5 s.
+---@return table|nil reply  what spec.read gave to link:reply
+---@return string|nil err
+function Link:await(id, seconds)
+  self.waiting[id] = task.current()
+  local reply, err = task.wait(seconds or REPLY_SECONDS)
+  self.waiting[id] = nil
+  if not reply then return nil, err == "timeout" and "no reply within 5 s" or err end
+  return reply
+end
+
+--- Hands a reply to whoever waits for it; false when nobody does.
+function Link:reply(id, reply)
+  local waiter = self.waiting[id]
+  if not waiter then return false end
+  waiter:wake(reply)
+  return true
+end
+
+-- At any time -------------------------------------------------------------------------------------
+
+--- Sends a text message. nil, err when the connection is gone.
+function Link:send(text)
+  if not self.id then return nil, "not connected" end
+  return host.ws_send(self.id, text)
+end
+
+function Link:on_ws_open(_, headers)
+  local opening = self.opening
+  self.opening, self.headers = nil, headers
+  if opening then opening:wake(true) end
+end
+
+function Link:on_ws_message()
+  local decoder, read = self.decoder, self.spec.read
+  decoder:start(dispatch.message())
+  while true do
+    local more, err = decoder:next()
+    if more then read(self, decoder)
+    elseif more == false then return
+    else self:on_bad_message(err) end
+  end
+end
+
+--- Something that could not be read: said, counted, and otherwise without effect.
+function Link:on_bad_message(err)
+  self.bad_frames = self.bad_frames + 1
+  self.log.warn("%s: message not understood: %s", self.name, err)
+end
+
+function Link:on_ws_ping() end
+function Link:on_ws_pong() end
+
+function Link:on_ws_close(_, code, reason, http_status, body)
+  self.id = nil
+  local why = reason ~= "" and reason or "closed with code " .. code
+  if http_status ~= 0 then
+    why = ("handshake refused: HTTP %d %s"):format(http_status, (body or ""):sub(1, 200))
+  elseif code ~= 0 then
+    why = ("%s (close code %d)"):format(why, code)
+  end
+  local class = self.spec.close_class(code, reason or "", http_status)
+  local opening = self.opening
+  if opening then
+    self.opening = nil
+    return opening:wake(nil, why, class)
+  end
+  if self.logon_task then
+    self.logon_task:cancel()
+    self.logon_task = nil
+  end
+  self:lost(why, class)
+end
+
+--- The connection or the attempt is over: what next is a matter of the class.
+function Link:lost(why, class)
+  if self.is_stopped then return end
+  local was_up = self.state == "live"
+  self:drop_connection()
+  self.backoff:on_lost(was_up and self.up_at, dispatch.now())
+  self.state, self.up_at = "down", nil
+  if class == "once" then
+    class = self.again_used and "permanent" or "again"
+  end
+  if class == "permanent" then
+    self.is_stopped = true
+    return self.session:on_link_stopped(self, why)
+  end
+  local seconds = self.backoff:next(math.random())
+  if class == "again" and not self.again_used then
+    self.again_used, seconds = true, 0
+  end
+  self.session:on_link_lost(self, why, seconds)
+  self.retry_timer = dispatch.after(seconds, self, "connect")
+end
+
+function Link:drop_connection()
+  if self.logon_task then self.logon_task:cancel() end
+  self.logon_task, self.opening, self.waiting = nil, nil, {}
+  if self.id then
+    dispatch.unbind(self.id)
+    host.ws_close(self.id)
+    self.id = nil
+  end
+end
+
+--- Closes the connection because of `why` and connects again.
+function Link:restart(why, class) self:lost(why, class or "again") end
+
+--- Closes for good.
+function Link:stop()
+  self.is_stopped = true
+  if self.retry_timer then self.retry_timer:stop() end
+  self:drop_connection()
+  self.state = "down"
+end
+
+return M

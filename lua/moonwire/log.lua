@@ -1,0 +1,27 @@
+--- Logging for library and strategies: one line an event, to standard error, redacted in C.
+
+local host = require "moonwire.host"
+
+local M = {}
+
+local function format(message, ...)
+  if select("#", ...) == 0 then return tostring(message) end
+  local args = { ... }
+  for i = 1, select("#", ...) do
+    if type(args[i]) ~= "number" then args[i] = tostring(args[i]) end
+  end
+  return string.format(message, unpack(args, 1, select("#", ...)))
+end
+
+--- A logger whose lines all carry `fields`. logger.info("sent %s", id) and so on; %s takes anything.
+---@param fields table|nil  e.g. { venue = "idx" }
+function M.new(fields)
+  local logger = {}
+  for _, level in ipairs { "error", "warn", "info", "debug" } do
+    logger[level] = function(message, ...) host.log(level, format(message, ...), fields) end
+  end
+  return logger
+end
+
+M.format = format
+return M

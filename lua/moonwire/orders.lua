@@ -1,0 +1,150 @@
+--- All orders that this runtime knows: ours by client_order_id, the venue's by venue and order_id.
+--- A report finds its order here, and everybody who must hear of a change hears of it from here:
+--- listener:on_order_changed(order), :on_order_filled(order, fill), :on_fill_amended(order, fill).
+
+local client_id = require "moonwire.client_id"
+local dispatch = require "moonwire.dispatch"
+local order_module = require "moonwire.order"
+local task = require "moonwire.task"
+
+local Orders = { __name = "moonwire.Orders" }
+Orders.__index = Orders
+
+local M = {}
+local terminal = order_module.terminal
+local KEEP_FINISHED = 10000           -- so many finished orders stay known for late fills
+
+--- @param runtime string  the runtime's name, as in client_id.maker
+function M.new(runtime)
+  return setmetatable({
+    runtime_tag = client_id.tag(runtime),
+    by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
+    open = {},                               -- order -> true
+    finished = {}, finished_first = 1, finished_last = 0,
+    listeners = {},
+  }, Orders)
+end
+
+function Orders:listen(listener) table.insert(self.listeners, listener) end
+
+local function index_order_id(self, order)
+  local of_venue = self.by_order_id[order.venue]
+  if not of_venue then
+    of_venue = {}
+    self.by_order_id[order.venue] = of_venue
+  end
+  of_venue[order.order_id] = order
+end
+
+--- Adds an order of ours before it is sent, or one that the venue showed.
+function Orders:add(order)
+  if order.client_order_id then self.by_client_id[order.client_order_id] = order end
+  if order.order_id then index_order_id(self, order) end
+  if order:is_open() then self.open[order] = true end
+  return order
+end
+
+--- Forgets an order that was never sent.
+function Orders:remove(order)
+  self.by_client_id[order.client_order_id] = nil
+  self.open[order] = nil
+end
+
+--- The order that a report speaks of, or nil.
+function Orders:find(venue, client_order_id, order_id)
+  local order = client_order_id and self.by_client_id[client_order_id]
+  if order and order.venue == venue then return order end
+  local of_venue = self.by_order_id[venue]
+  return of_venue and order_id and of_venue[order_id]
+end
+
+--- Whether a client order id was made by this runtime, now or in an earlier run.
+function Orders:is_ours(id)
+  local parts = id and client_id.parse(id)
+  return parts ~= nil and parts.runtime == self.runtime_tag
+end
+
+-- A finished order stays known for a late fill; the oldest are forgotten in the end.
+local function retire(self, order)
+  self.open[order] = nil
+  self.finished_last = self.finished_last + 1
+  self.finished[self.finished_last] = order
+  if self.finished_last - self.finished_first < KEEP_FINISHED then return end
+  local oldest = self.finished[self.finished_first]
+  self.finished[self.finished_first] = nil
+  self.finished_first = self.finished_first + 1
+  if oldest.client_order_id then self.by_client_id[oldest.client_order_id] = nil end
+  local of_venue = self.by_order_id[oldest.venue]
+  if of_venue and oldest.order_id then of_venue[oldest.order_id] = nil end
+end
+
+--- Applies a report to its order and tells the listeners. Returns false when nothing changed.
+function Orders:apply(order, report)
+  local had_id = order.order_id
+  local changed, fill, amended = order:apply(report)
+  if order.order_id and order.order_id ~= had_id then index_order_id(self, order) end
+  if changed then
+    if terminal[order.status] then retire(self, order)
+    elseif not self.open[order] then self.open[order] = true end
+  end
+  local listeners = self.listeners
+  for i = 1, #listeners do
+    local listener = listeners[i]
+    if amended then listener:on_fill_amended(order, amended) end
+    if fill then listener:on_order_filled(order, fill) end
+    if changed then listener:on_order_changed(order) end
+  end
+  return changed or fill ~= nil or amended ~= nil
+end
+
+--- An order that the venue shows and this run did not send: `external`, or ours from an earlier run.
+function Orders:adopt(venue, report)
+  local order = order_module.new({
+    venue = venue, client_order_id = report.client_order_id, order_id = report.order_id,
+    symbol = report.symbol, side = report.side, type = report.type or "limit",
+    time_in_force = report.time_in_force or "gtc", price = report.price, qty = report.qty,
+    external = not self:is_ours(report.client_order_id),
+    status = "new",
+  }, report.time)
+  return self:add(order)
+end
+
+--- Waits, in a task, until the order has this status or is finished, at most `seconds` when given.
+--- Returns the status that it has then.
+function order_module.Order:wait(status, seconds)
+  local give_up = seconds and dispatch.now() + seconds
+  while self.status ~= status and self:is_open() do
+    local left = give_up and give_up - dispatch.now()
+    if left and left <= 0 then break end
+    self._waiters = self._waiters or {}
+    local waiter = task.current() or error("order:wait() is for tasks", 2)
+    self._waiters[waiter] = true
+    task.wait(left)
+    self._waiters[waiter] = nil
+  end
+  return self.status
+end
+
+function order_module.Order:wake_waiters()
+  for waiter in pairs(self._waiters) do dispatch.defer(waiter, "wake", true) end
+end
+
+local function by_age(a, b)
+  if a.created_at ~= b.created_at then return (a.created_at or 0) < (b.created_at or 0) end
+  return (a.client_order_id or a.order_id) < (b.client_order_id or b.order_id)
+end
+
+--- Open orders, oldest first, for which every given field of `filter` is equal.
+---@param filter table|nil  e.g. { venue = "idx", strategy = "ladder", symbol = "BTC/IDR" }
+function Orders:list_open(filter)
+  local list = {}
+  for order in pairs(self.open) do
+    local fits = true
+    for field, value in pairs(filter or {}) do fits = fits and order[field] == value end
+    if fits then list[#list + 1] = order end
+  end
+  table.sort(list, by_age)
+  return list
+end
+
+return M

@@ -1,0 +1,178 @@
+--- What the venue knows, asked for: after each log-on, for each order in doubt, and while orders are
+--- open from time to time. Differences become ordinary reports. Only evidence ends a doubt: an order
+--- that was never seen and is not found `NOT_FOUND_TIMES` over `NOT_FOUND_SECONDS`, after its request
+--- could still arrive, was never accepted; one that was seen alive stays unknown.
+
+local dispatch = require "moonwire.dispatch"
+local task = require "moonwire.task"
+
+local Reconciler = { __name = "moonwire.Reconciler" }
+Reconciler.__index = Reconciler
+
+local M = {}
+local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
+local NOT_FOUND_TIMES, NOT_FOUND_SECONDS = 3, 10
+local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
+local PERIOD = 60
+
+function M.new(session)
+  local self = setmetatable({ session = session, doubts = {}, fills_wanted = {} }, Reconciler)
+  self.timer = dispatch.every(PERIOD, self, "on_period")
+  return self
+end
+
+function Reconciler:stop()
+  self.is_stopped = true
+  self.timer:stop()
+end
+
+function Reconciler:on_task_done(done, ok, err)
+  if not ok then self.session.log.error("%s failed: %s", done.name, err) end
+end
+
+-- One order ---------------------------------------------------------------------------------------
+
+-- Fills first, so that a status never runs ahead of the money.
+local function fetch_fills(self, order)
+  local session = self.session
+  local fills, err = session.protocol.fetch_fills(session, order)
+  for _, report in ipairs(fills or {}) do session.orders:apply(order, report) end
+  return fills ~= nil, err
+end
+
+local function on_not_found(self, order)
+  local session, now = self.session, dispatch.now()
+  if order._was_seen then
+    if order.status == "unknown" or not order:is_open() then return false end
+    session.log.warn("%s was seen alive and the venue does not find it: kept", order)
+    return false
+  end
+  local from = (order._sent_at or order.created_at or now) + session.protocol.late_arrival
+  if now < from then return false end
+  order._not_found_since = order._not_found_since or now
+  order._not_found_times = (order._not_found_times or 0) + 1
+  if order._not_found_times < NOT_FOUND_TIMES or now - order._not_found_since < NOT_FOUND_SECONDS then
+    return false
+  end
+  session.orders:apply(order, { status = "rejected", reason = "not_found", is_inferred = true })
+  return true
+end
+
+-- Asks once; true when the doubt is over.
+local function ask_once(self, order)
+  local session = self.session
+  local report, err = session.protocol.fetch_order(session, order)
+  if not report then
+    if err == "not_found" then return on_not_found(self, order) end
+    session.log.warn("asking about %s: %s", order.client_order_id or order.order_id, err)
+    return false
+  end
+  order._not_found_since, order._not_found_times = nil, nil
+  if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty
+    or report.status == "filled" then
+    local ok, why = fetch_fills(self, order)
+    if not ok then
+      session.log.warn("fills of %s cannot be had (%s): booked at the order's price", order, why)
+      report.by_total, report.is_estimate = true, true
+      report.cum_qty = report.cum_qty or report.status == "filled" and order.qty or nil
+      report.last_price = report.last_price or order.price
+    end
+  end
+  session.orders:apply(order, report)
+  return order.status ~= "unknown" and not order:is_missing_fills()
+end
+
+function Reconciler:ask_now(order)
+  local doubt = self.doubts[order]
+  if not doubt or self.is_stopped then return end
+  if self.session.private.state ~= "live" then
+    return dispatch.after(DELAYS[1], self, "ask_now", order)
+  end
+  task.start(self, "asking about " .. tostring(order.client_order_id), function()
+    if ask_once(self, order) then
+      self.doubts[order] = nil
+      return
+    end
+    doubt.attempt = doubt.attempt + 1
+    dispatch.after(DELAYS[math.min(doubt.attempt, #DELAYS)], self, "ask_now", order)
+  end)
+end
+
+--- The venue is asked about this order until it gives evidence.
+function Reconciler:ask(order)
+  if self.doubts[order] then return end
+  self.doubts[order] = { attempt = 1 }
+  dispatch.after(DELAYS[1], self, "ask_now", order)
+end
+
+--- The order's fills are asked for soon: some are missing, or their price is only a bound.
+function Reconciler:ask_fills(order)
+  if self.fills_wanted[order] then return end
+  self.fills_wanted[order] = true
+  dispatch.after(FILLS_DELAY, self, "ask_fills_now", order)
+end
+
+function Reconciler:ask_fills_now(order)
+  self.fills_wanted[order] = nil
+  if self.is_stopped then return end
+  if self.session.private.state ~= "live" then return end   -- the log-on reconciles anyway
+  task.start(self, "fills of " .. tostring(order.client_order_id), function()
+    local ok, err = fetch_fills(self, order)
+    if not ok then self.session.log.warn("fills of %s: %s", order, err) end
+    if order:is_missing_fills() then self:ask(order) end
+  end)
+end
+
+-- All orders --------------------------------------------------------------------------------------
+
+local function apply_listed(self, reports)
+  local session, listed = self.session, {}
+  for _, report in ipairs(reports) do
+    local order = session.orders:find(session.name, report.client_order_id, report.order_id)
+    if not order then
+      order = session.orders:adopt(session.name, report)
+      session.log.info("open order %s: %s", order.external and "of somebody else" or
+                       "of ours from an earlier run", order)
+    end
+    listed[order] = true
+    if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
+      fetch_fills(self, order)
+    end
+    session.orders:apply(order, report)
+  end
+  return listed
+end
+
+--- Compares our open orders with the venue's and books the differences; in a task. Returns true, or
+--- nil, err, class.
+function Reconciler:run()
+  local session = self.session
+  local began = dispatch.now()
+  local reports, err, class = session.protocol.fetch_open_orders(session)
+  if not reports then return nil, err, class end
+  local listed = apply_listed(self, reports)
+  for _, order in ipairs(session.orders:list_open { venue = session.name }) do
+    -- One sent while the list was on its way proves nothing by its absence.
+    if not listed[order] and (order._sent_at or 0) < began then
+      if not ask_once(self, order) then self:ask(order) end
+    end
+  end
+  for _, order in ipairs(session.orders:list_open { venue = session.name }) do
+    if order._cancel_wanted then dispatch.defer(session, "cancel", order) end
+  end
+  return true
+end
+
+function Reconciler:on_period()
+  local session = self.session
+  if session.private.state ~= "live" or self.is_running then return end
+  if #session.orders:list_open { venue = session.name } == 0 then return end
+  self.is_running = true
+  task.start(self, "periodic reconcile", function()
+    local ok, err = self:run()
+    self.is_running = nil
+    if not ok then session.log.warn("periodic reconcile: %s", err) end
+  end)
+end
+
+return M

@@ -1,0 +1,374 @@
+--- A session: one venue of the configuration, from the log-on to the last report. All that two venues
+--- would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the venue's file
+--- (moonwire.Venue in types.lua).
+
+local dispatch = require "moonwire.dispatch"
+local http = require "moonwire.http"
+local link = require "moonwire.link"
+local log = require "moonwire.log"
+local rate = require "moonwire.rate"
+local reconcile = require "moonwire.reconcile"
+local task = require "moonwire.task"
+
+local Session = { __name = "moonwire.Session" }
+Session.__index = Session
+
+local M = {}
+local WARM_SECONDS = 20               -- an HTTP connection that was idle for longer is used once
+local CLOCK_SECONDS = 300
+local REQUEST_SECONDS = 10
+
+--- @param desk moonwire.Desk
+--- @param name string       the venue's name in the configuration
+--- @param config table      its section, urls filled in
+--- @param protocol table    the venue's module
+function M.new(desk, name, config, protocol)
+  local self = setmetatable({
+    desk = desk, orders = desk.orders, name = name, config = config, protocol = protocol,
+    log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
+    limiter = rate.new(protocol.limits), clock_offset_ms = 0,
+    markets = nil, subscriptions = {}, venue_state = {},
+  }, Session)
+  self.reconciler = reconcile.new(self)
+  self.private = link.new(self, "private", protocol.private)
+  if protocol.market and config.market_url then
+    self.market = link.new(self, "market", protocol.market)
+  end
+  return self
+end
+
+function Session:start()
+  self.started_at = dispatch.now()
+  self.private:connect()
+  self.warm_timer = dispatch.every(WARM_SECONDS, self, "keep_warm")
+  self.clock_timer = dispatch.every(CLOCK_SECONDS, self, "refresh_clock")
+end
+
+--- Closes everything for good.
+function Session:stop()
+  self.is_stopped = true
+  for _, timer in ipairs { "warm_timer", "clock_timer", "renew_timer" } do
+    if self[timer] then self[timer]:stop() end
+  end
+  self.reconciler:stop()
+  self.private:stop()
+  if self.market then self.market:stop() end
+end
+
+-- State -------------------------------------------------------------------------------------------
+
+local function set_state(self, state, why)
+  if state == self.state then return end
+  self.state, self.state_since = state, dispatch.now()
+  self.log[state == "up" and "info" or "warn"]("session %s%s", state, why and ": " .. why or "")
+  self.desk:on_session_state(self, state)
+end
+
+-- Up: logged on and reconciled. Degraded: orders work, the market data that was asked for does not.
+local function settle_state(self, why)
+  if self.private.state ~= "live" then return set_state(self, "down", why) end
+  local wants_market = self.market and next(self.subscriptions)
+  set_state(self, wants_market and self.market.state ~= "live" and "degraded" or "up", why)
+end
+
+function Session:public_state() return { state = self.state, since = self.state_since } end
+
+function Session:on_link_live(which)
+  which.log.info("%s connection live", which.name)
+  if which == self.market then
+    for _, subscription in pairs(self.subscriptions) do
+      self.protocol.market.subscribe(which, subscription)
+    end
+  else
+    if self.market and self.market.state == "down" and next(self.subscriptions)
+      and not self.market.retry_timer then
+      self.market:connect()
+    end
+    self:schedule_renewal()
+  end
+  settle_state(self)
+end
+
+function Session:on_link_lost(which, why, seconds)
+  which.log.warn("%s connection lost: %s; connecting again in %.1f s", which.name, why, seconds)
+  if which == self.private then
+    if self.renew_timer then self.renew_timer:stop() end
+    self.held = nil
+  else
+    self.desk:on_market_lost(self)
+  end
+  settle_state(self, why)
+end
+
+function Session:on_link_stopped(which, why)
+  which.log.error("%s connection stopped: %s", which.name, why)
+  settle_state(self, why)
+  self.desk:on_session_stopped(self, why)
+end
+
+--- The credential of this connection ends at `at` (seconds): it is renewed before.
+function Session:renew_before(at) self.renew_at = at end
+
+function Session:schedule_renewal()
+  if self.renew_timer then self.renew_timer:stop() end
+  if not self.renew_at then return end
+  self.renew_timer = dispatch.after(math.max(1, self.renew_at - dispatch.now()), self, "renew")
+end
+
+function Session:renew()
+  self.log.info("renewing the session's credentials")
+  task.start(self, "renew", function()
+    local ok, err = self.protocol.private.renew(self.private)
+    if not ok then self.private:restart("renewal failed: " .. tostring(err)) end
+  end)
+end
+
+--- A step of the private log-on: what must be known before orders can be.
+function Session:before_logon()
+  if self.clock_offset_ms == 0 then self:measure_clock() end
+  if not self.markets then
+    local markets, err, class = self.protocol.fetch_markets(self)
+    if not markets then return nil, "markets: " .. err, class end
+    self.markets, self.by_venue_symbol = markets, {}
+    for _, market in pairs(markets) do
+      for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
+    end
+    self.log.info("%d markets", #markets)
+  end
+  return true
+end
+
+--- After the private log-on, still in its task: nothing is announced before it is healed.
+function Session:after_logon(which)
+  if which ~= self.private then return true end
+  local ok, err, class = self.reconciler:run()
+  local held = self.held
+  self.held = nil
+  if not ok then return nil, "reconcile: " .. err, class end
+  for _, report in ipairs(held or {}) do self:on_report(report) end
+  return true
+end
+
+--- From now until after_logon ends reports are held back.
+function Session:hold() self.held = self.held or {} end
+
+-- HTTP --------------------------------------------------------------------------------------------
+
+local function complete(self, request)
+  request.ca_file = self.config.ca_file
+  request.timeout = request.timeout or REQUEST_SECONDS
+  self.http_used_at = dispatch.now()
+  return request
+end
+
+--- Sends a request and waits for its answer (http.call), within the venue's limits.
+function Session:call(request)
+  if request.limit then
+    while true do
+      local ok, wait = self.limiter:try(request.limit, request.limit_key, dispatch.now())
+      if ok then break end
+      task.sleep(wait)
+    end
+  end
+  return http.call(complete(self, request))
+end
+
+function Session:keep_warm()
+  if self.http_used_at and dispatch.now() - self.http_used_at < WARM_SECONDS / 2 then return end
+  if self.protocol.warm then
+    http.send(complete(self, self.protocol.warm(self)), self, "on_warm_answer")
+  end
+end
+function Session:on_warm_answer() end
+
+-- Clock -------------------------------------------------------------------------------------------
+
+function Session:refresh_clock() self:in_task("clock", self.measure_clock) end
+
+--- Runs body(session, argument) as a task whose failure is logged.
+function Session:in_task(name, body, argument) task.start(self, name, body, argument) end
+
+function Session:on_task_done(done, ok, err)
+  if not ok then self.log.error("%s failed: %s", done.name, err) end
+end
+
+--- Asks for the venue's time; half of the round trip is taken off.
+function Session:measure_clock()
+  if not self.protocol.fetch_time then return end
+  local asked = dispatch.now()
+  local time_ms, err = self.protocol.fetch_time(self)
+  if not time_ms then return self.log.warn("clock: %s", err) end
+  local now = dispatch.now()
+  self.clock_offset_ms = math.floor(time_ms - (asked + now) / 2 * 1000)
+  if math.abs(self.clock_offset_ms) > 500 then
+    self.log.warn("this machine's clock is %d ms off the venue's", -self.clock_offset_ms)
+  end
+end
+
+--- The venue's time now, in whole ms.
+function Session:venue_ms() return dispatch.now_ms() + self.clock_offset_ms end
+
+-- Orders out --------------------------------------------------------------------------------------
+
+--- The venue asked everybody at our address to be quiet: nothing new is sent for so many seconds.
+function Session:pause(seconds) self.paused_until = dispatch.now() + seconds end
+
+--- Whether an order may be sent now; takes its place in the venue's rate.
+function Session:may_submit(symbol)
+  if self.private.state ~= "live" then return nil, "session " .. self.name .. " is " .. self.state end
+  if self.paused_until and dispatch.now() < self.paused_until then
+    return nil, "the venue asked for a pause"
+  end
+  local ok, wait = self.limiter:try("submit", symbol, dispatch.now())
+  if not ok then
+    return nil, ("rate limit of the venue for %s: try again in %.3f s"):format(symbol, wait)
+  end
+  return true
+end
+
+--- Sends an order that was recorded. It is sent once: whatever is doubtful is asked about.
+function Session:submit(order)
+  order._sent_at = dispatch.now()
+  local ok, err
+  local request = self.protocol.submit(self, order)
+  if request.text then ok, err = self.private:send(request.text)
+  else ok, err = http.send(complete(self, request), self, "on_submit_answer", order) end
+  if not ok then self:apply(order, { status = "rejected", reason = "not sent: " .. err }) end
+end
+
+function Session:on_submit_answer(order, status, body, text, maybe_sent)
+  if status == 0 then
+    if not maybe_sent then
+      return self:apply(order, { status = "rejected", reason = "not sent: " .. text })
+    end
+    self.log.warn("no answer to submit %s: %s", order.client_order_id, text)
+    return self:doubt(order)
+  end
+  local report, err = self.protocol.submit_answer(self, order, status, body)
+  if report then return self:apply(order, report) end
+  self.log.warn("submit %s: %s", order.client_order_id, err)
+  self:doubt(order)
+end
+
+--- Asks for a cancel, at once or as soon as the venue's limit lets it.
+function Session:cancel(order)
+  if not order:is_open() then return end
+  if self.private.state ~= "live" then
+    order._cancel_wanted = true                -- sent when the session is up again
+    return
+  end
+  local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
+  if not ok then return dispatch.after(wait, self, "cancel", order) end
+  order._cancel_wanted, order._cancel_lost = nil, nil
+  self:apply(order, { status = "cancel_sent" })
+  local err
+  local request = self.protocol.cancel(self, order)
+  if request.text then ok, err = self.private:send(request.text)
+  else ok, err = http.send(complete(self, request), self, "on_cancel_answer", order) end
+  if not ok then self:on_cancel_answer(order, 0, nil, err, false) end
+end
+
+function Session:on_cancel_answer(order, status, body, text, maybe_sent)
+  local report, err
+  if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body) end
+  if report then return self:apply(order, report) end
+  if not order:is_open() then return end
+  self.log.warn("cancel %s: %s", order.client_order_id or order.order_id, err or text)
+  if status == 0 and not maybe_sent then
+    return self:apply(order, { status = "cancel_refused", reason = text })
+  end
+  order._cancel_lost = true
+  self.reconciler:ask(order)
+end
+
+-- Reports in --------------------------------------------------------------------------------------
+
+--- Applies a report to an order and asks the venue for what the report leaves open.
+function Session:apply(order, report)
+  self.orders:apply(order, report)
+  if order:is_missing_fills() or report.is_provisional then self.reconciler:ask_fills(order) end
+  if report.needs_asking then self.reconciler:ask(order) end
+end
+
+--- Marks an order as unknown until the venue gives evidence.
+function Session:doubt(order)
+  self:apply(order, { status = "unanswered" })
+  self.reconciler:ask(order)
+end
+
+local function copy(report)
+  local copied = {}
+  for key, value in pairs(report) do copied[key] = value end
+  return copied
+end
+
+--- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
+function Session:on_report(report)
+  local held = self.held
+  if held then
+    held[#held + 1] = copy(report)
+    return
+  end
+  local order = self.orders:find(self.name, report.client_order_id, report.order_id)
+  if not order then
+    order = self.orders:adopt(self.name, report)
+    self.log.info("order %s shows up: %s", order.external and "of somebody else" or
+                  "of ours from an earlier run", order)
+  end
+  return self:apply(order, report)
+end
+
+-- Questions (in tasks) ----------------------------------------------------------------------------
+
+function Session:query_open_orders() return self.protocol.fetch_open_orders(self) end
+function Session:query_balances() return self.protocol.fetch_balances(self) end
+
+function Session:query_order_by_id(id)
+  local order = self.orders:find(self.name, id, id)
+  if not order then return nil, "no order " .. tostring(id) .. " is known here" end
+  return self.protocol.fetch_order(self, order)
+end
+
+-- Markets -----------------------------------------------------------------------------------------
+
+function Session:market_of(symbol)
+  local market = self.markets and self.markets[symbol]
+  if not market then
+    return nil, self.markets and ("no market %s on %s"):format(tostring(symbol), self.name)
+      or "markets of " .. self.name .. " are not known yet"
+  end
+  return market
+end
+
+function Session:market_table()
+  local list = {}
+  for symbol, market in pairs(self.markets or {}) do
+    list[symbol] = copy(market)
+    list[symbol].names = nil
+  end
+  return list
+end
+
+function Session:capabilities() return copy(self.protocol.capabilities) end
+
+-- Market data -------------------------------------------------------------------------------------
+
+function Session:can_subscribe(_, symbol)
+  if not self.market then return nil, "venue " .. self.name .. " has no market data configured" end
+  if self.markets and not self.markets[symbol] then return self:market_of(symbol) end
+  return true
+end
+
+function Session:subscribe(feed, symbol)
+  local key = feed .. "\0" .. symbol
+  if self.subscriptions[key] then return end
+  local subscription = { feed = feed, symbol = symbol }
+  self.subscriptions[key] = subscription
+  if self.market.state == "live" then return self.protocol.market.subscribe(self.market, subscription) end
+  if self.market.state == "down" and not self.market.retry_timer and self.private.state == "live" then
+    self.market:connect()
+  end
+  settle_state(self)
+end
+
+return M

@@ -1,0 +1,67 @@
+--- The way down: strategies stop, their open orders are canceled, and only when the venues have
+--- confirmed that (or the time for it is over) sessions close and the process ends.
+
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+
+local M = {}
+local CONFIRM_SECONDS = 10
+
+local Shutdown = { __name = "moonwire.Shutdown" }
+Shutdown.__index = Shutdown
+
+--- Begins to stop; called again it does nothing.
+---@param desk moonwire.Desk
+---@param status integer   exit status when all ends well
+---@param reason string
+function M.begin(desk, status, reason)
+  if desk.stopping then return end
+  local self = setmetatable({ desk = desk, status = status }, Shutdown)
+  desk.stopping = self
+  desk.log.info("stopping: %s", reason)
+  for _, runner in ipairs(desk.runner_list) do
+    if runner.state == "running" then runner:stop(reason) end
+  end
+  desk.orders:listen(self)
+  self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
+  self:check()
+end
+
+function Shutdown:on_order_changed() dispatch.defer(self, "check") end
+function Shutdown:on_order_filled() end
+function Shutdown:on_fill_amended() end
+
+local function left_open(desk)
+  local open = {}
+  for _, order in ipairs(desk.orders:list_open()) do
+    if order.strategy then open[#open + 1] = order end
+  end
+  return open
+end
+
+--- Ends as soon as nothing of ours is open.
+function Shutdown:check()
+  if self.is_over then return end
+  local desk = self.desk
+  if desk.config.on_stop ~= "leave" and #left_open(desk) > 0 then return end
+  self:finish()
+end
+
+function Shutdown:give_up()
+  for _, order in ipairs(left_open(self.desk)) do
+    self.desk.log.error("left behind, the venue did not confirm its cancel: %s", order)
+    self.status = 1
+  end
+  self:finish()
+end
+
+function Shutdown:finish()
+  if self.is_over then return end
+  self.is_over = true
+  self.timer:stop()
+  for _, session in ipairs(self.desk.session_list) do session:stop() end
+  if self.desk.on_finished then self.desk:on_finished() end
+  host.stop(self.status)
+end
+
+return M

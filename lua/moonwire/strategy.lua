@@ -1,0 +1,433 @@
+--- Strategies: what a user's file gets (the API of DESIGN section 6) and the runner that calls it.
+--- A callback is a transaction: what it asks for is done when it returns, and dropped when it raises.
+
+local decimal = require "moonwire.decimal"
+local dispatch = require "moonwire.dispatch"
+local order_module = require "moonwire.order"
+local log = require "moonwire.log"
+local task = require "moonwire.task"
+
+local M = {}
+
+-- What belongs to the runtime is reached through here, never through the strategy's own table.
+local runner_of = setmetatable({}, { __mode = "k" })
+local current                          -- the runner whose callback is running, or nil
+
+---@class moonwire.Strategy
+---@field params table<string, any>       the parameters: defaults, overridden by the configuration
+---@field state table                     survives a reload; state.persist survives a restart
+---@field log table                       log.info("sent %s", id), .warn, .error, .debug
+---@field orders moonwire.Order[]         open orders of this strategy, oldest first
+---@field position table                  position(symbol): own fills, profit, fees
+---@field name string
+local Api = { __name = "moonwire.Strategy" }
+
+--- A class for the user's file; see init.lua.
+function M.define(params)
+  if type(params or {}) ~= "table" then error("mw.strategy{...} takes a table of parameters", 2) end
+  local class = { default_params = params or {} }
+  class.__index = class
+  return setmetatable(class, { __index = Api })
+end
+
+local order_fields = {
+  venue = true, symbol = true, side = true, type = true, time_in_force = true,
+  price = true, qty = true, amount = true,
+}
+
+local function checked_fields(self, request, side)
+  if type(request) ~= "table" then error("an order is a table: self:buy{ qty =, price = }", 3) end
+  local fields = { side = side }
+  for key, value in pairs(request) do
+    if not order_fields[key] then error("unknown order field " .. tostring(key), 3) end
+    fields[key] = value
+  end
+  fields.venue = fields.venue or self.params.venue
+  fields.symbol = fields.symbol or self.params.symbol
+  fields.type = fields.type or (fields.price and "limit" or "market")
+  fields.time_in_force = fields.time_in_force or "gtc"
+  if fields.side ~= "buy" and fields.side ~= "sell" then error('side is "buy" or "sell"', 3) end
+  for _, name in ipairs { "price", "qty", "amount" } do
+    if fields[name] ~= nil then
+      local ok, value = pcall(decimal, fields[name])
+      if not ok then error(("%s: bad decimal %s"):format(name, tostring(fields[name])), 3) end
+      if value:sign() <= 0 then error(("%s must be above 0, got %s"):format(name, value), 3) end
+      fields[name] = value
+    end
+  end
+  return fields
+end
+
+local function runner(self)
+  return runner_of[self] or error("this is not a running strategy", 3)
+end
+
+--- Sends an order: { side =, qty =, price =, symbol =, venue =, type =, time_in_force = }; symbol and
+--- venue default to the parameters of those names; without a price it is a market order, for which
+--- `amount` (quote currency) may stand in place of qty. Returned at once as pending_new.
+---@return moonwire.Order|nil order
+---@return string|nil err      why it was refused before it was sent
+function Api:submit(request)
+  local fields = checked_fields(self, request, request.side)
+  return runner(self):submit(fields)
+end
+
+function Api:buy(request)
+  local fields = checked_fields(self, request, "buy")
+  return runner(self):submit(fields)
+end
+
+function Api:sell(request)
+  local fields = checked_fields(self, request, "sell")
+  return runner(self):submit(fields)
+end
+
+--- Asks the venue to cancel. True when the request leaves (now or as soon as the venue's limit lets
+--- it), or nil and why not. The outcome is an on_order.
+function Api:cancel(order)
+  if getmetatable(order) ~= order_module.Order then error("cancel takes an order", 2) end
+  return runner(self):cancel(order)
+end
+
+--- Cancels all open orders of this strategy, or those in one symbol. Returns how many.
+function Api:cancel_all(symbol)
+  local count = 0
+  for _, order in ipairs(self.orders) do
+    if not symbol or order.symbol == symbol then
+      if self:cancel(order) then count = count + 1 end
+    end
+  end
+  return count
+end
+
+local function check_method(self, method)
+  if type(method) == "function" then return method end
+  if type(self[method]) ~= "function" then
+    error(("no method %s in this strategy"):format(tostring(method)), 3)
+  end
+  return method
+end
+
+--- Calls self[method](self, ...) every `seconds`. Returns a timer with :stop().
+function Api:every(seconds, method, ...)
+  return runner(self):start_timer(seconds, true, check_method(self, method), ...)
+end
+
+--- Calls self[method](self, ...) once, in `seconds`. Returns a timer with :stop().
+function Api:after(seconds, method, ...)
+  return runner(self):start_timer(seconds, false, check_method(self, method), ...)
+end
+
+--- Asks for "book" or "trades" of a symbol (default: the parameter); they come as on_book, on_trade.
+function Api:subscribe(feed, symbol, venue)
+  if feed ~= "book" and feed ~= "trades" then error('feed is "book" or "trades"', 2) end
+  return runner(self):subscribe(feed, symbol or self.params.symbol, venue or self.params.venue)
+end
+
+--- Runs self[method](self, ...) as a coroutine in which order:wait(), mw.sleep() and the calls of a
+--- venue may wait. What it asks for leaves at each wait.
+function Api:task(method, ...)
+  return runner(self):start_task(check_method(self, method), ...)
+end
+
+--- Own position in a symbol (default: the parameter), from own fills; see position.lua.
+function Api:position(symbol, venue)
+  return runner(self):position(symbol or self.params.symbol, venue or self.params.venue)
+end
+
+--- Stops this strategy after the callback that is running: on_stop is called, open orders are
+--- canceled. When all strategies have stopped themselves, the runtime stops too.
+function Api:stop(reason)
+  runner(self):ask_stop(reason or "asked to by itself")
+end
+
+-- Instances ---------------------------------------------------------------------------------------
+
+local function merged_params(defaults, given, name)
+  local params = {}
+  for key, value in pairs(defaults) do params[key] = value end
+  for key, value in pairs(given or {}) do
+    if defaults[key] == nil then
+      return nil, ("%s: unknown parameter %s"):format(name, tostring(key))
+    end
+    if type(defaults[key]) == "number" and type(value) ~= "number"
+      or type(defaults[key]) == "boolean" and type(value) ~= "boolean"
+      or type(defaults[key]) == "table" and type(value) ~= "table" then
+      return nil, ("%s: parameter %s: %s expected, got %s"):format(name, key, type(defaults[key]),
+                                                                   type(value))
+    end
+    params[key] = value
+  end
+  return params
+end
+
+local Runner = { __name = "moonwire.Runner" }
+Runner.__index = Runner
+
+--- One running strategy.
+---@param desk moonwire.Desk           orders, sessions, risk: what a strategy trades through
+---@param spec table                   { name=, file=, params= } of the configuration
+---@param class table                  what the user's file returned
+function M.new(desk, spec, class)
+  if type(class) ~= "table" or type(class.default_params) ~= "table" then
+    return nil, spec.file .. ": a strategy file returns the table that mw.strategy{...} made"
+  end
+  local params, err = merged_params(class.default_params, spec.params, spec.name)
+  if not params then return nil, err end
+  local self = setmetatable({
+    desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
+    errors = 0, ops = {}, op_count = 0, timers = {}, tasks = {}, feeds = {},
+    log = log.new { strategy = spec.name },
+  }, Runner)
+  local instance = {
+    params = params, state = { persist = {} }, log = self.log, name = spec.name,
+  }
+  runner_of[instance] = self
+  self.instance = setmetatable(instance, {
+    __name = "moonwire.Strategy",
+    __index = function(_, key)
+      if key == "orders" then return desk.orders:list_open { strategy = spec.name } end
+      return self.class[key]
+    end,
+  })
+  return self
+end
+
+-- Transactions ------------------------------------------------------------------------------------
+
+-- One thing asked for: object[method](object, a, b), or `undo` in its place when it is dropped.
+function Runner:ask(object, method, undo, a, b)
+  if current ~= self then return object[method](object, a, b) end
+  local n = self.op_count + 1
+  self.op_count = n
+  local op = self.ops[n]
+  if not op then
+    op = {}
+    self.ops[n] = op
+  end
+  op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
+end
+
+function Runner:commit()
+  local i = 0
+  while i < self.op_count do
+    i = i + 1
+    local op = self.ops[i]
+    op.object[op.method](op.object, op.a, op.b)
+    op.object, op.a, op.b = nil, nil, nil
+  end
+  self.op_count = 0
+end
+
+function Runner:drop(why)
+  for i = self.op_count, 1, -1 do
+    local op = self.ops[i]
+    self.log.warn("dropped with the failed callback: %s %s", op.method, op.a)
+    if op.undo then op.object[op.undo](op.object, op.a, why) end
+    op.object, op.a, op.b = nil, nil, nil
+  end
+  self.op_count = 0
+end
+
+local function finish_callback(self, name, ok, err)
+  current = nil
+  if ok then
+    if self.op_count > 0 then self:commit() end
+    return true
+  end
+  self:drop("callback failed")
+  self:failed(name, err)
+  return false
+end
+
+--- Calls a callback of the strategy if it has one. Callbacks never nest: while one runs, others wait
+--- for the end of the event.
+function Runner:call(name, a, b)
+  if self.state == "stopped" then return end
+  if current then return dispatch.defer(self, "call", name, a, b) end
+  local method = self.class[name]
+  if not method then return end
+  current = self
+  return finish_callback(self, name, xpcall(method, debug.traceback, self.instance, a, b))
+end
+
+local function call_later(self, method, n, args)
+  if self.state ~= "running" then return end
+  if current then return dispatch.defer(self, "call_method", method, n, args) end
+  local f = type(method) == "function" and method or self.class[method]
+  if not f then return self.log.error("no method %s any more", method) end
+  current = self
+  finish_callback(self, tostring(method),
+                  xpcall(f, debug.traceback, self.instance, unpack(args, 1, n)))
+end
+Runner.call_method = call_later
+
+function Runner:failed(name, err)
+  self.errors = self.errors + 1
+  self.log.error("%s failed: %s", name, err)
+  if self.desk.config.on_error ~= "continue" then self:stop("error in " .. name) end
+end
+
+-- Life --------------------------------------------------------------------------------------------
+
+function Runner:start()
+  self.state = "running"
+  self:call("on_start")
+end
+
+function Runner:ask_stop(reason) self:ask(self, "stop", nil, reason) end
+
+--- Stops: on_stop, then timers and tasks end and open orders are canceled.
+function Runner:stop(reason)
+  if self.state ~= "running" then return end
+  self.log.info("stopping: %s", reason)
+  self:call("on_stop")
+  if self.state ~= "running" then return end                  -- on_stop failed and came back here
+  self.state = "stopped"
+  for timer in pairs(self.timers) do timer:stop() end
+  for running in pairs(self.tasks) do running:cancel() end
+  self.timers, self.tasks = {}, {}
+  if self.desk.config.on_stop ~= "leave" then
+    for _, order in ipairs(self.desk.orders:list_open { strategy = self.name }) do
+      self.desk:cancel(order)
+    end
+  end
+  self.desk:on_runner_stopped(self)
+end
+
+-- Timers ------------------------------------------------------------------------------------------
+
+local Timer = { __name = "moonwire.StrategyTimer" }
+Timer.__index = Timer
+
+function Timer:stop()
+  if self.timer then self.timer:stop() end
+  self.timer, self.is_stopped = nil, true
+  self.runner.timers[self] = nil
+end
+
+function Timer:begin()
+  if self.is_stopped then return end
+  local start = self.is_repeating and dispatch.every or dispatch.after
+  self.timer = start(self.seconds, self, "fire")
+end
+
+function Timer:fire()
+  if not self.is_repeating then self.runner.timers[self] = nil end
+  self.runner:call_method(self.method, self.n, self)
+end
+
+function Runner:start_timer(seconds, is_repeating, method, ...)
+  if type(seconds) ~= "number" or seconds < 0 or seconds > 1e8
+    or is_repeating and seconds <= 0 then
+    error("seconds: a number above 0 expected", 3)
+  end
+  local timer = setmetatable({ runner = self, seconds = seconds, is_repeating = is_repeating,
+                               method = method, n = select("#", ...), ... }, Timer)
+  self.timers[timer] = true
+  self:ask(timer, "begin", "stop")
+  return timer
+end
+
+-- Tasks -------------------------------------------------------------------------------------------
+
+function Runner:start_task(method, ...)
+  local args, n = { ... }, select("#", ...)
+  self:ask(self, "begin_task", nil, method, { n = n, args = args })
+end
+
+function Runner:begin_task(method, packed)
+  local f = type(method) == "function" and method or self.class[method]
+  local started = task.start(self, tostring(method), function()
+    return f(self.instance, unpack(packed.args, 1, packed.n))
+  end)
+  if not started.is_done then self.tasks[started] = true end
+end
+
+-- A task's step from one wait to the next is a transaction as well (task.lua calls these two).
+function Runner:before_step()
+  if current then return false end
+  current = self
+  return true
+end
+
+function Runner:after_step(ok)
+  current = nil
+  if ok then self:commit() else self:drop("task failed") end
+end
+
+function Runner:on_task_done(done, ok, err)
+  self.tasks[done] = nil
+  if not ok then self:failed(done.name, err) end
+end
+
+-- Trading -----------------------------------------------------------------------------------------
+
+function Runner:submit(fields)
+  if self.state ~= "running" then return nil, "the strategy is not running" end
+  fields.strategy = self.name
+  local order, err = self.desk:prepare(fields)
+  if not order then return nil, err end
+  self:ask(self.desk, "send", "discard", order)
+  return order
+end
+
+function Runner:cancel(order)
+  if not order:is_open() then return nil, "the order is " .. order.status .. " already" end
+  if order.strategy ~= self.name then return nil, "the order is not this strategy's" end
+  self:ask(self.desk, "cancel", nil, order)
+  return true
+end
+
+function Runner:subscribe(feed, symbol, venue)
+  local session, err = self.desk:session(venue)
+  if not session then return nil, err end
+  local ok
+  ok, err = session:can_subscribe(feed, symbol)
+  if not ok then return nil, err end
+  self:ask(self, "begin_feed", nil, feed, { venue = venue, symbol = symbol })
+  return true
+end
+
+function Runner:begin_feed(feed, what)
+  self.feeds[what.venue .. "\0" .. feed .. "\0" .. what.symbol] = true
+  self.desk:session(what.venue):subscribe(feed, what.symbol)
+end
+
+--- Whether this strategy asked for that feed.
+function Runner:hears(venue, feed, symbol)
+  return self.feeds[venue .. "\0" .. feed .. "\0" .. symbol]
+end
+
+function Runner:position(symbol, venue) return self.desk:position(self.name, venue, symbol) end
+
+-- The venue, as strategies see it -----------------------------------------------------------------
+
+---@class moonwire.VenueHandle
+local Handle = { __name = "moonwire.Venue" }
+Handle.__index = Handle
+local session_of = setmetatable({}, { __mode = "k" })
+
+--- mw.venue(name): balances(), open_orders(), order(id) wait for the venue (in a task only);
+--- markets(), session(), capabilities are known at once.
+function M.venue_handle(name)
+  local runner_now = current or error("mw.venue() is for callbacks and tasks", 2)
+  local session, err = runner_now.desk:session(name)
+  if not session then error(err, 2) end
+  local handle = setmetatable({ name = name, capabilities = session:capabilities() }, Handle)
+  session_of[handle] = session
+  return handle
+end
+
+--- { BTC = { free = decimal, held = decimal }, ... } or nil, err. Waits.
+function Handle:balances() return session_of[self]:query_balances() end
+--- The venue's open orders, whoever sent them: a list of reports, or nil, err. Waits.
+function Handle:open_orders() return session_of[self]:query_open_orders() end
+--- One order by client_order_id or order_id, as the venue shows it: a report, or nil, err. Waits.
+function Handle:order(id) return session_of[self]:query_order_by_id(id) end
+--- [symbol] = { price_step=, qty_step=, min_qty=, min_notional=, base=, quote= }
+function Handle:markets() return session_of[self]:market_table() end
+--- "up" | "down" | "degraded", and since when
+function Handle:session() return session_of[self]:public_state() end
+
+return M

@@ -1,0 +1,75 @@
+--- Live order events on standard output, and a summary at the end (`moonwire run --events`).
+
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+
+local Watch = { __name = "moonwire.Watch" }
+Watch.__index = Watch
+
+local M = {}
+
+--- Prints from now on what happens at this desk.
+function M.attach(desk)
+  local self = setmetatable({ desk = desk, by_status = {}, latencies = {}, sent = {} }, Watch)
+  desk.watch = self
+  return self
+end
+
+local function clock()
+  local now = dispatch.now()
+  return ("%s.%03d"):format(os.date("!%H:%M:%S", math.floor(now)), math.floor(now * 1000) % 1000)
+end
+
+local function line(kind, order, rest)
+  host.print_line(("%s  %-8s %-4s %-9s %14s @ %-12s %s"):format(
+    clock(), kind, order.side, order.symbol, tostring(order.qty or order.amount),
+    tostring(order.price or "market"), rest))
+end
+
+function Watch:on_order(order)
+  self.by_status[order.status] = (self.by_status[order.status] or 0) + 1
+  line(order.status == "partially_filled" and "partial" or order.status:sub(1, 8), order,
+       order.reason and order.client_order_id .. "  " .. order.reason or order.client_order_id)
+end
+
+function Watch:on_fill(fill, order)
+  line("fill", order, ("%s @ %s  %s"):format(fill.qty, fill.price, fill.liquidity or ""))
+end
+
+--- One measured way from an event to the order that it caused, in seconds.
+function Watch:on_latency(seconds) self.latencies[#self.latencies + 1] = seconds end
+
+local function percentile(sorted, p)
+  return sorted[math.max(1, math.ceil(#sorted * p))]
+end
+
+local function print_positions(desk)
+  local keys = {}
+  for key in pairs(desk.positions) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local position = desk.positions[key]
+    local book = desk:book(position.venue, position.symbol)
+    local mark = book and book:mid()
+    host.print_line(("%-12s %-9s position %s, realized %s, fees %s%s"):format(
+      position.strategy, position.symbol, position.qty, position.realized:round("0.01", "half_even"),
+      position:fees_text(),
+      mark and (", profit at the mid %s"):format(
+        (position.realized + position:unrealized(mark)):round("0.01", "half_even")) or ""))
+  end
+end
+
+--- The summary: orders, fills, profit, and the time from an event to the order that it caused.
+function Watch:summary()
+  local desk, counts = self.desk, self.by_status
+  host.print_line(("\n%d orders: %d filled, %d canceled, %d rejected; %d fills"):format(
+    desk.order_count, counts.filled or 0, counts.canceled or 0, counts.rejected or 0, desk.fill_count))
+  print_positions(desk)
+  local sorted = self.latencies
+  if #sorted == 0 then return end
+  table.sort(sorted)
+  host.print_line(("event to order: p50 %.0f us, p99 %.0f us (%d measured)"):format(
+    percentile(sorted, 0.5) * 1e6, percentile(sorted, 0.99) * 1e6, #sorted))
+end
+
+return M

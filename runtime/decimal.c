@@ -1,0 +1,416 @@
+#include "decimal.h"
+
+#define DECIMAL_CALL_BY_REFERENCE 0
+#define DECIMAL_GLOBAL_ROUNDING 0
+#define DECIMAL_GLOBAL_EXCEPTION_FLAGS 0
+#include <bid_conf.h>
+#include <bid_functions.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The encoding: sign in the top bit, then 14 bits of exponent + BIAS, then 113 bits of digits. */
+enum { BIAS = 6176, EXPONENT_SHIFT = 49, DIGITS_MAX = 34, EXPONENT_MAX = 60 };
+#define SIGN_BIT (UINT64_C(1) << 63)
+#define HIGH_MASK ((UINT64_C(1) << EXPONENT_SHIFT) - 1)
+
+typedef unsigned __int128 uint128;
+
+static uint128 digits_of(const struct mw_decimal *d)
+{
+    return (uint128)(d->w[1] & HIGH_MASK) << 64 | d->w[0];
+}
+
+static int exponent_of(const struct mw_decimal *d)
+{
+    return (int)((d->w[1] & ~SIGN_BIT) >> EXPONENT_SHIFT) - BIAS;
+}
+
+static bool is_negative(const struct mw_decimal *d)
+{
+    return (d->w[1] & SIGN_BIT) != 0;
+}
+
+static void encode(struct mw_decimal *out, bool negative, uint128 digits, int exponent)
+{
+    out->w[0] = (uint64_t)digits;
+    out->w[1] = (digits && negative ? SIGN_BIT : 0) |
+                (uint64_t)(exponent + BIAS) << EXPONENT_SHIFT | (uint64_t)(digits >> 64);
+}
+
+static BID_UINT128 to_bid(const struct mw_decimal *d)
+{
+    BID_UINT128 bid = {{d->w[0], d->w[1]}};
+    return bid;
+}
+
+/* Takes a library result: -1 unless it is exact, finite and in our range. */
+static int from_bid(struct mw_decimal *out, BID_UINT128 bid, _IDEC_flags flags)
+{
+    struct mw_decimal result = {{bid.w[0], bid.w[1]}};
+    if (flags & (BID_INEXACT_EXCEPTION | BID_INVALID_EXCEPTION | BID_OVERFLOW_EXCEPTION |
+                 BID_UNDERFLOW_EXCEPTION | BID_ZERO_DIVIDE_EXCEPTION))
+        return -1;
+    if ((result.w[1] & UINT64_C(0x6000000000000000)) == UINT64_C(0x6000000000000000))
+        return -1; /* infinity, NaN, or digits beyond 34 */
+    uint128 digits = digits_of(&result);
+    int exponent = exponent_of(&result);
+    if (!digits) {
+        encode(out, false, 0, 0);
+        return 0;
+    }
+    while (exponent < -EXPONENT_MAX && digits % 10 == 0) {
+        digits /= 10;
+        exponent++;
+    }
+    if (exponent < -EXPONENT_MAX || exponent > EXPONENT_MAX)
+        return -1;
+    encode(out, is_negative(&result), digits, exponent);
+    return 0;
+}
+
+/* Parsing and printing ------------------------------------------------------------------------- */
+
+/* [e[+-]digits] at `text`; leaves the exponent in *exponent. -1 when something else stands there. */
+static int parse_exponent(const char *text, const char *end, int *exponent)
+{
+    *exponent = 0;
+    if (text == end)
+        return 0;
+    if (*text != 'e' && *text != 'E')
+        return -1;
+    text++;
+    bool negative = text < end && *text == '-';
+    if (text < end && (*text == '-' || *text == '+'))
+        text++;
+    if (text == end || end - text > 4)
+        return -1;
+    for (; text < end; text++) {
+        if (*text < '0' || *text > '9')
+            return -1;
+        *exponent = *exponent * 10 + (*text - '0');
+    }
+    if (negative)
+        *exponent = -*exponent;
+    return 0;
+}
+
+int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
+{
+    const char *p = text, *end = text + len;
+    bool negative = p < end && *p == '-';
+    if (p < end && (*p == '-' || *p == '+'))
+        p++;
+    uint64_t low = 0; /* the first 19 digits fit; the rest goes into `wide` */
+    uint128 wide = 0;
+    int significant = 0, exponent = 0, seen = 0;
+    bool in_fraction = false;
+    for (; p < end; p++) {
+        unsigned digit = (unsigned)(*p - '0');
+        if (digit > 9) {
+            if (*p != '.' || in_fraction || !seen)
+                break;
+            in_fraction = true;
+            seen = 0; /* at least one digit must follow the point */
+            continue;
+        }
+        seen++;
+        if (in_fraction)
+            exponent--;
+        if (significant == 0 && digit == 0)
+            continue; /* leading zeros are no significant digits */
+        if (significant < 19)
+            low = low * 10 + digit;
+        else if (significant < DIGITS_MAX)
+            wide = (significant == 19 ? (uint128)low : wide) * 10 + digit;
+        else if (digit != 0)
+            return -1;
+        else
+            exponent++; /* a zero beyond the 34th digit only moves the point */
+        significant += significant < DIGITS_MAX;
+    }
+    int written;
+    if (!seen || parse_exponent(p, end, &written) < 0)
+        return -1;
+    exponent += written;
+    uint128 digits = significant > 19 ? wide : low;
+    if (!digits)
+        exponent = 0;
+    if (exponent < -EXPONENT_MAX || exponent > EXPONENT_MAX)
+        return -1;
+    encode(out, negative, digits, exponent);
+    return 0;
+}
+
+size_t mw_decimal_format(const struct mw_decimal *d, char *buf, size_t cap)
+{
+    if (cap < MW_DECIMAL_TEXT_MAX)
+        return 0;
+    char reversed[48];
+    size_t count = 0, len = 0;
+    int exponent = exponent_of(d);
+    uint128 digits = digits_of(d);
+    while (digits > UINT64_MAX) {
+        reversed[count++] = (char)('0' + (int)(digits % 10));
+        digits /= 10;
+    }
+    for (uint64_t low = (uint64_t)digits; low; low /= 10)
+        reversed[count++] = (char)('0' + (int)(low % 10));
+    if (!count) {
+        memcpy(buf, "0", 2);
+        return 1;
+    }
+    size_t first = 0; /* trailing zeros of the fraction stand first in `reversed` */
+    while (exponent < 0 && first < count && reversed[first] == '0') {
+        first++;
+        exponent++;
+    }
+    if (is_negative(d))
+        buf[len++] = '-';
+    int point = (int)(count - first) + exponent; /* digits before the point */
+    if (point <= 0) {
+        buf[len++] = '0';
+        buf[len++] = '.';
+        for (int i = point; i < 0; i++)
+            buf[len++] = '0';
+    }
+    for (size_t i = count; i > first; i--) {
+        buf[len++] = reversed[i - 1];
+        if (--point == 0 && i - 1 > first)
+            buf[len++] = '.';
+    }
+    for (int i = 0; i < exponent; i++)
+        buf[len++] = '0';
+    buf[len] = '\0';
+    return len;
+}
+
+/* Arithmetic ----------------------------------------------------------------------------------- */
+
+static const uint64_t powers[] = {1u,
+                                  10u,
+                                  100u,
+                                  1000u,
+                                  10000u,
+                                  100000u,
+                                  1000000u,
+                                  10000000u,
+                                  100000000u,
+                                  1000000000u,
+                                  10000000000u,
+                                  100000000000u,
+                                  1000000000000u,
+                                  10000000000000u,
+                                  100000000000000u,
+                                  1000000000000000u,
+                                  10000000000000000u,
+                                  100000000000000000u,
+                                  1000000000000000000u};
+enum { SMALL_SHIFT = 18 };
+
+/* Brings two numbers with up to 64 bits of digits to one exponent, each below 2^126: almost every
+ * pair of prices and quantities. False: the library must do it. */
+static bool align(const struct mw_decimal *a, const struct mw_decimal *b, __int128 *x, __int128 *y,
+                  int *exponent)
+{
+    int ea = exponent_of(a), eb = exponent_of(b);
+    if ((a->w[1] & HIGH_MASK) | (b->w[1] & HIGH_MASK) || abs(ea - eb) > SMALL_SHIFT)
+        return false;
+    uint128 da = a->w[0], db = b->w[0];
+    if (ea > eb)
+        da *= powers[ea - eb];
+    else
+        db *= powers[eb - ea];
+    *exponent = ea < eb ? ea : eb;
+    *x = is_negative(a) ? -(__int128)da : (__int128)da;
+    *y = is_negative(b) ? -(__int128)db : (__int128)db;
+    return true;
+}
+
+/* 10^34 - 1, the largest number of digits that the encoding holds. */
+static bool fits(uint128 digits)
+{
+    return digits < (uint128)10000000000000000000u * 1000000000000000u;
+}
+
+int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    __int128 x, y;
+    int exponent;
+    if (align(a, b, &x, &y, &exponent)) {
+        __int128 sum = x + y;
+        uint128 digits = sum < 0 ? -(uint128)sum : (uint128)sum;
+        if (fits(digits)) {
+            encode(out, sum < 0, digits, digits ? exponent : 0);
+            return 0;
+        }
+    }
+    _IDEC_flags flags = 0;
+    return from_bid(out, bid128_add(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags), flags);
+}
+
+int mw_decimal_sub(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    struct mw_decimal minus;
+    mw_decimal_neg(&minus, b);
+    return mw_decimal_add(out, a, &minus);
+}
+
+int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    int exponent = exponent_of(a) + exponent_of(b);
+    if (!((a->w[1] & HIGH_MASK) | (b->w[1] & HIGH_MASK)) && abs(exponent) <= EXPONENT_MAX) {
+        uint128 digits = (uint128)a->w[0] * b->w[0];
+        if (fits(digits)) {
+            encode(out, is_negative(a) != is_negative(b), digits, digits ? exponent : 0);
+            return 0;
+        }
+    }
+    _IDEC_flags flags = 0;
+    return from_bid(out, bid128_mul(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags), flags);
+}
+
+/* num / den of whole numbers above or equal 0 (den > 0), rounded; `negative` is the sign that the
+ * result will have. */
+static uint128 divide(uint128 num, uint128 den, bool negative, int rounding)
+{
+    uint128 quotient = num / den, rest = num % den;
+    if (!rest)
+        return quotient;
+    bool away;
+    switch (rounding) {
+    case MW_ROUND_DOWN:
+        away = false;
+        break;
+    case MW_ROUND_UP:
+        away = true;
+        break;
+    case MW_ROUND_FLOOR:
+        away = negative;
+        break;
+    case MW_ROUND_CEILING:
+        away = !negative;
+        break;
+    default: /* half: rest against den - rest, which cannot overflow */
+        away = rest > den - rest ||
+               (rest == den - rest && (rounding == MW_ROUND_HALF_UP || quotient % 2 == 1));
+    }
+    return quotient + (away ? 1 : 0);
+}
+
+/* digits * 10^shift, or false when it does not fit into 127 bits. */
+static bool scale(uint128 *digits, int shift)
+{
+    const uint128 limit = (uint128)1 << 126;
+    for (; shift > 0; shift--) {
+        if (*digits > limit / 10)
+            return false;
+        *digits *= 10;
+    }
+    return true;
+}
+
+int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b,
+                   int decimals, int rounding)
+{
+    uint128 num = digits_of(a), den = digits_of(b);
+    if (!den || decimals < 0 || decimals > 30)
+        return -1;
+    int shift = exponent_of(a) - exponent_of(b) + decimals;
+    while (num && num % 10 == 0 && shift < 0) {
+        num /= 10;
+        shift++;
+    }
+    while (den % 10 == 0 && shift > 0) {
+        den /= 10;
+        shift--;
+    }
+    bool negative = is_negative(a) != is_negative(b);
+    if (!scale(shift > 0 ? &num : &den, abs(shift)))
+        return -1;
+    uint128 digits = divide(num, den, negative, rounding);
+    if (!fits(digits))
+        return -1;
+    encode(out, negative, digits, digits ? -decimals : 0);
+    return 0;
+}
+
+int mw_decimal_round(struct mw_decimal *out, const struct mw_decimal *a,
+                     const struct mw_decimal *step, int rounding)
+{
+    struct mw_decimal count;
+    if (mw_decimal_sign(step) <= 0 || mw_decimal_div(&count, a, step, 0, rounding) < 0)
+        return -1;
+    return mw_decimal_mul(out, &count, step);
+}
+
+int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *step)
+{
+    struct mw_decimal rounded;
+    return mw_decimal_round(&rounded, a, step, MW_ROUND_DOWN) == 0 &&
+           mw_decimal_cmp(&rounded, a) == 0;
+}
+
+int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    __int128 x, y;
+    int exponent;
+    if (align(a, b, &x, &y, &exponent))
+        return x < y ? -1 : x > y;
+    _IDEC_flags flags = 0;
+    if (bid128_quiet_less(to_bid(a), to_bid(b), &flags))
+        return -1;
+    return bid128_quiet_equal(to_bid(a), to_bid(b), &flags) ? 0 : 1;
+}
+
+int mw_decimal_sign(const struct mw_decimal *d)
+{
+    if (!digits_of(d))
+        return 0;
+    return is_negative(d) ? -1 : 1;
+}
+
+void mw_decimal_neg(struct mw_decimal *out, const struct mw_decimal *d)
+{
+    *out = *d;
+    if (digits_of(d))
+        out->w[1] ^= SIGN_BIT;
+}
+
+int mw_decimal_from_double(struct mw_decimal *out, double value)
+{
+    char text[40];
+    if (!isfinite(value))
+        return -1;
+    for (int precision = 15; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof text, "%.*g", precision, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    return mw_decimal_parse(out, text, strlen(text));
+}
+
+double mw_decimal_to_double(const struct mw_decimal *d)
+{
+    char text[MW_DECIMAL_TEXT_MAX];
+    (void)mw_decimal_format(d, text, sizeof text);
+    return strtod(text, NULL);
+}
+
+int mw_decimal_to_int64(int64_t *out, const struct mw_decimal *d)
+{
+    uint128 digits = digits_of(d);
+    int exponent = exponent_of(d);
+    for (; exponent < 0; exponent++) {
+        if (digits % 10 != 0)
+            return -1;
+        digits /= 10;
+    }
+    if (!scale(&digits, exponent) || digits > (uint128)INT64_MAX + is_negative(d))
+        return -1;
+    *out = is_negative(d) ? (int64_t)-(uint64_t)digits : (int64_t)digits;
+    return 0;
+}

@@ -1,0 +1,527 @@
+#include "decode.h"
+#include "schema.h"
+#include "utf8.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+struct mw_decoder {
+    struct mw_decoder_view view;
+    struct mw_schema schema;
+    uint32_t row_capacity;
+    const char *message, *end, *at; /* the message; where the next text begins */
+    char *scratch;                  /* unescaped strings of this message */
+    size_t scratch_len, scratch_cap;
+    struct mw_field unused; /* where strings without a slot go */
+};
+
+static const char *parse_value(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth);
+
+struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err)
+{
+    struct mw_decoder *d = calloc(1, sizeof *d);
+    if (!d) {
+        mw_err_set(err, "decoder: out of memory");
+        return NULL;
+    }
+    if (mw_schema_init(&d->schema, paths, count, err) < 0)
+        goto fail;
+    d->view.row_width = d->schema.row_width;
+    d->view.head = calloc(d->schema.head_width + 1, sizeof *d->view.head);
+    if (!d->view.head) {
+        mw_err_set(err, "out of memory");
+        goto fail;
+    }
+    return d;
+fail:
+    mw_err_context(err, "decoder");
+    mw_decoder_free(d);
+    return NULL;
+}
+
+void mw_decoder_free(struct mw_decoder *d)
+{
+    if (!d)
+        return;
+    mw_schema_fini(&d->schema);
+    free(d->view.head);
+    free(d->view.rows);
+    free(d->scratch);
+    free(d);
+}
+
+struct mw_decoder_view *mw_decoder_view(struct mw_decoder *d)
+{
+    return &d->view;
+}
+
+int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *words, size_t count,
+                         struct mw_err *err)
+{
+    struct mw_schema_node *leaf = path < d->schema.leaf_count ? d->schema.leaves[path] : NULL;
+    if (!leaf || leaf->words || count > UINT8_MAX) {
+        mw_err_set(err, "words of path %zu: no such path, or it has some, or more than 255", path);
+        return -1;
+    }
+    leaf->words = calloc(count + 1, sizeof *leaf->words);
+    leaf->word_lens = calloc(count + 1, sizeof *leaf->word_lens);
+    for (size_t i = 0; leaf->words && leaf->word_lens && i < count; i++) {
+        leaf->words[i] = strdup(words[i]);
+        if (!leaf->words[i])
+            break;
+        leaf->word_lens[i] = (uint32_t)strlen(words[i]);
+        leaf->word_count = (uint32_t)i + 1;
+    }
+    if (leaf->word_count == count)
+        return 0;
+    mw_err_set(err, "out of memory");
+    return -1;
+}
+
+/* Failures: NULL travels up ---------------------------------------------------------------------- */
+
+static const char *fail(struct mw_decoder *d, const char *p, const char *what)
+{
+    char found[24];
+    if (p >= d->end)
+        (void)snprintf(found, sizeof found, "the end");
+    else if ((unsigned char)*p > ' ' && (unsigned char)*p < 127)
+        (void)snprintf(found, sizeof found, "'%c'", *p);
+    else
+        (void)snprintf(found, sizeof found, "byte 0x%02x", (unsigned char)*p);
+    (void)snprintf(d->view.error, sizeof d->view.error, "offset %zu: %s, found %s",
+                   (size_t)(p - d->message), what, found); /* fits */
+    return NULL;
+}
+
+static inline const char *skip_blanks(const struct mw_decoder *d, const char *p)
+{
+    while (p < d->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+        p++;
+    return p;
+}
+
+/* Strings ---------------------------------------------------------------------------------------- */
+
+/* The first byte that is a quote, a backslash, a control character or not ASCII. */
+static inline const char *find_special(const char *p, const char *end)
+{
+#ifdef __SSE2__
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
+    const __m128i space = _mm_set1_epi8(' ');
+    for (; p + 16 <= end; p += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        /* signed: control characters and bytes from 0x80 on are both less than ' ' */
+        __m128i special = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+            _mm_cmplt_epi8(bytes, space));
+        int mask = _mm_movemask_epi8(special);
+        if (mask)
+            return p + __builtin_ctz((unsigned)mask);
+    }
+#endif
+    while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= ' ')
+        p++;
+    return p;
+}
+
+static int hex4(const char *p, const char *end)
+{
+    int value = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int c = p[i] | 0x20;
+        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0)
+            return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+static char *put_utf8(char *out, unsigned code)
+{
+    if (code < 0x80) {
+        *out++ = (char)code;
+    } else if (code < 0x800) {
+        *out++ = (char)(0xc0 | code >> 6);
+        *out++ = (char)(0x80 | (code & 0x3f));
+    } else if (code < 0x10000) {
+        *out++ = (char)(0xe0 | code >> 12);
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | code >> 18);
+        *out++ = (char)(0x80 | (code >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (code >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (code & 0x3f));
+    }
+    return out;
+}
+
+/* \uXXXX at p (behind the u), with its low surrogate when it is a high one. A half one is an error. */
+static const char *parse_unicode(struct mw_decoder *d, const char *p, char **out)
+{
+    int code = hex4(p, d->end);
+    if (code < 0)
+        return fail(d, p, "four hex digits expected");
+    p += 4;
+    if (code >= 0xd800 && code < 0xe000) {
+        int low = code < 0xdc00 && d->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, d->end)
+                                                                                  : -1;
+        if (low < 0xdc00 || low > 0xdfff)
+            return fail(d, p, "the other half of a surrogate pair expected");
+        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+        p += 6;
+    }
+    *out = put_utf8(*out, (unsigned)code);
+    return p;
+}
+
+/* Room for what is left of the message unescaped, which is never longer than it is escaped. */
+static bool reserve_scratch(struct mw_decoder *d)
+{
+    size_t wanted = (size_t)(d->end - d->message) + 1;
+    if (d->scratch_cap >= wanted)
+        return true;
+    char *grown = d->scratch_len ? NULL : realloc(d->scratch, wanted);
+    if (!grown)
+        return false;
+    d->scratch = grown;
+    d->scratch_cap = wanted;
+    return true;
+}
+
+/* A string with escapes: `p` is at the first special byte after `start`. */
+static const char *parse_escaped(struct mw_decoder *d, const char *start, const char *p,
+                                 struct mw_field *field)
+{
+    static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+    if (!reserve_scratch(d))
+        return fail(d, start, "out of memory");
+    char *begin = d->scratch + d->scratch_len, *out = begin;
+    const char *from = start;
+    for (;;) {
+        memcpy(out, from, (size_t)(p - from));
+        out += p - from;
+        if (p >= d->end || (unsigned char)*p < ' ')
+            return fail(d, p, "end of the string expected");
+        if (*p == '"')
+            break;
+        from = p;
+        if (*p == '\\') {
+            const char *letter = ++p < d->end ? memchr(letters, *p, sizeof letters - 1) : NULL;
+            if (letter) {
+                *out++ = values[letter - letters];
+                from = ++p;
+            } else if (p < d->end && *p == 'u') {
+                from = p = parse_unicode(d, p + 1, &out);
+                if (!p)
+                    return NULL;
+            } else {
+                return fail(d, p, "an escape expected");
+            }
+            p = find_special(p, d->end);
+        } else {
+            p = find_special(p + 1, d->end); /* a byte of a longer character: checked below */
+        }
+    }
+    if (!mw_utf8_valid(begin, (size_t)(out - begin)))
+        return fail(d, start, "valid UTF-8 expected");
+    d->scratch_len += (size_t)(out - begin);
+    field->text = begin;
+    field->len = (uint32_t)(out - begin);
+    return p + 1;
+}
+
+/* `p` is behind the opening quote. Fills text and len. */
+static inline const char *parse_string(struct mw_decoder *d, const char *p, struct mw_field *field)
+{
+    const char *start = p;
+    p = find_special(p, d->end);
+    bool is_ascii = true;
+    while (p < d->end && (signed char)*p < 0) {
+        is_ascii = false;
+        p = find_special(p + 1, d->end);
+    }
+    if (p < d->end && *p == '\\')
+        return parse_escaped(d, start, p, field);
+    if (p >= d->end || *p != '"')
+        return fail(d, p, "end of the string expected");
+    field->text = start;
+    field->len = (uint32_t)(p - start);
+    if (!is_ascii && !mw_utf8_valid(start, field->len))
+        return fail(d, start, "valid UTF-8 expected");
+    return p + 1;
+}
+
+/* Numbers and names ------------------------------------------------------------------------------ */
+
+static const char *digits(const char *p, const char *end)
+{
+    while (p < end && (unsigned)(*p - '0') < 10)
+        p++;
+    return p;
+}
+
+static const char *parse_number(struct mw_decoder *d, const char *p)
+{
+    const char *end = d->end, *first;
+    if (*p == '-')
+        p++;
+    first = p;
+    p = digits(p, end);
+    if (p == first || (*first == '0' && p - first > 1))
+        return fail(d, first, "a number expected");
+    if (p < end && *p == '.') {
+        first = p + 1;
+        p = digits(first, end);
+        if (p == first)
+            return fail(d, p, "a digit expected");
+    }
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+        if (p < end && (*p == '+' || *p == '-'))
+            p++;
+        first = p;
+        p = digits(first, end);
+        if (p == first)
+            return fail(d, p, "a digit expected");
+    }
+    return p;
+}
+
+static const char *parse_name(struct mw_decoder *d, const char *p, const char *name, size_t len)
+{
+    if ((size_t)(d->end - p) < len || memcmp(p, name, len) != 0)
+        return fail(d, p, "a value expected");
+    return p + len;
+}
+
+/* Containers ------------------------------------------------------------------------------------- */
+
+/* The schema's child for a member. Members come in the same order message after message: the one
+ * after the last match is tried first. */
+static inline const struct mw_schema_node *find_child(const struct mw_schema_node *parent,
+                                                      const struct mw_schema_node **expected,
+                                                      const struct mw_field *key)
+{
+    const struct mw_schema_node *child = *expected;
+    if (child && child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0) {
+        *expected = child->next;
+        return child;
+    }
+    for (child = parent->children; child; child = child->next) {
+        if (child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0) {
+            *expected = child->next;
+            return child;
+        }
+    }
+    return NULL;
+}
+
+static const char *parse_object(struct mw_decoder *d, const char *p,
+                                const struct mw_schema_node *node, int depth)
+{
+    const struct mw_schema_node *wanted = node && node->children && node->children->name ? node : NULL;
+    const struct mw_schema_node *expected = wanted ? wanted->children : NULL;
+    p = skip_blanks(d, p + 1);
+    if (p < d->end && *p == '}')
+        return p + 1;
+    for (;;) {
+        struct mw_field key;
+        if (p >= d->end || *p != '"')
+            return fail(d, p, "a member's name expected");
+        p = parse_string(d, p + 1, &key);
+        if (!p)
+            return NULL;
+        p = skip_blanks(d, p);
+        if (p >= d->end || *p != ':')
+            return fail(d, p, "':' expected");
+        const struct mw_schema_node *child = wanted ? find_child(wanted, &expected, &key) : NULL;
+        p = parse_value(d, skip_blanks(d, p + 1), child, depth + 1);
+        if (!p)
+            return NULL;
+        p = skip_blanks(d, p);
+        if (p < d->end && *p == ',')
+            p = skip_blanks(d, p + 1);
+        else if (p < d->end && *p == '}')
+            return p + 1;
+        else
+            return fail(d, p, "',' or '}' expected");
+    }
+}
+
+static bool begin_row(struct mw_decoder *d)
+{
+    struct mw_decoder_view *view = &d->view;
+    if (view->row_count == d->row_capacity) {
+        uint32_t capacity = d->row_capacity ? d->row_capacity * 2 : 16;
+        struct mw_field *grown =
+            capacity > MW_DECODE_ROWS_MAX
+                ? NULL
+                : realloc(view->rows, (size_t)capacity * view->row_width * sizeof *grown);
+        if (!grown)
+            return false;
+        view->rows = grown;
+        d->row_capacity = capacity;
+    }
+    memset(view->rows + (size_t)view->row_count * view->row_width, 0,
+           view->row_width * sizeof *view->rows);
+    view->row_count++;
+    return true;
+}
+
+static const struct mw_schema_node *child_at(const struct mw_schema_node *node, uint32_t position)
+{
+    for (const struct mw_schema_node *child = node->children; child; child = child->next)
+        if (!child->name && (child->is_rows || child->position == position))
+            return child;
+    return NULL;
+}
+
+static const char *parse_array(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth)
+{
+    p = skip_blanks(d, p + 1);
+    if (p < d->end && *p == ']')
+        return p + 1;
+    for (uint32_t position = 0;; position++) {
+        const struct mw_schema_node *child = node ? child_at(node, position) : NULL;
+        if (child && child->is_rows && !begin_row(d))
+            return fail(d, p, "no more rows can be held");
+        p = parse_value(d, p, child, depth + 1);
+        if (!p)
+            return NULL;
+        p = skip_blanks(d, p);
+        if (p < d->end && *p == ',')
+            p = skip_blanks(d, p + 1);
+        else if (p < d->end && *p == ']')
+            return p + 1;
+        else
+            return fail(d, p, "',' or ']' expected");
+    }
+}
+
+static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
+{
+    if (!node || node->slot < 0)
+        return &d->unused;
+    if (!node->is_in_row)
+        return &d->view.head[node->slot];
+    return &d->view.rows[(size_t)(d->view.row_count - 1) * d->view.row_width + (size_t)node->slot];
+}
+
+static uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field)
+{
+    for (uint32_t i = 0; i < node->word_count; i++)
+        if (node->word_lens[i] == field->len &&
+            memcmp(node->words[i], field->text, field->len) == 0)
+            return (uint8_t)(i + 1);
+    return 0;
+}
+
+static const char *parse_value(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth)
+{
+    struct mw_field *field = field_of(d, node);
+    const char *start = p;
+    if (p >= d->end)
+        return fail(d, p, "a value expected");
+    if (*p == '"') {
+        p = parse_string(d, p + 1, field);
+        if (p && node) {
+            field->type = MW_FIELD_STRING;
+            field->word = node->word_count ? find_word(node, field) : 0;
+        }
+        return p;
+    }
+    uint8_t type;
+    if (*p == '{' || *p == '[') {
+        if (depth >= MW_DECODE_DEPTH_MAX)
+            return fail(d, p, "nesting of at most 64 expected");
+        type = *p == '{' ? MW_FIELD_OBJECT : MW_FIELD_ARRAY;
+        p = *p == '{' ? parse_object(d, p, node, depth) : parse_array(d, p, node, depth);
+        field = field_of(d, node); /* the rows may have moved */
+    } else if (*p == 't') {
+        type = MW_FIELD_TRUE;
+        p = parse_name(d, p, "true", 4);
+    } else if (*p == 'f') {
+        type = MW_FIELD_FALSE;
+        p = parse_name(d, p, "false", 5);
+    } else if (*p == 'n') {
+        type = MW_FIELD_NULL;
+        p = parse_name(d, p, "null", 4);
+    } else {
+        type = MW_FIELD_NUMBER;
+        p = parse_number(d, p);
+    }
+    if (!p)
+        return NULL;
+    field->type = type;
+    field->word = 0;
+    field->text = start;
+    field->len = (uint32_t)(p - start);
+    return p;
+}
+
+/* A message -------------------------------------------------------------------------------------- */
+
+void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
+{
+    d->message = d->at = text;
+    d->end = text + len;
+    d->scratch_len = 0;
+}
+
+int mw_decoder_next(struct mw_decoder *d)
+{
+    const char *p = skip_blanks(d, d->at);
+    memset(d->view.head, 0, d->schema.head_width * sizeof *d->view.head);
+    d->view.row_count = 0;
+    if (p >= d->end)
+        return 0;
+    d->view.text = p;
+    const char *behind = parse_value(d, p, &d->schema.root, 0);
+    if (behind) {
+        d->view.text_len = (size_t)(behind - p);
+        while (behind < d->end && (*behind == ' ' || *behind == '\t' || *behind == '\r'))
+            behind++;
+        if (behind < d->end && *behind != '\n')
+            behind = fail(d, behind, "the end of the line expected");
+    }
+    if (!behind) {
+        const char *line_break = memchr(p, '\n', (size_t)(d->end - p));
+        d->at = line_break ? line_break + 1 : d->end;
+        memset(d->view.head, 0, d->schema.head_width * sizeof *d->view.head);
+        d->view.row_count = 0;
+        return -1;
+    }
+    d->at = behind;
+    return 1;
+}
+
+double mw_field_integer(const struct mw_field *field)
+{
+    uint64_t value = 0;
+    uint32_t i = 0;
+    bool negative = field->len && field->text && field->text[0] == '-';
+    if ((field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING) || field->len > 17)
+        return NAN;
+    for (i = negative; i < field->len; i++) {
+        unsigned digit = (unsigned)(field->text[i] - '0');
+        if (digit > 9)
+            return NAN;
+        value = value * 10 + digit;
+    }
+    if (i == (uint32_t)negative || value > UINT64_C(9007199254740992))
+        return NAN;
+    return negative ? -(double)value : (double)value;
+}

@@ -1,0 +1,144 @@
+/* JWTs of the vault (RFC 7515, 7518): HS256, RS256, ES256. */
+#include "vault.h"
+#include "locked.h"
+
+#include <openssl/bio.h>
+#include <openssl/ecdsa.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RAW_SIGNATURE_MAX = 1024, ES256_HALF = 32 };
+
+/* base64url without padding. Returns the length; 0 when it does not fit. */
+static size_t base64url(const unsigned char *bytes, size_t len, char *out, size_t cap)
+{
+    if ((len + 2) / 3 * 4 + 1 > cap)
+        return 0;
+    size_t written = (size_t)EVP_EncodeBlock((unsigned char *)out, bytes, (int)len);
+    while (written && out[written - 1] == '=')
+        written--;
+    for (size_t i = 0; i < written; i++)
+        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+    out[written] = '\0';
+    return written;
+}
+
+/* The key of a PEM text, or of base64 of one. */
+static EVP_PKEY *read_key(const char *text, size_t len)
+{
+    unsigned char *decoded = NULL;
+    if (!strstr(text, "-----BEGIN")) {
+        decoded = mw_locked_alloc(len);
+        if (!decoded)
+            return NULL;
+        int size = EVP_DecodeBlock(decoded, (const unsigned char *)text, (int)len);
+        if (size < 0) {
+            mw_locked_free(decoded, len);
+            return NULL;
+        }
+    }
+    BIO *bio = BIO_new_mem_buf(decoded ? (const void *)decoded : text, decoded ? (int)(len / 4 * 3) : (int)len);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
+    BIO_free(bio);
+    mw_locked_free(decoded, len);
+    return key;
+}
+
+/* ES256 wants r and s, 32 bytes each, where OpenSSL gives DER. */
+static size_t raw_ecdsa(unsigned char *signature, size_t len)
+{
+    const unsigned char *der = signature;
+    ECDSA_SIG *parts = d2i_ECDSA_SIG(NULL, &der, (long)len);
+    bool ok = parts && BN_bn2binpad(ECDSA_SIG_get0_r(parts), signature, ES256_HALF) > 0 &&
+              BN_bn2binpad(ECDSA_SIG_get0_s(parts), signature + ES256_HALF, ES256_HALF) > 0;
+    ECDSA_SIG_free(parts);
+    return ok ? 2 * (size_t)ES256_HALF : 0;
+}
+
+static size_t sign(const char *secret, size_t secret_len, bool is_ec, const char *message,
+                   size_t len, unsigned char *signature, struct mw_err *err)
+{
+    size_t signed_len = RAW_SIGNATURE_MAX;
+    EVP_PKEY *key = read_key(secret, secret_len);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (!key) {
+        mw_err_set(err, "the secret is no private key in PEM");
+        signed_len = 0;
+    } else if (EVP_PKEY_get_base_id(key) != (is_ec ? EVP_PKEY_EC : EVP_PKEY_RSA)) {
+        mw_err_set(err, "the private key is not of the %s kind", is_ec ? "EC" : "RSA");
+        signed_len = 0;
+    } else if (!context || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) <= 0 ||
+               EVP_DigestSign(context, signature, &signed_len, (const unsigned char *)message,
+                              len) <= 0 ||
+               (is_ec && !(signed_len = raw_ecdsa(signature, signed_len)))) {
+        mw_err_set(err, "signing failed");
+        signed_len = 0;
+    }
+    EVP_MD_CTX_free(context);
+    EVP_PKEY_free(key);
+    return signed_len;
+}
+
+static size_t hs256(struct mw_vault *vault, uint32_t id, const char *message, size_t len,
+                    unsigned char *signature, struct mw_err *err)
+{
+    char hex[MW_SIGNATURE_MAX];
+    size_t hex_len = mw_vault_hmac(vault, id, MW_SHA256, message, len, MW_HEX, hex, err);
+    for (size_t i = 0; i < hex_len / 2; i++) {
+        unsigned byte = 0;
+        (void)sscanf(hex + 2 * i, "%2x", &byte); /* our own digits */
+        signature[i] = (unsigned char)byte;
+    }
+    return hex_len / 2;
+}
+
+size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, const char *header,
+                    const char *payload, char *out, struct mw_err *err)
+{
+    unsigned char signature[RAW_SIGNATURE_MAX];
+    char standard_header[64];
+    bool is_hmac = strcmp(algorithm, "HS256") == 0, is_ec = strcmp(algorithm, "ES256") == 0;
+    if (!is_hmac && !is_ec && strcmp(algorithm, "RS256") != 0) {
+        mw_err_set(err, "JWT algorithm \"%s\": HS256, RS256 or ES256 expected", algorithm);
+        return 0;
+    }
+    (void)snprintf(standard_header, sizeof standard_header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
+                   algorithm); /* fits */
+    header = header ? header : standard_header;
+    size_t len = base64url((const unsigned char *)header, strlen(header), out, MW_JWT_MAX);
+    size_t body = 0, tail = 0;
+    if (len && len + 1 < MW_JWT_MAX) {
+        out[len++] = '.';
+        body = base64url((const unsigned char *)payload, strlen(payload), out + len,
+                         MW_JWT_MAX - len);
+    }
+    if (!body) {
+        mw_err_set(err, "JWT longer than %d bytes", MW_JWT_MAX);
+        return 0;
+    }
+    len += body;
+    size_t signed_len;
+    if (is_hmac) {
+        signed_len = hs256(vault, id, out, len, signature, err);
+    } else {
+        const char *secret = mw_vault_join_begin(vault);
+        if (!secret || mw_vault_join_secret(vault, id) < 0) {
+            mw_err_set(err, "this secret is gone");
+            return 0;
+        }
+        signed_len = sign(secret, mw_vault_join_end(vault), is_ec, out, len, signature, err);
+        mw_vault_wipe(vault);
+    }
+    if (!signed_len)
+        return 0;
+    out[len++] = '.';
+    tail = base64url(signature, signed_len, out + len, MW_JWT_MAX - len);
+    if (!tail) {
+        mw_err_set(err, "JWT longer than %d bytes", MW_JWT_MAX);
+        return 0;
+    }
+    return len + tail;
+}

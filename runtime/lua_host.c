@@ -1,0 +1,68 @@
+/* The loop, the clock and the process itself, as Lua sees them. */
+#include "lua_api.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+/* host.stop(status): ends the loop after this event; the process exits with that status. */
+static int l_stop(lua_State *L)
+{
+    lua_Integer status = luaL_checkinteger(L, 1);
+    luaL_argcheck(L, status >= 0 && status <= 125, 1, "an exit status is 0 to 125");
+    mw_host_stop(mw_api_of(L)->host, (int)status);
+    return 0;
+}
+
+/* host.spin(boolean): the loop polls without sleeping */
+static int l_spin(lua_State *L)
+{
+    luaL_checktype(L, 1, LUA_TBOOLEAN);
+    mw_host_set_spin(mw_api_of(L)->host, lua_toboolean(L, 1));
+    return 0;
+}
+
+/* host.seed() -> a random whole number below 2^53, for the runtime's generator */
+static int l_seed(lua_State *L)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
+        return luaL_error(L, "no random numbers from the kernel");
+    lua_pushnumber(L, (lua_Number)(seed >> 11)); /* seed */
+    return 1;
+}
+
+/* host.cpu() -> seconds of processor time used so far, for benchmarks and reports */
+static int l_cpu(lua_State *L)
+{
+    struct timespec used;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used); /* cannot fail for this clock */
+    lua_pushnumber(L, (lua_Number)used.tv_sec + (lua_Number)used.tv_nsec / 1e9);
+    return 1;
+}
+
+/* host.monotonic() -> seconds of a clock that is never set, read now (not the event's time) */
+static int l_monotonic(lua_State *L)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    lua_pushnumber(L, (lua_Number)now.tv_sec + (lua_Number)now.tv_nsec / 1e9);
+    return 1;
+}
+
+/* host.event_kinds() -> the names of the kinds of events, [kind + 1] = name */
+static int l_event_kinds(lua_State *L)
+{
+    lua_createtable(L, MW_EVENT_COUNT, 0); /* names */
+    for (uint32_t kind = 0; kind < MW_EVENT_COUNT; kind++) {
+        lua_pushstring(L, mw_event_name(kind)); /* names name */
+        lua_rawseti(L, -2, (int)kind + 1);      /* names */
+    }
+    return 1;
+}
+
+const luaL_Reg mw_lua_host[] = {
+    {"stop", l_stop},           {"spin", l_spin},
+    {"seed", l_seed},
+    {"cpu", l_cpu},             {"monotonic", l_monotonic},
+    {"event_kinds", l_event_kinds}, {NULL, NULL},
+};

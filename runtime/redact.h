@@ -1,0 +1,24 @@
+/* redact.h: keeps secrets out of texts that people will read. Replaced are the texts that were
+ * added, and whatever looks like a token (a.b.c of a JWT), a key or a signature (64 and more hex or
+ * base64 characters in a row). Texts shorter than 8 bytes are too common to be replaced. */
+#ifndef MW_REDACT_H
+#define MW_REDACT_H
+
+#include "err.h"
+
+#include <stddef.h>
+
+enum { MW_REDACT_MIN = 8, MW_REDACT_KEPT = 64 };
+
+struct mw_redactor;
+
+MW_MUST_USE struct mw_redactor *mw_redactor_new(struct mw_err *err);
+void mw_redactor_free(struct mw_redactor *redactor); /* takes NULL */
+
+/* Adds a text. Session tokens come and go: the oldest of more than MW_REDACT_KEPT is forgotten. */
+void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len);
+
+/* Replaces in place; returns the new length, which is never larger. */
+size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len);
+
+#endif

@@ -1,0 +1,139 @@
+#include "runtime.h"
+#include "http.h"
+#include "log.h"
+#include "redact.h"
+#include "server.h"
+#include "timer.h"
+#include "vault.h"
+#include "ws.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct mw_runtime {
+    struct mw_api api;
+    struct mw_script *script;
+};
+
+static void report(void *arg, const struct mw_event *event, const char *text)
+{
+    struct mw_runtime *runtime = arg;
+    mw_logf(runtime->api.log, MW_LOG_ERROR, "%s event %llu: %s", mw_event_name(event->kind),
+            (unsigned long long)event->seq, text);
+}
+
+static void on_event(void *arg, const struct mw_event *event)
+{
+    struct mw_runtime *runtime = arg;
+    if (mw_script_dispatch(runtime->script, event) < 0 && event->kind == MW_EVENT_start)
+        mw_host_stop(runtime->api.host, 1);
+}
+
+static int watch_signals(struct mw_host *host, struct mw_err *err)
+{
+    static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
+    (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of that write */
+    for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
+        if (mw_host_watch_signal(host, watched[i], err) < 0)
+            return -1;
+    return 0;
+}
+
+struct mw_runtime *mw_runtime_new(const char *lua_dir, struct mw_err *err)
+{
+    struct mw_runtime *runtime = calloc(1, sizeof *runtime);
+    if (!runtime) {
+        mw_err_set(err, "out of memory");
+        return NULL;
+    }
+    struct mw_api *api = &runtime->api;
+    struct mw_script_options options = {
+        .api = api, .lua_dir = lua_dir, .report = report, .report_arg = runtime};
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
+        mw_err_set(err, "libcurl cannot start");
+        goto fail;
+    }
+    if (!(api->host = mw_host_new(err)) || watch_signals(api->host, err) < 0 ||
+        !(api->redactor = mw_redactor_new(err)) ||
+        !(api->log = mw_log_new(STDERR_FILENO, api->redactor, err)) ||
+        !(api->vault = mw_vault_new(api->redactor, err)) ||
+        !(api->timers = mw_timers_new(api->host, err)) ||
+        !(api->ws = mw_ws_pool_new(api->host, err)) || !(api->http = mw_http_new(api->host, err)) ||
+        !(api->server = mw_server_new(api->host, err)) ||
+        !(runtime->script = mw_script_new(&options, err)))
+        goto fail;
+    return runtime;
+fail:
+    mw_runtime_free(runtime);
+    return NULL;
+}
+
+void mw_runtime_free(struct mw_runtime *runtime)
+{
+    if (!runtime)
+        return;
+    struct mw_api *api = &runtime->api;
+    mw_script_free(runtime->script); /* first: handles give their secrets back to the vault */
+    mw_server_free(api->server);
+    mw_http_free(api->http);
+    mw_ws_pool_free(api->ws);
+    mw_timers_free(api->timers);
+    mw_vault_free(api->vault);
+    mw_log_free(api->log);
+    mw_redactor_free(api->redactor);
+    mw_host_free(api->host);
+    curl_global_cleanup();
+    free(runtime);
+}
+
+struct mw_script *mw_runtime_script(struct mw_runtime *runtime)
+{
+    return runtime->script;
+}
+
+static bool collect(void *arg)
+{
+    return mw_script_collect(arg);
+}
+
+int mw_runtime_loop(struct mw_runtime *runtime)
+{
+    mw_host_listen(runtime->api.host, on_event, runtime);
+    return mw_host_run(runtime->api.host, collect, runtime->script);
+}
+
+/* The arguments as one text, each ended by NUL. */
+static char *join_arguments(int argc, char *const *argv, size_t *len)
+{
+    *len = 0;
+    for (int i = 0; i < argc; i++)
+        *len += strlen(argv[i]) + 1;
+    char *text = malloc(*len + 1), *out = text;
+    for (int i = 0; text && i < argc; i++) {
+        size_t size = strlen(argv[i]) + 1;
+        memcpy(out, argv[i], size);
+        out += size;
+    }
+    return text;
+}
+
+int mw_runtime_run(struct mw_runtime *runtime, int argc, char *const *argv, struct mw_err *err)
+{
+    struct mw_event event = {.kind = MW_EVENT_start};
+    char *arguments = join_arguments(argc, argv, &event.len);
+    int status = 1;
+    if (!arguments)
+        mw_err_set(err, "out of memory");
+    else if (mw_script_open_door(runtime->script, "moonwire.door", err) == 0) {
+        event.data = arguments;
+        mw_host_listen(runtime->api.host, on_event, runtime);
+        mw_host_emit(runtime->api.host, &event);
+        status = mw_runtime_loop(runtime);
+    }
+    free(arguments);
+    return status;
+}

@@ -1,0 +1,236 @@
+#include "script.h"
+
+#include <assert.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    GC_STEP_KB = 16,       /* a step of about 10 us */
+    GC_THRESHOLD_KB = 512, /* do not begin a cycle for less growth than this */
+};
+
+struct mw_script {
+    lua_State *L;
+    struct mw_event event; /* at a fixed address: Lua holds a pointer to it */
+    int traceback_ref, enter_ref;
+    bool is_running, is_collecting;
+    int kb_after_cycle;
+    void (*report)(void *arg, const struct mw_event *event, const char *text);
+    void *report_arg;
+};
+
+static int traceback(lua_State *L)
+{
+    const char *text = lua_tostring(L, 1); /* value */
+    if (!text && !luaL_callmeta(L, 1, "__tostring"))
+        lua_pushfstring(L, "(an error of type %s)", luaL_typename(L, 1)); /* value text */
+    luaL_traceback(L, L, lua_tostring(L, -1), 1);                         /* .. trace */
+    return 1;
+}
+
+static void push_text(lua_State *L, const char *text, size_t len)
+{
+    if (text)
+        lua_pushlstring(L, text, len);
+    else
+        lua_pushnil(L);
+}
+
+/* Runs inside the pcall of the door, so that building the arguments may throw as well. */
+static int enter(lua_State *L)
+{
+    const struct mw_event *event = lua_touserdata(L, 1);
+    lua_settop(L, 0);                           /* - */
+    lua_pushvalue(L, lua_upvalueindex(1));      /* door */
+    lua_pushinteger(L, (lua_Integer)event->kind); /* door kind */
+    lua_pushnumber(L, (lua_Number)event->id);   /* door kind id */
+    if (event->kind == MW_EVENT_ws_message) {
+        lua_call(L, 2, 0); /* - */
+        return 0;
+    }
+    lua_pushnumber(L, (lua_Number)event->num);    /* door kind id num */
+    push_text(L, event->data, event->len);        /* door kind id num data */
+    push_text(L, event->text, event->text_len);   /* door kind id num data text */
+    lua_pushnumber(L, (lua_Number)event->num2);   /* door kind id num data text num2 */
+    lua_call(L, 6, 0);                            /* - */
+    return 0;
+}
+
+int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
+{
+    lua_State *L = script->L;
+    assert(!script->is_running && lua_gettop(L) == 0); /* the door does not nest */
+    script->is_running = true;
+    script->event = *event;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->traceback_ref); /* traceback */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref);     /* traceback enter */
+    lua_pushlightuserdata(L, &script->event);                 /* traceback enter event */
+    int failed = lua_pcall(L, 1, 0, 1);                       /* traceback [text] */
+    if (failed)
+        script->report(script->report_arg, event, lua_tostring(L, -1));
+    script->is_running = false;
+    lua_settop(L, 0); /* - */
+    return failed ? -1 : 0;
+}
+
+const struct mw_event *mw_script_event(const struct mw_script *script)
+{
+    return &script->event;
+}
+
+bool mw_script_collect(struct mw_script *script)
+{
+    int kb = lua_gc(script->L, LUA_GCCOUNT, 0);
+    if (!script->is_collecting && kb < script->kb_after_cycle + GC_THRESHOLD_KB)
+        return false;
+    script->is_collecting = lua_gc(script->L, LUA_GCSTEP, GC_STEP_KB) == 0;
+    if (!script->is_collecting)
+        script->kb_after_cycle = lua_gc(script->L, LUA_GCCOUNT, 0);
+    return script->is_collecting;
+}
+
+/* host.event() -> the shared event, as light userdata for ffi.cast */
+static int l_event(lua_State *L)
+{
+    lua_pushlightuserdata(L, lua_touserdata(L, lua_upvalueindex(1))); /* event */
+    return 1;
+}
+
+static void register_host(lua_State *L, struct mw_script *script)
+{
+    static const luaL_Reg *const bindings[] = {mw_lua_host,  mw_lua_ws,    mw_lua_http, mw_lua_server,
+                                               mw_lua_timer, mw_lua_vault, mw_lua_log};
+    lua_newtable(L); /* host */
+    for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++)
+        luaL_setfuncs(L, bindings[i], 0);
+    lua_pushlightuserdata(L, &script->event); /* host event */
+    lua_pushcclosure(L, l_event, 1);          /* host l_event */
+    lua_setfield(L, -2, "event");             /* host */
+    lua_getglobal(L, "package");              /* host package */
+    lua_getfield(L, -1, "loaded");            /* host package loaded */
+    lua_pushvalue(L, -3);                     /* host package loaded host */
+    lua_setfield(L, -2, "moonwire.host");     /* host package loaded */
+    lua_pop(L, 3);                            /* - */
+}
+
+/* Absolute paths only: what is loaded must not depend on where the program was started. */
+static void set_paths(lua_State *L, const char *lua_dir)
+{
+    lua_getglobal(L, "package");                                        /* package */
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", lua_dir, lua_dir);     /* package path */
+    lua_setfield(L, -2, "path");                                        /* package */
+    lua_getfield(L, -1, "cpath");                                       /* package cpath */
+    const char *cpath = luaL_gsub(L, lua_tostring(L, -1), "./?.so;", ""); /* package cpath cpath */
+    lua_pushstring(L, cpath);                                           /* .. cpath */
+    lua_setfield(L, 1, "cpath");                                        /* .. */
+    lua_settop(L, 0);                                                   /* - */
+}
+
+/* Everything of mw_script_new that may throw. */
+static int prepare(lua_State *L)
+{
+    struct mw_script *script = lua_touserdata(L, 1);
+    const struct mw_script_options *options = lua_touserdata(L, 2);
+    lua_settop(L, 0);
+    luaL_openlibs(L);
+    mw_api_install(L, options->api);
+    set_paths(L, options->lua_dir);
+    register_host(L, script);
+    lua_pushcfunction(L, traceback);                          /* traceback */
+    script->traceback_ref = luaL_ref(L, LUA_REGISTRYINDEX);   /* - */
+    return 0;
+}
+
+static int call_protected(lua_State *L, int args, struct mw_err *err)
+{
+    int base = lua_gettop(L) - args;
+    lua_pushcfunction(L, traceback); /* function args.. traceback */
+    lua_insert(L, base);             /* traceback function args.. */
+    int failed = lua_pcall(L, args, 0, base);
+    if (failed)
+        mw_err_set(err, "%s", lua_tostring(L, -1));
+    lua_settop(L, base - 1);
+    return failed ? -1 : 0;
+}
+
+struct mw_script *mw_script_new(const struct mw_script_options *options, struct mw_err *err)
+{
+    struct mw_script *script = calloc(1, sizeof *script);
+    if (!script) {
+        mw_err_set(err, "out of memory");
+        return NULL;
+    }
+    script->report = options->report;
+    script->report_arg = options->report_arg;
+    script->L = luaL_newstate();
+    if (!script->L) {
+        mw_err_set(err, "no Lua state: out of memory");
+        goto fail;
+    }
+    lua_pushcfunction(script->L, prepare);                    /* prepare */
+    lua_pushlightuserdata(script->L, script);                 /* prepare script */
+    lua_pushlightuserdata(script->L, (void *)options);        /* prepare script options */
+    if (call_protected(script->L, 2, err) < 0)
+        goto fail;
+    return script;
+fail:
+    mw_script_free(script);
+    return NULL;
+}
+
+void mw_script_free(struct mw_script *script)
+{
+    if (!script)
+        return;
+    if (script->L)
+        lua_close(script->L);
+    free(script);
+}
+
+/* path, argc, argv -> the file run with its arguments */
+static int run_file(lua_State *L)
+{
+    const char *path = lua_touserdata(L, 1);
+    int argc = (int)lua_tointeger(L, 2);
+    char *const *argv = lua_touserdata(L, 3);
+    luaL_checkstack(L, argc + 1, "too many arguments");
+    if (luaL_loadfile(L, path)) /* .. chunk */
+        return lua_error(L);
+    for (int i = 0; i < argc; i++)
+        lua_pushstring(L, argv[i]); /* .. chunk args.. */
+    lua_call(L, argc, 0);
+    return 0;
+}
+
+int mw_script_run_file(struct mw_script *script, const char *path, int argc, char *const *argv,
+                       struct mw_err *err)
+{
+    lua_State *L = script->L;
+    lua_pushcfunction(L, run_file);           /* run_file */
+    lua_pushlightuserdata(L, (void *)path);   /* run_file path */
+    lua_pushinteger(L, argc);                 /* run_file path argc */
+    lua_pushlightuserdata(L, (void *)argv);   /* run_file path argc argv */
+    return call_protected(L, 3, err);
+}
+
+static int open_door(lua_State *L)
+{
+    struct mw_script *script = lua_touserdata(L, 2);
+    lua_getglobal(L, "require");                        /* name script require */
+    lua_pushstring(L, lua_touserdata(L, 1));            /* .. require name */
+    lua_call(L, 1, 1);                                  /* .. door */
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    lua_pushcclosure(L, enter, 1);                      /* .. enter */
+    script->enter_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* .. */
+    return 0;
+}
+
+int mw_script_open_door(struct mw_script *script, const char *name, struct mw_err *err)
+{
+    lua_State *L = script->L;
+    lua_pushcfunction(L, open_door);        /* open_door */
+    lua_pushlightuserdata(L, (void *)name); /* open_door name */
+    lua_pushlightuserdata(L, script);       /* open_door name script */
+    return call_protected(L, 2, err);
+}

@@ -1,0 +1,281 @@
+--- End-to-end tests: the real program against the simulated venue, over TLS, as processes. A test is a
+--- task: it starts processes, waits for what they print and for what the venue's ledger shows, and at
+--- its end every process is gone, whatever happened.
+
+local ffi = require "ffi"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local http = require "moonwire.http"
+local json = require "moonwire.json"
+local task = require "moonwire.task"
+
+ffi.cdef [[
+int fork(void);
+int execvp(const char *file, char *const argv[]);
+int kill(int pid, int sig);
+int waitpid(int pid, int *status, int options);
+int open(const char *path, int flags, ...);
+int dup2(int from, int to);
+int close(int fd);
+int setenv(const char *name, const char *value, int overwrite);
+int setpgid(int pid, int group);
+int usleep(unsigned int us);
+void _exit(int status);
+char *mkdtemp(char *template);
+]]
+
+local M = {}
+local C = ffi.C
+local POLL_SECONDS = 0.01
+local WNOHANG, SIGKILL, SIGTERM = 1, 9, 15
+local O_WRONLY_CREAT_TRUNC, MODE = 577, 384             -- 0600
+
+M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
+-- Slower builds (sanitizers, valgrind) wait longer; a limit is only ever reached by a failure.
+M.patience = tonumber(os.getenv("MW_PATIENCE") or 10)
+local wrapper = os.getenv("MW_WRAPPER")                  -- e.g. "valgrind -q"
+
+local processes, directories = {}, {}
+
+-- Waiting -----------------------------------------------------------------------------------------
+
+--- Waits until predicate() is true; raises `what` when it is not within the patience.
+function M.await(what, predicate, seconds)
+  local give_up = host.monotonic() + (seconds or M.patience)
+  while true do
+    local value = predicate()
+    if value then return value end
+    if host.monotonic() > give_up then error("waited in vain for " .. what, 2) end
+    task.sleep(POLL_SECONDS)
+  end
+end
+
+-- Files -------------------------------------------------------------------------------------------
+
+--- A fresh directory that goes away with the test.
+function M.directory()
+  local template = (os.getenv("TMPDIR") or "/tmp") .. "/moonwire-e2e-XXXXXX"
+  local buffer = ffi.new("char[?]", #template + 1, template)
+  assert(C.mkdtemp(buffer) ~= nil, "no temporary directory")
+  local path = ffi.string(buffer)
+  directories[#directories + 1] = path
+  return path
+end
+
+function M.write(path, text)
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+local function read(path)
+  local file = io.open(path, "r")
+  if not file then return "" end
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+-- Processes ---------------------------------------------------------------------------------------
+
+local Process = {}
+Process.__index = Process
+
+--- Starts a program; its output goes to files that out() and err() read.
+function M.spawn(arguments, environment)
+  local directory = M.directory()
+  local self = setmetatable({ out_path = directory .. "/out", err_path = directory .. "/err",
+                              name = table.concat(arguments, " ") }, Process)
+  local argv = ffi.new("char *[?]", #arguments + 1)
+  for i, word in ipairs(arguments) do argv[i - 1] = ffi.cast("char *", word) end
+  self.pid = C.fork()
+  assert(self.pid >= 0, "fork failed")
+  if self.pid == 0 then
+    C.setpgid(0, 0)
+    C.dup2(C.open("/dev/null", 0), 0)
+    C.dup2(C.open(self.out_path, O_WRONLY_CREAT_TRUNC, ffi.cast("int", MODE)), 1)
+    C.dup2(C.open(self.err_path, O_WRONLY_CREAT_TRUNC, ffi.cast("int", MODE)), 2)
+    for fd = 3, 255 do C.close(fd) end
+    for name, value in pairs(environment or {}) do C.setenv(name, value, 1) end
+    C.execvp(arguments[1], argv)
+    C._exit(127)
+  end
+  processes[#processes + 1] = self
+  return self
+end
+
+--- Starts moonwire with these arguments.
+function M.moonwire(arguments, environment)
+  local words = {}
+  for word in (wrapper or ""):gmatch("%S+") do words[#words + 1] = word end
+  words[#words + 1] = M.program
+  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  return M.spawn(words, environment)
+end
+
+function Process:out() return read(self.out_path) end
+function Process:err() return read(self.err_path) end
+
+--- The first match of a pattern in what was printed (either stream), as soon as it stands there.
+function Process:wait_for(pattern, seconds)
+  local ok, found = pcall(M.await, "/" .. pattern .. "/", function()
+    local text = self:out() .. "\n" .. self:err()
+    local match = text:match(pattern)
+    if not match and self:poll() and not (self:out() .. "\n" .. self:err()):match(pattern) then
+      error("ended with status " .. tostring(self.status) .. " before /" .. pattern .. "/", 0)
+    end
+    return match
+  end, seconds)
+  if ok then return found end
+  error(("%s\n--- %s printed:\n%s\n%s"):format(found, self.name, self:out(), self:err()), 2)
+end
+
+--- Whether it has ended; then `status` is its exit status, or minus the signal that ended it.
+function Process:poll()
+  if self.status then return true end
+  local status = ffi.new("int[1]")
+  if C.waitpid(self.pid, status, WNOHANG) ~= self.pid then return false end
+  local signal = bit.band(status[0], 127)
+  self.status = signal ~= 0 and -signal or bit.rshift(bit.band(status[0], 0xff00), 8)
+  return true
+end
+
+--- Waits for its end and returns its exit status.
+function Process:wait_exit(seconds)
+  local ok = pcall(M.await, "exit", function() return self:poll() end, seconds)
+  if not ok then
+    error(("did not end: %s\n%s\n%s"):format(self.name, self:out(), self:err()), 2)
+  end
+  return self.status
+end
+
+function Process:signal(number) C.kill(self.pid, number) end
+
+--- Asks it to stop and waits; returns the exit status.
+function Process:stop()
+  if not self:poll() then self:signal(SIGTERM) end
+  return self:wait_exit()
+end
+
+local function clean_up()
+  for _, process in ipairs(processes) do
+    if not process:poll() then
+      C.kill(-process.pid, SIGKILL)
+      local status = ffi.new("int[1]")
+      C.waitpid(process.pid, status, 0)
+    end
+  end
+  for _, path in ipairs(directories) do os.execute("rm -rf '" .. path .. "'") end
+  processes, directories = {}, {}
+end
+
+-- The venue ---------------------------------------------------------------------------------------
+
+local Sim = {}
+Sim.__index = Sim
+
+--- Starts a simulated venue with a market that stands still unless told otherwise.
+---@param arguments string[]|nil  more options of `moonwire sim`
+function M.sim(venue, arguments)
+  local words = { "sim", venue, "--json", "--port", "0", "--market", "off" }
+  for _, word in ipairs(arguments or {}) do words[#words + 1] = word end
+  local process = M.moonwire(words)
+  local line = process:wait_for("(%b{})")
+  return setmetatable({ process = process, info = assert(json.decode(line)) }, Sim)
+end
+
+--- Calls the simulator's own control interface; see sim/control.lua.
+function Sim:control(path, body)
+  local status, answer, headers = http.call {
+    method = body and "POST" or "GET", url = self.info.rest_url .. "/sim/" .. path,
+    ca_file = self.info.ca_file, body = body and json.encode(body) or nil, timeout = 10,
+    headers = body and { { "Content-Type", "application/json" } } or nil,
+  }
+  if not status then error("control " .. path .. ": " .. answer, 2) end
+  if status ~= 200 then error(("control %s: HTTP %d %s"):format(path, status, answer), 2) end
+  return json.decode(answer), headers
+end
+
+--- The text of a configuration that points at this venue. `more` is Lua text put into the venue's
+--- section, `rest` into the top level.
+function Sim:config(more, rest)
+  local info = self.info
+  return ([[
+return {
+  venues = { idx = {
+    protocol = "indodax", environment = "sim", rest_url = %q, private_url = %q, market_url = %q,
+    ca_file = %q, key = env "MW_KEY", secret = env "MW_SECRET", %s
+  } },
+  %s
+}
+]]):format(info.rest_url, info.private_url, info.market_url, info.ca_file, more or "", rest or "")
+end
+
+--- Runs strategies (Lua text, one or several) against this venue.
+---@param options table|nil  { venue = "...", rest = "...", arguments = {...}, environment = {...} }
+function Sim:run(strategies, options)
+  options = options or {}
+  if type(strategies) == "string" then strategies = { strategies } end
+  local directory = M.directory()
+  local config = M.write(directory .. "/moonwire.lua", self:config(options.venue, options.rest))
+  local words = { "run", "--config", config, "--events" }
+  for _, word in ipairs(options.arguments or {}) do words[#words + 1] = word end
+  for i, text in ipairs(strategies) do
+    words[#words + 1] = M.write(("%s/strategy%d.lua"):format(directory, i), text)
+  end
+  local environment = { MW_KEY = self.info.key, MW_SECRET = self.info.secret }
+  for name, value in pairs(options.environment or {}) do environment[name] = value end
+  return M.moonwire(words, environment)
+end
+
+-- Tests -------------------------------------------------------------------------------------------
+
+local tests = {}
+
+--- Adds a test: a sentence and a body that runs as a task.
+function M.test(sentence, body) tests[#tests + 1] = { sentence = sentence, body = body } end
+
+function M.equal(actual, expected, what)
+  if actual ~= expected then
+    error(("%s: expected %s, got %s"):format(what or "value", tostring(expected), tostring(actual)), 2)
+  end
+end
+
+local Suite = { passed = 0, failed = 0 }
+
+function Suite:next_test()
+  local filter = os.getenv("MW_TEST_FILTER")
+  local test = table.remove(tests, 1)
+  while test and filter and not test.sentence:find(filter, 1, true) do test = table.remove(tests, 1) end
+  if not test then
+    io.stdout:write(("%d passed, %d failed\n"):format(self.passed, self.failed))
+    io.stdout:flush()
+    return host.stop(self.failed == 0 and 0 or 1)
+  end
+  self.test = test
+  self.began = host.monotonic()
+  task.start(self, test.sentence, test.body)
+end
+
+function Suite:on_task_done(_, ok, err)
+  if ok then self.passed = self.passed + 1
+  else
+    self.failed = self.failed + 1
+    io.stdout:write("not ok: ", self.test.sentence, "\n", tostring(err), "\n")
+  end
+  if os.getenv("MW_TEST_TIMES") then
+    io.stdout:write(("%6.2f s  %s\n"):format(host.monotonic() - self.began, self.test.sentence))
+  end
+  io.stdout:flush()
+  clean_up()
+  dispatch.defer(self, "next_test")
+end
+
+--- Runs the tests that were added, one after the other.
+function M.run_all()
+  _G.keep_running()
+  dispatch.after(0, Suite, "next_test")
+end
+
+return M

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Runs all tests and ends with one line: N passed, N failed. With `valgrind`: the C tests and the
+# end-to-end suite under valgrind. Needs the builds that `make test` makes first.
+set -u
+cd "$(dirname "$0")/.."
+passed=0 failed=0
+mode=${1:-all}
+export PWD LUA_PATH="./?.lua"
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=tests/leaks.txt:print_suppressions=0
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# one NAME COMMAND...: runs one test program, adds its counts, shows its output when it failed.
+one() {
+    local name=$1 out status counts
+    shift
+    out=$("$@" 2>&1 </dev/null)
+    status=$?
+    counts=$(printf '%s\n' "$out" | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
+    if [ -z "$counts" ]; then
+        counts="0 passed, 1 failed"
+    elif [ $status -ne 0 ] && [[ $counts == *" 0 failed" ]]; then
+        counts="${counts% 0 failed} 1 failed"
+    fi
+    passed=$((passed + ${counts%% *}))
+    counts=${counts#*, }
+    failed=$((failed + ${counts%% *}))
+    if [ $status -ne 0 ] || [ "${counts%% *}" != 0 ]; then
+        printf -- '--- %s (exit status %s)\n%s\n' "$name" "$status" "$(printf '%s\n' "$out" | tail -n 60)"
+    else
+        printf '  ok      %s\n' "$name"
+    fi
+}
+
+if [ "$mode" = valgrind ]; then
+    memcheck="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp"
+    for test in build/debug/tests/*; do
+        [ -x "$test" ] && one "valgrind $test" $memcheck "$test"
+    done
+    for test in tests/e2e/*_test.lua; do
+        MW_PROGRAM=build/debug/moonwire MW_WRAPPER="$memcheck" MW_PATIENCE=60 \
+            one "valgrind $test" build/debug/moonwire-test "$test"
+    done
+else
+    for test in build/asan/tests/*; do
+        [ -x "$test" ] && [ "${test%.d}" = "$test" ] && one "$test" "$test"
+    done
+    for test in tests/moonwire/*_test.lua tests/properties/*_test.lua; do
+        [ -e "$test" ] || continue
+        one "$test" build/release/moonwire-test "$test"
+    done
+    for test in tests/moonwire/*_test.lua; do
+        [ -e "$test" ] || continue
+        MW_TEST_JIT=off one "$test (no jit)" build/asan/moonwire-test "$test"
+        MW_TEST_GC=full one "$test (gc)" build/release/moonwire-test "$test"
+    done
+    for test in tests/e2e/*_test.lua; do
+        [ -e "$test" ] || continue
+        MW_PROGRAM=build/asan/moonwire one "$test" build/release/moonwire-test "$test"
+    done
+fi
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" != 0 ]
