@@ -1,12 +1,12 @@
 --- How often something may be done, counted as venues count: sliding windows. A rule allows `count`
---- in any `per` seconds. Its window is a ring of `count` slots, and a slot is used again only when its
---- last use is `per` seconds old: so no stretch of `per` seconds can hold more than `count`.
---- Time comes from outside; one that goes back stands still until it is ahead again, and one second
---- of it is then one second again, so that a clock set back by an hour blocks nobody for an hour.
+--- in any `per` seconds. Its window is a ring of `count` slots, and a slot is used again only when
+--- its last use is `per` seconds old: so no stretch of `per` seconds can hold more than `count`.
+--- Time comes from outside. When it goes back it counts on from where it was: a clock set back by an
+--- hour neither blocks anybody for an hour nor opens a window early.
 
 local M = {}
 
-local PAD = 1e-6                -- seconds that a wait is longer, so that rounding never makes it short
+local PAD = 1e-6                -- seconds added to a wait, so that rounding never makes it short
 
 -- The time for `state` (a limiter or a window), which never goes back.
 local function steady(state, now)

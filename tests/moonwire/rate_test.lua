@@ -1,7 +1,7 @@
 local t = require "tests.tap"
 local rate = require "moonwire.rate"
 
-local START = 1790000000                -- a time as large as the real one: rounding is part of the test
+local START = 1790000000         -- a time as large as the real one: rounding is part of the test
 
 t.test("so many go at once and the next one waits for the first to grow old", function()
   local limiter = rate.new { { name = "submit", count = 3, per = 1 } }
@@ -13,7 +13,7 @@ t.test("so many go at once and the next one waits for the first to grow old", fu
   t.equal(limiter:try("submit", nil, START + 0.5 + wait), false)
 end)
 
-t.test("a burst at the end of one second is not followed by one at the start of the next", function()
+t.test("a burst at the end of one second forbids one at the start of the next", function()
   local limiter = rate.new { { name = "submit", count = 20, per = 1 } }
   for _ = 1, 20 do t.equal(limiter:try("submit", nil, START + 0.9), true) end
   for i = 0, 9 do t.equal(limiter:try("submit", nil, START + 1 + i / 12), false) end
@@ -77,7 +77,7 @@ t.test("a block holds its kind and key for so long, and a shorter one does not e
   t.equal(limiter:try("submit", "BTC/IDR", START + 2 + wait), true)
 end)
 
-t.test("a block without a key holds all keys, and one of kind * holds everything", function()
+t.test("a block without a key holds all keys, one of kind * holds everything", function()
   local limiter = rate.new {}
   limiter:block("cancel", nil, 1, START)
   t.equal(limiter:try("cancel", "BTC/IDR", START), false)
@@ -87,7 +87,7 @@ t.test("a block without a key holds all keys, and one of kind * holds everything
   t.equal(limiter:try("submit", "BTC/IDR", START + 5.1), true)
 end)
 
-t.test("a clock that is set back by an hour neither blocks for an hour nor opens the gate", function()
+t.test("a clock set back by an hour neither blocks for an hour nor opens the gate", function()
   local limiter = rate.new { { name = "submit", count = 2, per = 1 } }
   limiter:try("submit", nil, START)
   limiter:try("submit", nil, START)
@@ -109,7 +109,7 @@ t.test("a rule that makes no sense is refused", function()
   t.raises(function() rate.new { { name = "x", count = 1.5, per = 1 } } end, "count must be")
   t.raises(function() rate.new { { name = "x", count = 1, per = 0 } } end, "per must be")
   t.raises(function() rate.new { { name = "x", count = 2, per = 1, reserve = 2 } } end, "reserve")
-  t.raises(function() rate.new { { name = "x", count = 2, per = 1, keys = "a" } } end, "unknown field")
+  t.raises(function() rate.new { { name = "x", count = 2, per = 1, keys = "a" } } end, "unknown")
   t.raises(function() rate.new { { count = 2, per = 1 } } end, "without a name")
 end)
 

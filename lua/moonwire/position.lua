@@ -1,0 +1,154 @@
+--- What a strategy holds and earns in one symbol, from its own fills, by average cost.
+---
+--- Money is kept as two totals: `cash`, what all fills paid and brought in quote currency, is exact;
+--- `cost` is what the held quantity stands for. Profit is cash + cost, so whatever rounding puts into
+--- `cost` comes out again when the position is closed: the total is exact, only its split between
+--- realized and unrealized is rounded (12 decimals, half_even, each time a position is reduced).
+
+local decimal = require "moonwire.decimal"
+
+local Position = { __name = "moonwire.Position" }
+Position.__index = Position
+
+local M = {}
+local ZERO = decimal "0"
+local DECIMALS, STEP = 12, decimal "0.000000000001"
+
+---@class moonwire.Position
+---@field strategy string
+---@field venue string
+---@field symbol string
+---@field base string
+---@field quote string
+---@field qty moonwire.decimal            above 0 long, below 0 short; fees in base not taken off
+---@field avg_price moonwire.decimal|nil  paid (or got, when short) for one of it; nil when flat
+---@field realized moonwire.decimal       profit of what was closed, less the fees in quote currency
+---@field fees table<string, moonwire.decimal>  by asset, all of them; a rebate is below 0
+
+---@param of { strategy: string, venue: string, symbol: string }
+---@return moonwire.Position
+function M.new(of)
+  local base, quote = tostring(of.symbol):match("^([^/]+)/([^/]+)$")
+  if not base then error("position: symbol BASE/QUOTE expected, got " .. tostring(of.symbol), 2) end
+  return setmetatable({
+    strategy = of.strategy, venue = of.venue, symbol = of.symbol, base = base, quote = quote,
+    qty = ZERO, realized = ZERO, fees = {}, _cash = ZERO, _cost = ZERO,
+  }, Position)
+end
+
+local function multiply_first(cost, part, whole)
+  return (cost * part):div(whole, DECIMALS, "half_even")
+end
+local function divide_first(cost, part, whole, decimals)
+  return (cost:div(whole, decimals, "half_even") * part):round(STEP, "half_even")
+end
+
+-- cost x part / whole. An exact product of more than 34 digits is refused, so amounts that are both
+-- huge and fine are divided first, to as many decimals as fit.
+local function share(cost, part, whole)
+  local ok, result = pcall(multiply_first, cost, part, whole)
+  local decimals = 24
+  while not ok and decimals >= 0 do
+    ok, result = pcall(divide_first, cost, part, whole, decimals)
+    decimals = decimals - 2
+  end
+  return ok and result or error(result, 0)
+end
+
+local function add_fees(self, fees)
+  for _, fee in ipairs(fees or {}) do
+    self.fees[fee.asset] = (self.fees[fee.asset] or ZERO) + fee.amount
+  end
+end
+
+local function settle(self)
+  self.realized = self._cash + self._cost - (self.fees[self.quote] or ZERO)
+  self.avg_price = not self.qty:is_zero() and self._cost:div(self.qty, DECIMALS, "half_even") or nil
+end
+
+local function side_of(fill, order)
+  local side = fill.side or order.side
+  if side ~= "buy" and side ~= "sell" then error("fill without a side", 3) end
+  return side
+end
+
+-- What the held quantity stands for after a fill of `delta` (below 0: sold) at `price`.
+local function cost_after(self, delta, price)
+  local held = self.qty
+  if held:sign() * delta:sign() >= 0 then return self._cost + delta * price end
+  local left = held + delta
+  if left:is_zero() then return ZERO end
+  if left:sign() ~= held:sign() then return left * price end          -- flipped: opened anew here
+  return share(self._cost, left, held)
+end
+
+--- Books a fill. Prices and quantities are decimals.
+---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }
+---@param order table|nil  for its side when the fill has none
+function Position:apply(fill, order)
+  local delta = side_of(fill, order) == "buy" and fill.qty or -fill.qty
+  self._cost = cost_after(self, delta, fill.price)
+  self._cash = self._cash - delta * fill.price
+  self.qty = self.qty + delta
+  add_fees(self, fill.fees)
+  settle(self)
+end
+
+--- Corrects a fill that was booked at fill.old_price before its real price and fees were known; the
+--- fees that it carries are those that were not booked yet. The total is exact. What of the fill is
+--- still held changes avg_price, the rest realized; of a position that was reduced since, the fill
+--- counts as held as far as the position reaches.
+function Position:amend(fill, order)
+  local is_buy = side_of(fill, order) == "buy"
+  local rise = is_buy and fill.price - fill.old_price or fill.old_price - fill.price
+  self._cash = self._cash - rise * fill.qty
+  if self.qty:sign() == (is_buy and 1 or -1) then
+    self._cost = self._cost + rise * self.qty:abs():min(fill.qty)
+  end
+  add_fees(self, fill.fees)
+  settle(self)
+end
+
+--- Profit, in quote currency, that closing at `mark` would add; before its fees.
+---@param mark moonwire.decimal|string|number
+---@return moonwire.decimal
+function Position:unrealized(mark) return self.qty * mark - self._cost end
+
+--- What own fills and fees changed in the account, by asset.
+---@return table<string, moonwire.decimal>
+function Position:balances()
+  local changes = { [self.base] = self.qty }
+  changes[self.quote] = (changes[self.quote] or ZERO) + self._cash
+  for asset, amount in pairs(self.fees) do changes[asset] = (changes[asset] or ZERO) - amount end
+  return changes
+end
+
+--- "12.5 IDR, 0.00001 BTC", by asset; "none" when there were none.
+function Position:fees_text()
+  local texts = {}
+  for asset, amount in pairs(self.fees) do
+    if not amount:is_zero() then texts[#texts + 1] = ("%s %s"):format(tostring(amount), asset) end
+  end
+  table.sort(texts, function(a, b) return a:match("%S+$") < b:match("%S+$") end)
+  return #texts > 0 and table.concat(texts, ", ") or "none"
+end
+
+function Position:__tostring()
+  return ("%s %s @ %s, realized %s %s"):format(tostring(self.qty), self.symbol,
+    tostring(self.avg_price or "-"), tostring(self.realized), self.quote)
+end
+
+--- Adds up what several positions changed, by asset (e.g. all of one strategy).
+---@param positions moonwire.Position[]
+---@return table<string, moonwire.decimal>
+function M.balances(positions)
+  local total = {}
+  for _, position in ipairs(positions) do
+    for asset, change in pairs(position:balances()) do
+      total[asset] = (total[asset] or ZERO) + change
+    end
+  end
+  return total
+end
+
+return M
