@@ -521,6 +521,7 @@ uint64_t mw_server_listen(struct mw_server *server, const struct mw_listen_optio
         .iface = "127.0.0.1",
         .protocols = protocols,
         .vhost_name = vhost_name,
+        .alpn = "http/1.1", /* it would promise h2, which nobody here speaks */
         .listen_accept_role = "raw-skt",
         .listen_accept_protocol = "moonwire",
         .options = LWS_SERVER_OPTION_ADOPT_APPLY_LISTEN_ACCEPT_CONFIG,

@@ -51,7 +51,7 @@ function M.new(fields, now)
   self.status = self.status or "pending_new"
   self.created_at, self.updated_at = now, now
   self._value = ZERO            -- sum of price x qty of the counted fills
-  self._trades = {}             -- trade_id -> true, or the price while that is provisional
+  self._trades = {}             -- trade_id -> true, or what is provisional about it
   self._estimated = ZERO        -- counted without a trade_id, on the venue's total alone
   self._venue_cum = ZERO        -- the largest total that the venue has told
   self._was_seen = false        -- the venue has shown that it knows the order
@@ -90,11 +90,13 @@ local function new_fill(self, report, qty)
   }
 end
 
--- A trade that was counted before by total or at a provisional price: only the money changes.
-local function amend(self, report, qty, old_price)
+-- A trade that was counted before by total or at a provisional price: only the money changes. Fees
+-- that were told with it before are not told again.
+local function amend(self, report, qty, old_price, has_fees)
   self._value = self._value + (report.last_price - old_price) * qty
   local fill = new_fill(self, report, qty)
   fill.amends, fill.old_price = true, old_price
+  if has_fees then fill.fees = {} end
   return fill
 end
 
@@ -110,9 +112,10 @@ local function book_trade(self, report)
   if known then
     if known == true or report.is_provisional then return nil end
     self._trades[id], self._avg_price = true, nil
-    return amend(self, report, report.last_qty, known)
+    return amend(self, report, report.last_qty, known.price, known.has_fees)
   end
-  self._trades[id] = report.is_provisional and report.last_price or true
+  self._trades[id] = not report.is_provisional
+    or { price = report.last_price, has_fees = report.fees ~= nil }
   if self._estimated == ZERO then return count(self, report, report.last_qty) end
   local covered = decimal.min(self._estimated, report.last_qty)
   self._estimated, self._avg_price = self._estimated - covered, nil

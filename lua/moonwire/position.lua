@@ -1,9 +1,9 @@
 --- What a strategy holds and earns in one symbol, from its own fills, by average cost.
 ---
---- Money is kept as two totals: `cash`, what all fills paid and brought in quote currency, is exact;
---- `cost` is what the held quantity stands for. Profit is cash + cost, so whatever rounding puts into
---- `cost` comes out again when the position is closed: the total is exact, only its split between
---- realized and unrealized is rounded (12 decimals, half_even, each time a position is reduced).
+--- Money is kept as two totals: `cash`, what all fills paid and brought in quote currency, is
+--- exact; `cost` is what the held quantity stands for. Profit is cash + cost, so what rounding puts
+--- into `cost` comes out again when the position is closed: the total is exact, only its split
+--- between realized and unrealized is rounded (12 decimals, half_even, at each reduction).
 
 local decimal = require "moonwire.decimal"
 

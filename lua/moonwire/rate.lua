@@ -1,8 +1,8 @@
 --- How often something may be done, counted as venues count: sliding windows. A rule allows `count`
 --- in any `per` seconds. Its window is a ring of `count` slots, and a slot is used again only when
 --- its last use is `per` seconds old: so no stretch of `per` seconds can hold more than `count`.
---- Time comes from outside. When it goes back it counts on from where it was: a clock set back by an
---- hour neither blocks anybody for an hour nor opens a window early.
+--- Time comes from outside. When it goes back it counts on from where it was: a clock set back by
+--- an hour neither blocks anybody for an hour nor opens a window early.
 
 local M = {}
 

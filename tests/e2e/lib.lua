@@ -185,17 +185,35 @@ function M.sim(venue, arguments)
   return setmetatable({ process = process, info = assert(json.decode(line)) }, Sim)
 end
 
---- Calls the simulator's own control interface; see sim/control.lua.
-function Sim:control(path, body)
-  local status, answer, headers = http.call {
-    method = body and "POST" or "GET", url = self.info.rest_url .. "/sim/" .. path,
-    ca_file = self.info.ca_file, body = body and json.encode(body) or nil, timeout = 10,
-    headers = body and { { "Content-Type", "application/json" } } or nil,
-  }
-  if not status then error("control " .. path .. ": " .. answer, 2) end
-  if status ~= 200 then error(("control %s: HTTP %d %s"):format(path, status, answer), 2) end
-  return json.decode(answer), headers
+local function form(fields)
+  local parts = {}
+  for name, value in pairs(fields) do
+    parts[#parts + 1] = name .. "=" .. tostring(value):gsub("[^%w_.-]", function(c)
+      return ("%%%02X"):format(c:byte())
+    end)
+  end
+  return table.concat(parts, "&")
 end
+
+--- Calls the simulator's control path (sim/control.lua) with these fields; the answer, decoded.
+function Sim:control(name, fields)
+  local status, answer = http.call {
+    method = "POST", url = self.info.rest_url .. "/sim/" .. name, ca_file = self.info.ca_file,
+    body = form(fields or {}), timeout = M.patience,
+    headers = { { "Content-Type", "application/x-www-form-urlencoded" } },
+  }
+  if not status then error("control " .. name .. ": " .. answer, 2) end
+  if status ~= 200 then error(("control %s: HTTP %d %s"):format(name, status, answer), 2) end
+  return json.decode(answer)
+end
+
+--- The requests of one subject (e.g. "trade") that the venue received.
+function Sim:requests(subject)
+  return self:control("requests", { subject = subject }).requests
+end
+
+--- The venue's orders of the first member.
+function Sim:orders(is_open) return self:control("orders", { open = is_open and 1 or nil }) end
 
 --- The text of a configuration that points at this venue. `more` is Lua text put into the venue's
 --- section, `rest` into the top level.

@@ -38,11 +38,12 @@ local M = {
     client_order_id = true, trade_ids = true, market_data = true, post_only = true,
     market_orders = true, countdown = true,
   },
-  -- The venue takes 20 orders/s a pair and 30 cancels/s, and blocks the pair for 5 s beyond that.
+  -- The venue takes 20 orders/s a pair and 30 cancels/s, and blocks the pair for 5 s beyond that;
+  -- its limit per IP is not documented, 30/s were seen to break it.
   limits = {
     { name = "submit", count = 15, per = 1, key = "symbol" },
     { name = "cancel", count = 25, per = 1 },
-    { name = "query", count = 5, per = 1 },
+    { name = "ip", count = 20, per = 1, kinds = { "submit", "cancel", "query" }, reserve = 5 },
     { name = "public", count = 150, per = 60 },
   },
 }
