@@ -9,6 +9,7 @@ enum { SIGNALS_MAX = 8 };
 struct mw_host {
     struct ev_loop *loop;
     uint64_t last_id, last_seq;
+    int64_t last_time_ns;
     void (*on_event)(void *arg, const struct mw_event *event);
     void *on_event_arg;
     ev_signal signals[SIGNALS_MAX];
@@ -60,6 +61,11 @@ int64_t mw_host_clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+int64_t mw_host_event_age_ns(const struct mw_host *host)
+{
+    return mw_host_clock_ns() - host->last_time_ns;
+}
+
 void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const struct mw_event *event),
                     void *arg)
 {
@@ -70,7 +76,7 @@ void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const stru
 void mw_host_emit(struct mw_host *host, struct mw_event *event)
 {
     event->seq = ++host->last_seq;
-    event->time_ns = mw_host_clock_ns();
+    event->time_ns = host->last_time_ns = mw_host_clock_ns();
     if (host->on_event)
         host->on_event(host->on_event_arg, event);
 }

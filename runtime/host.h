@@ -20,6 +20,9 @@ uint64_t mw_host_next_id(struct mw_host *host); /* 1, 2, 3, ...: one series for 
 /* UTC now, ns since 1970. */
 int64_t mw_host_clock_ns(void);
 
+/* How long ago the event that is being handled was stamped, ns. */
+int64_t mw_host_event_age_ns(const struct mw_host *host);
+
 /* Who hears of events. One listener; set before the first event. */
 void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const struct mw_event *event),
                     void *arg);

@@ -49,6 +49,13 @@ static int l_monotonic(lua_State *L)
     return 1;
 }
 
+/* host.event_age() -> seconds since the event that is being handled was stamped, for reports */
+static int l_event_age(lua_State *L)
+{
+    lua_pushnumber(L, (lua_Number)mw_host_event_age_ns(mw_api_of(L)->host) / 1e9);
+    return 1;
+}
+
 /* host.event_kinds() -> the names of the kinds of events, [kind + 1] = name */
 static int l_event_kinds(lua_State *L)
 {
@@ -64,5 +71,5 @@ const luaL_Reg mw_lua_host[] = {
     {"stop", l_stop},           {"spin", l_spin},
     {"seed", l_seed},
     {"cpu", l_cpu},             {"monotonic", l_monotonic},
-    {"event_kinds", l_event_kinds}, {NULL, NULL},
+    {"event_kinds", l_event_kinds}, {"event_age", l_event_age}, {NULL, NULL},
 };

@@ -24,7 +24,7 @@ struct connection {
     struct buffer in, out;
     struct mw_ws_reader *frames; /* NULL: HTTP */
     bool waits_for_reply, in_upgrade, was_refused, keeps_alive, closes_when_sent;
-    bool is_half_open, was_opened, is_ended, was_continued;
+    bool has_spoken, is_half_open, was_opened, is_ended, was_continued;
 };
 
 struct mw_server {
@@ -394,12 +394,14 @@ static struct connection *on_accept(struct mw_server *server, struct lws *wsi)
     for (int i = 0; i < server->listener_count; i++)
         if (server->vhosts[i] == lws_get_vhost(wsi))
             connection->listener = server->listeners[i];
-    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
     return connection;
 }
 
 static void on_bytes(struct connection *connection, const char *bytes, size_t len)
 {
+    if (!connection->has_spoken) /* the library allows 20 s from TLS to here, and then for all */
+        lws_set_timeout(connection->wsi, NO_PENDING_TIMEOUT, 0);
+    connection->has_spoken = true;
     if (append(&connection->in, bytes, len) < 0) {
         end(connection);
         return;

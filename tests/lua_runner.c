@@ -19,7 +19,8 @@ int main(int argc, char **argv)
     struct mw_runtime *runtime = mw_runtime_new(lua_dir, &err);
     int status = 1;
     if (runtime && mw_script_run_file(mw_runtime_script(runtime), "tests/prelude.lua", argc - 1,
-                                      argv + 1, &err) == 0)
+                                      argv + 1, &err) == 0 &&
+        mw_script_open_door(mw_runtime_script(runtime), "moonwire.door", &err) == 0)
         status = mw_runtime_loop(runtime);
     if (err.text[0])
         printf("not ok: %s\n%s\n", argc > 1 ? argv[1] : "?", err.text);

@@ -31,6 +31,13 @@ local venue = {
     ca_file = { type = "path", exists = true, doc = "certificates to trust; default: the system's" },
     key = { type = "secret", required = true, doc = "API key" },
     secret = { type = "secret", required = true, doc = "API secret" },
+    request_timeout = { type = "number", min = 0.1, max = 300, default = 10,
+                        doc = "seconds until a request without an answer is given up" },
+    reconcile_every = { type = "number", min = 1, max = 3600, default = 60,
+                        doc = "seconds between two comparisons of open orders with the venue's" },
+    silence = { type = "number", min = 1, max = 3600,
+                doc = "seconds without a byte after which a connection counts as dead; default: the "
+                  .. "protocol's" },
     dead_man = { type = "number", min = 1, max = 3600, off = true, default = 30,
                  doc = "seconds until the venue cancels when we fall silent, where it can" },
   },

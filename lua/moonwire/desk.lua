@@ -115,7 +115,10 @@ function Desk:prepare(fields)
   return self.orders:add(order_module.new(fields, dispatch.now()))
 end
 
-function Desk:send(order) self.sessions[order.venue]:submit(order) end
+function Desk:send(order)
+  self.sessions[order.venue]:submit(order)
+  if self.watch then self.watch:on_sent() end
+end
 function Desk:cancel(order) self.sessions[order.venue]:cancel(order) end
 
 --- An order of a callback that failed: it was never sent.

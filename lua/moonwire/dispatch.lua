@@ -96,7 +96,8 @@ local function run_later()
     later[later_first] = nil
     later_first = later_first + 1
     local object = job[1]
-    object[job[2]](object, job[3], job[4], job[5])
+    local ok, err = xpcall(object[job[2]], debug.traceback, object, job[3], job[4], job[5])
+    if not ok then host.log("error", ("%s failed: %s"):format(job[2], err)) end
   end
   later_first, later_last = 1, 0
 end
@@ -142,15 +143,17 @@ local function handle(kind, id, num, data, text, num2)
   if name == "ws_close" or name == "http_done" then bound[id] = nil end
 end
 
+local function enter(kind, id, num, data, text, num2)
+  if kind ~= WS_MESSAGE then return handle(kind, id, num, data, text, num2) end
+  local object = bound[id]
+  if object then object:on_ws_message(id) end
+end
+
 -- A handler that raises must not keep what others were promised: the queue runs in any case.
 local function door(kind, id, num, data, text, num2)
-  if kind == WS_MESSAGE then
-    local object = bound[id]
-    if object then object:on_ws_message(id) end
-  else
-    handle(kind, id, num, data, text, num2)
-  end
+  local ok, err = xpcall(enter, debug.traceback, kind, id, num, data, text, num2)
   if later_last > 0 then run_later() end
+  if not ok then error(err, 0) end
 end
 
 M.door = door

@@ -2,6 +2,7 @@
 
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
+local file = require "moonwire.file"
 local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
 
@@ -21,6 +22,9 @@ M.now = dispatch.now
 
 --- Waits for so many seconds; in a task only.
 M.sleep = task.sleep
+
+--- Text files under the working directory: read(path), write(path, text), append(path, text).
+M.file = file
 
 --- The venue of that name in the configuration.
 ---@return moonwire.VenueHandle

@@ -59,7 +59,7 @@ end
 function Link:open(url, headers)
   local id, err = host.ws_open {
     url = url, headers = headers, ca_file = self.session.config.ca_file,
-    silence = self.spec.silence,
+    silence = self.session.config.silence or self.spec.silence,
   }
   if not id then return nil, err, "permanent" end
   self.id = id

@@ -44,16 +44,17 @@ local function load_class(spec)
   local text = file:read("*a")
   file:close()
   local environment = sandbox.environment {
-    trusted = spec.trusted, print = host.print_line, clock = dispatch.now, root = directory_of(spec.file),
-    seed = host.seed(),
+    trusted = spec.trusted, print = host.print_line, clock = dispatch.now,
+    root = directory_of(spec.file), seed = tonumber(host.seed()),
   }
   if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
   local chunk
   chunk, err = loadstring(text, "@" .. spec.file)
   if not chunk then return nil, err end
   local ok, class = xpcall(setfenv(chunk, environment), debug.traceback)
-  if not ok then return nil, class end
-  return class
+  if ok then return class end
+  local hint = sandbox.hint(tostring(class))
+  return nil, hint and class .. "\n" .. hint or class
 end
 
 --- Everything of a configuration, loaded and ready to start: a desk, or nil and a list of errors.

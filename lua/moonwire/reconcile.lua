@@ -13,11 +13,10 @@ local M = {}
 local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
 local NOT_FOUND_TIMES, NOT_FOUND_SECONDS = 3, 10
 local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
-local PERIOD = 60
 
 function M.new(session)
   local self = setmetatable({ session = session, doubts = {}, fills_wanted = {} }, Reconciler)
-  self.timer = dispatch.every(PERIOD, self, "on_period")
+  self.timer = dispatch.every(session.config.reconcile_every, self, "on_period")
   return self
 end
 
@@ -85,7 +84,8 @@ end
 function Reconciler:ask_now(order)
   local doubt = self.doubts[order]
   if not doubt or self.is_stopped then return end
-  if self.session.private.state ~= "live" then
+  local private = self.session.private
+  if private.state ~= "live" and not private.is_stopped then
     return dispatch.after(DELAYS[1], self, "ask_now", order)
   end
   task.start(self, "asking about " .. tostring(order.client_order_id), function()
@@ -104,6 +104,9 @@ function Reconciler:ask(order)
   self.doubts[order] = { attempt = 1 }
   dispatch.after(DELAYS[1], self, "ask_now", order)
 end
+
+--- Whether anything of ours is in doubt.
+function Reconciler:has_doubts() return next(self.doubts) ~= nil end
 
 --- The order's fills are asked for soon: some are missing, or their price is only a bound.
 function Reconciler:ask_fills(order)

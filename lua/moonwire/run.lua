@@ -1,6 +1,7 @@
 --- moonwire run: trade until stopped.
 
 local cli = require "moonwire.cli"
+local config = require "moonwire.config"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
@@ -30,9 +31,9 @@ end
 function M.load(options, files)
   local settings, err = loader.load_config(options.config or "moonwire.lua")
   if not settings then return nil, err end
-  for _, file in ipairs(files) do
-    table.insert(settings.strategies, { file = file, name = file:match("([^/]+)%.lua$") or file })
-  end
+  local ok
+  ok, err = config.add_strategies(settings, files)
+  if not ok then return nil, err end
   local desk, problems = loader.load(settings)
   if not desk then return nil, table.concat(problems, "\n") end
   return desk

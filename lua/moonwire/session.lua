@@ -16,7 +16,6 @@ Session.__index = Session
 local M = {}
 local WARM_SECONDS = 20               -- an HTTP connection that was idle for longer is used once
 local CLOCK_SECONDS = 300
-local REQUEST_SECONDS = 10
 
 --- @param desk moonwire.Desk
 --- @param name string       the venue's name in the configuration
@@ -156,7 +155,7 @@ function Session:hold() self.held = self.held or {} end
 
 local function complete(self, request)
   request.ca_file = self.config.ca_file
-  request.timeout = request.timeout or REQUEST_SECONDS
+  request.timeout = request.timeout or self.config.request_timeout
   self.http_used_at = dispatch.now()
   return request
 end
@@ -226,14 +225,28 @@ function Session:may_submit(symbol)
   return true
 end
 
+-- A request of the protocol; what it raises is a defect of the venue's file, and nothing was sent.
+local function build(self, what, order)
+  local ok, request = xpcall(self.protocol[what], debug.traceback, self, order)
+  if ok then return request end
+  self.log.error("%s %s: %s", what, order.client_order_id, request)
+  return nil, "internal error in " .. what
+end
+
+local function dispatch_request(self, request, method, order)
+  if request.text then return self.private:send(request.text) end
+  return http.send(complete(self, request), self, method, order)
+end
+
 --- Sends an order that was recorded. It is sent once: whatever is doubtful is asked about.
 function Session:submit(order)
   order._sent_at = dispatch.now()
-  local ok, err
-  local request = self.protocol.submit(self, order)
-  if request.text then ok, err = self.private:send(request.text)
-  else ok, err = http.send(complete(self, request), self, "on_submit_answer", order) end
-  if not ok then self:apply(order, { status = "rejected", reason = "not sent: " .. err }) end
+  local ok
+  local request, err = build(self, "submit", order)
+  if request then ok, err = dispatch_request(self, request, "on_submit_answer", order) end
+  if not (request and ok) then
+    self:apply(order, { status = "rejected", reason = "not sent: " .. err })
+  end
 end
 
 function Session:on_submit_answer(order, status, body, text, maybe_sent)
@@ -250,28 +263,43 @@ function Session:on_submit_answer(order, status, body, text, maybe_sent)
   self:doubt(order)
 end
 
---- Asks for a cancel, at once or as soon as the venue's limit lets it.
+--- Asks for a cancel, at once or as soon as the venue's limit lets it. Over HTTP it leaves whether
+--- the session is up or not.
 function Session:cancel(order)
-  if not order:is_open() then return end
-  if self.private.state ~= "live" then
+  if not order:is_open() or order._cancel_is_under_way then return end
+  local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
+  if not ok then
+    if not order._cancel_timer then
+      order._cancel_timer = dispatch.after(wait, self, "cancel_queued", order)
+    end
+    return
+  end
+  local request, err = build(self, "cancel", order)
+  if request and request.text and self.private.state ~= "live" then
     order._cancel_wanted = true                -- sent when the session is up again
     return
   end
-  local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
-  if not ok then return dispatch.after(wait, self, "cancel", order) end
-  order._cancel_wanted, order._cancel_lost = nil, nil
+  order._cancel_wanted, order._cancel_lost, order._cancel_is_under_way = nil, nil, true
   self:apply(order, { status = "cancel_sent" })
-  local err
-  local request = self.protocol.cancel(self, order)
-  if request.text then ok, err = self.private:send(request.text)
-  else ok, err = http.send(complete(self, request), self, "on_cancel_answer", order) end
-  if not ok then self:on_cancel_answer(order, 0, nil, err, false) end
+  if request then ok, err = dispatch_request(self, request, "on_cancel_answer", order) end
+  if not (request and ok) then self:on_cancel_answer(order, 0, nil, err, false) end
+end
+
+function Session:cancel_queued(order)
+  order._cancel_timer = nil
+  self:cancel(order)
 end
 
 function Session:on_cancel_answer(order, status, body, text, maybe_sent)
+  order._cancel_is_under_way = nil
   local report, err
   if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body) end
-  if report then return self:apply(order, report) end
+  if report then
+    self:apply(order, report)
+    -- Without the stream, what was executed before is not known.
+    if self.private.state ~= "live" then self.reconciler:ask(order) end
+    return
+  end
   if not order:is_open() then return end
   self.log.warn("cancel %s: %s", order.client_order_id or order.order_id, err or text)
   if status == 0 and not maybe_sent then

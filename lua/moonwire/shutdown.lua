@@ -6,6 +6,7 @@ local host = require "moonwire.host"
 
 local M = {}
 local CONFIRM_SECONDS = 10
+local LOOK_SECONDS = 0.25
 
 local Shutdown = { __name = "moonwire.Shutdown" }
 Shutdown.__index = Shutdown
@@ -23,6 +24,7 @@ function M.begin(desk, status, reason)
     if runner.state == "running" then runner:stop(reason) end
   end
   desk.orders:listen(self)
+  self.looking = dispatch.every(LOOK_SECONDS, self, "check")
   self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
   self:check()
 end
@@ -39,11 +41,16 @@ local function left_open(desk)
   return open
 end
 
---- Ends as soon as nothing of ours is open.
+--- Ends as soon as nothing of ours is open or in doubt.
 function Shutdown:check()
   if self.is_over then return end
   local desk = self.desk
-  if desk.config.on_stop ~= "leave" and #left_open(desk) > 0 then return end
+  if desk.config.on_stop ~= "leave" then
+    if #left_open(desk) > 0 then return end
+    for _, session in ipairs(desk.session_list) do
+      if session.reconciler:has_doubts() then return end
+    end
+  end
   self:finish()
 end
 
@@ -59,6 +66,7 @@ function Shutdown:finish()
   if self.is_over then return end
   self.is_over = true
   self.timer:stop()
+  self.looking:stop()
   for _, session in ipairs(self.desk.session_list) do session:stop() end
   if self.desk.on_finished then self.desk:on_finished() end
   host.stop(self.status)

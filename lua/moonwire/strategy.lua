@@ -5,6 +5,7 @@ local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
 local log = require "moonwire.log"
+local sandbox = require "moonwire.sandbox"
 local task = require "moonwire.task"
 
 local M = {}
@@ -12,6 +13,7 @@ local M = {}
 -- What belongs to the runtime is reached through here, never through the strategy's own table.
 local runner_of = setmetatable({}, { __mode = "k" })
 local current                          -- the runner whose callback is running, or nil
+local is_committing = false            -- what a callback asked for is being done
 
 ---@class moonwire.Strategy
 ---@field params table<string, any>       the parameters: defaults, overridden by the configuration
@@ -208,15 +210,19 @@ function Runner:ask(object, method, undo, a, b)
   op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
 end
 
+-- What is done may report at once (an order refused on the way): those callbacks wait for the end of
+-- the event, so that the list does not change under way.
 function Runner:commit()
-  local i = 0
-  while i < self.op_count do
-    i = i + 1
+  local count = self.op_count
+  self.op_count, is_committing = 0, true
+  for i = 1, count do
     local op = self.ops[i]
-    op.object[op.method](op.object, op.a, op.b)
+    local object, a, b = op.object, op.a, op.b
     op.object, op.a, op.b = nil, nil, nil
+    local ok, err = xpcall(object[op.method], debug.traceback, object, a, b)
+    if not ok then self.log.error("internal error in %s: %s", op.method, err) end
   end
-  self.op_count = 0
+  is_committing = false
 end
 
 function Runner:drop(why)
@@ -228,6 +234,8 @@ function Runner:drop(why)
   end
   self.op_count = 0
 end
+
+local function is_busy() return current ~= nil or is_committing end
 
 local function finish_callback(self, name, ok, err)
   current = nil
@@ -244,7 +252,7 @@ end
 --- for the end of the event.
 function Runner:call(name, a, b)
   if self.state == "stopped" then return end
-  if current then return dispatch.defer(self, "call", name, a, b) end
+  if is_busy() then return dispatch.defer(self, "call", name, a, b) end
   local method = self.class[name]
   if not method then return end
   current = self
@@ -253,7 +261,7 @@ end
 
 local function call_later(self, method, n, args)
   if self.state ~= "running" then return end
-  if current then return dispatch.defer(self, "call_method", method, n, args) end
+  if is_busy() then return dispatch.defer(self, "call_method", method, n, args) end
   local f = type(method) == "function" and method or self.class[method]
   if not f then return self.log.error("no method %s any more", method) end
   current = self
@@ -265,6 +273,8 @@ Runner.call_method = call_later
 function Runner:failed(name, err)
   self.errors = self.errors + 1
   self.log.error("%s failed: %s", name, err)
+  local hint = sandbox.hint(tostring(err))
+  if hint then self.log.error("%s", hint) end
   if self.desk.config.on_error ~= "continue" then self:stop("error in " .. name) end
 end
 
@@ -280,9 +290,10 @@ function Runner:ask_stop(reason) self:ask(self, "stop", nil, reason) end
 --- Stops: on_stop, then timers and tasks end and open orders are canceled.
 function Runner:stop(reason)
   if self.state ~= "running" then return end
+  if is_busy() then return dispatch.defer(self, "stop", reason) end
   self.log.info("stopping: %s", reason)
+  self.state = "stopping"                                     -- no new orders; on_stop may cancel
   self:call("on_stop")
-  if self.state ~= "running" then return end                  -- on_stop failed and came back here
   self.state = "stopped"
   for timer in pairs(self.timers) do timer:stop() end
   for running in pairs(self.tasks) do running:cancel() end
@@ -346,7 +357,7 @@ end
 
 -- A task's step from one wait to the next is a transaction as well (task.lua calls these two).
 function Runner:before_step()
-  if current then return false end
+  if is_busy() then return false end
   current = self
   return true
 end
@@ -364,7 +375,7 @@ end
 -- Trading -----------------------------------------------------------------------------------------
 
 function Runner:submit(fields)
-  if self.state ~= "running" then return nil, "the strategy is not running" end
+  if self.state ~= "running" then return nil, "the strategy is " .. self.state end
   fields.strategy = self.name
   local order, err = self.desk:prepare(fields)
   if not order then return nil, err end

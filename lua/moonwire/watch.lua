@@ -26,9 +26,11 @@ local function line(kind, order, rest)
     tostring(order.price or "market"), rest))
 end
 
+local labels = { pending_new = "sending", partially_filled = "partial", pending_cancel = "cancel?" }
+
 function Watch:on_order(order)
   self.by_status[order.status] = (self.by_status[order.status] or 0) + 1
-  line(order.status == "partially_filled" and "partial" or order.status:sub(1, 8), order,
+  line(labels[order.status] or order.status, order,
        order.reason and order.client_order_id .. "  " .. order.reason or order.client_order_id)
 end
 
@@ -36,8 +38,8 @@ function Watch:on_fill(fill, order)
   line("fill", order, ("%s @ %s  %s"):format(fill.qty, fill.price, fill.liquidity or ""))
 end
 
---- One measured way from an event to the order that it caused, in seconds.
-function Watch:on_latency(seconds) self.latencies[#self.latencies + 1] = seconds end
+--- An order has just been handed to its connection: how long after the event that caused it?
+function Watch:on_sent() self.latencies[#self.latencies + 1] = host.event_age() end
 
 local function percentile(sorted, p)
   return sorted[math.max(1, math.ceil(#sorted * p))]

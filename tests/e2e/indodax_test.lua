@@ -99,7 +99,7 @@ test("fill, done and cancel in one frame", function()
   ]])
   run:wait_for "new>?.-new"
   e2e.await("two open orders", function() return #sim:orders(true) == 2 end)
-  sim:control("set", { set = "batch_ms=200" })
+  sim:control("set", { set = "batch=data" })
   sim:control("trade", { pair = "btc_idr", side = "buy", qty = "0.001", price = "1600000000" })
   sim:control("cancel_orders", {})
   run:wait_for "order sell new>filled cum=0.001"
@@ -181,12 +181,13 @@ test("a lost report is found by asking", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(strategy [[
     function S:on_start() self:send("sell", "1600000000", "0.001") end
-  ]])
+  ]], { venue = "reconcile_every = 2," })
   run:wait_for "pending_new>new"
   sim:control("fault", { fault = "lose:push:1" })
   sim:control("trade", { pair = "btc_idr", side = "buy", qty = "0.001", price = "1600000000" })
-  run:wait_for("fill 0.001@1600000000", 70)
+  run:wait_for "fill 0.001@1600000000"
   run:wait_for ">filled cum=0.001"
+  equal(run:out():find "session idx down", nil)
   equal(run:stop(), 0)
 end)
 
@@ -302,6 +303,17 @@ test("a silent venue is noticed", function()
   equal(run:stop(), 0)
 end)
 
+test("a quiet session stays up, on pings alone", function()
+  local sim = e2e.sim "indodax"
+  local run = sim:run(strategy [[
+    function S:on_start() self:after(30, "say") end
+    function S:say() print "half a minute" end
+  ]])
+  run:wait_for("half a minute", 40)
+  equal(run:out():find "session idx down", nil)
+  equal(run:stop(), 0)
+end)
+
 test("junk, huge and deeply nested frames change nothing", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(strategy [[
@@ -354,7 +366,7 @@ test("an error in a callback drops its commands, stops that strategy, and others
       function S:tick() self.state.n = (self.state.n or 0) + 1 print("tick " .. self.state.n) end]],
   }
   run:wait_for "fail failed: .*strategy1.lua:%d+: attempt to index"
-  run:wait_for "order buy .->canceled"
+  run:wait_for "canceled buy"
   run:wait_for "dropped with the failed callback"
   run:wait_for "tick 10"
   equal(#sim:requests "trade", 1, "trade requests")

@@ -4,7 +4,7 @@
 local t       = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local Engine  = require "moonwire.sim.engine"
-local Random  = require "moonwire.sim.random"
+local Random  = require "moonwire.random"
 
 local function new_engine()
   local engine = Engine.new()

@@ -8,7 +8,7 @@ local json    = require "moonwire.json"
 local Auth    = require "moonwire.sim.indodax_auth"
 local Desk    = require "moonwire.sim.indodax_desk"
 local pairs_of = require "moonwire.sim.indodax_pairs"
-local Random  = require "moonwire.sim.random"
+local Random  = require "moonwire.random"
 local wire    = require "moonwire.sim.wire"
 
 local TRADE = "method=trade&pair=btc_idr&"

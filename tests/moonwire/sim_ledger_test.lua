@@ -3,7 +3,7 @@
 local t       = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local Ledger  = require "moonwire.sim.ledger"
-local Random  = require "moonwire.sim.random"
+local Random  = require "moonwire.random"
 
 local function shown(ledger, owner, asset)
   return tostring(ledger:free(owner, asset)) .. "+" .. tostring(ledger:held(owner, asset))

@@ -3,7 +3,7 @@
 --- subject and says what becomes of it (M.help is the language). All chance comes from the seed and
 --- the fault's place in the list, so a run can be repeated.
 
-local Random = require "moonwire.sim.random"
+local Random = require "moonwire.random"
 
 local M = {}
 

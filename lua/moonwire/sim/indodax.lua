@@ -1,7 +1,7 @@
 --- A simulated Indodax: one object that answers its REST calls and speaks on its two WebSockets. It
 --- holds no socket and asks no clock; page section 12 says what it owes.
 
-local random_module = require "moonwire.sim.random"
+local random_module = require "moonwire.random"
 local settings      = require "moonwire.sim.settings"
 local wire          = require "moonwire.sim.wire"
 local Auth          = require "moonwire.sim.indodax_auth"
@@ -18,7 +18,7 @@ local V2            = require "moonwire.sim.indodax_v2"
 local PRIVATE_PATH, MARKET_PATH = "/ws/", "/market/ws/"
 
 ---@class moonwire.sim.Indodax
-local Indodax = { __name = "moonwire.sim.Indodax", venue = "indodax",
+local Indodax = { __name = "moonwire.sim.Indodax", venue = "indodax", config_name = "idx",
                   private_path = PRIVATE_PATH .. "?cf_ws_frame_ping_pong=true",
                   market_path = MARKET_PATH }
 Indodax.__index = Indodax

@@ -140,12 +140,12 @@ local function print_json(venue, urls, files, credentials)
   host.print_line(wire.object(unpack(members)))
 end
 
-local function print_configuration(venue, urls, files, credentials, curl)
+local function print_configuration(venue, name, urls, files, credentials, curl)
   local line = host.print_line
   line("-- a simulated " .. venue .. "; stop it with ctrl-c. Paste this into moonwire.lua:")
   line("return {")
   line("  venues = {")
-  line("    sim = {")
+  line("    " .. name .. " = {")
   line(string.format("      protocol = %q, environment = \"sim\",", venue))
   for _, name in ipairs { "rest_url", "private_url", "market_url" } do
     line(string.format("      %-11s = %q,", name, urls[name]))
@@ -245,7 +245,7 @@ function M.run(options, files)
                  private_url = "wss" .. authority .. sim.private_path,
                  market_url = "wss" .. authority .. sim.market_path }
   if options.json then print_json(name, urls, server.files, credentials)
-  else print_configuration(name, urls, server.files, credentials, venue.curl) end
+  else print_configuration(name, venue.config_name, urls, server.files, credentials, venue.curl) end
 end
 
 return M

@@ -3,8 +3,8 @@
 local bit = require "bit"
 local bxor, lshift, rshift = bit.bxor, bit.lshift, bit.rshift
 
----@class moonwire.sim.Random
-local Random = { __name = "moonwire.sim.Random" }
+---@class moonwire.Random
+local Random = { __name = "moonwire.Random" }
 Random.__index = Random
 
 ---@param seed integer
