@@ -63,11 +63,12 @@ local function set_state(self, state, why)
   self.desk:on_session_state(self, state)
 end
 
--- Up: logged on and reconciled. Degraded: orders work, the market data that was asked for does not.
+-- Up: logged on and reconciled. Degraded: orders work, the market data that was asked for does not
+-- (which is not said while it connects for the first time).
 local function settle_state(self, why)
   if self.private.state ~= "live" then return set_state(self, "down", why) end
-  local wants_market = self.market and next(self.subscriptions)
-  set_state(self, wants_market and self.market.state ~= "live" and "degraded" or "up", why)
+  local is_blind = self.market and next(self.subscriptions) and self.is_market_lost
+  set_state(self, is_blind and "degraded" or "up", why)
 end
 
 function Session:public_state() return { state = self.state, since = self.state_since } end
@@ -75,6 +76,7 @@ function Session:public_state() return { state = self.state, since = self.state_
 function Session:on_link_live(which)
   which.log.info("%s connection live", which.name)
   if which == self.market then
+    self.is_market_lost = nil
     for _, subscription in pairs(self.subscriptions) do
       self.protocol.market.subscribe(which, subscription)
     end
@@ -94,6 +96,7 @@ function Session:on_link_lost(which, why, seconds)
     if self.renew_timer then self.renew_timer:stop() end
     self.held = nil
   else
+    self.is_market_lost = true
     self.desk:on_market_lost(self)
   end
   settle_state(self, why)
@@ -101,6 +104,11 @@ end
 
 function Session:on_link_stopped(which, why)
   which.log.error("%s connection stopped: %s", which.name, why)
+  if which == self.market then
+    self.is_market_lost = true
+    self.desk:on_market_lost(self)
+    return settle_state(self, "no market data: " .. why)     -- orders still work
+  end
   settle_state(self, why)
   self.desk:on_session_stopped(self, why)
 end

@@ -68,7 +68,7 @@ function Shutdown:finish()
   self.timer:stop()
   self.looking:stop()
   for _, session in ipairs(self.desk.session_list) do session:stop() end
-  if self.desk.on_finished then self.desk:on_finished() end
+  if self.desk.watch then self.desk.watch:summary() end
   host.stop(self.status)
 end
 
