@@ -67,12 +67,19 @@ build/bench/%: tests/bench/%.c
 	@echo "  cc      $<"
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) -O2 -g -o $@ $< -lssl -lcrypto
 
-# The fuzz targets are built with clang, whatever CC is.
-build/fuzz/%: tests/fuzz/%_fuzz.c $(SOURCES)
+# The fuzz targets are built with clang, whatever CC is; the runtime once for all of them.
+FUZZ_OBJECTS := $(SOURCES:runtime/%.c=build/fuzz-objects/%.o)
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+.SECONDARY: $(FUZZ_OBJECTS)
+build/fuzz-objects/%.o: runtime/%.c
 	@mkdir -p $(@D)
 	@echo "  clang   $<"
-	$(Q)clang $(filter-out -MMD -MP,$(BASE_FLAGS)) -O1 -g -fsanitize=fuzzer,address,undefined \
-	    -o $@ $< $(SOURCES) $(LIBS)
+	$(Q)clang $(BASE_FLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -c -o $@ $<
+
+build/fuzz/%: tests/fuzz/%_fuzz.c $(FUZZ_OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  clang   $<"
+	$(Q)clang $(BASE_FLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS) $(LIBS)
 
 -include $(wildcard build/*/*.d build/*/tests/*.d)
 
@@ -118,13 +125,13 @@ lint: lint-packages ## clang-tidy, cppcheck, luacheck and a few greps
 	$(Q)tests/lint.sh
 
 fuzz: lint-packages ## every fuzz target for FUZZ_SECONDS (default 120)
-	$(Q)$(MAKE) --no-print-directory $(FUZZ_TARGETS:%=build/fuzz/%)
+	$(Q)$(MAKE) --no-print-directory -j2 $(FUZZ_TARGETS:%=build/fuzz/%)
 	$(Q)tests/fuzz/run.sh $(FUZZ_TARGETS)
 
 bench: bench-packages ## the event path against C, Node and Python: table and build/bench.json
 	$(Q)$(MAKE) --no-print-directory VARIANT=release build/release/moonwire \
 	    $(BENCH_TOOLS:%=build/bench/%)
-	$(Q)python3 tests/bench/bench.py
+	$(Q)/usr/bin/python3 tests/bench/bench.py
 
 install: all ## under PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/moonwire

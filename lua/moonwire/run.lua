@@ -34,6 +34,10 @@ function M.load(options, files)
   local ok
   ok, err = config.add_strategies(settings, files)
   if not ok then return nil, err end
+  -- What the command line says about logs goes before the configuration.
+  ok, err = host.log_setup(options["log-level"] or settings.log.level,
+                           options["log-format"] or settings.log.format)
+  if not ok then return nil, err end
   local desk, problems = loader.load(settings)
   if not desk then return nil, table.concat(problems, "\n") end
   return desk
