@@ -158,12 +158,6 @@ return {
   t.equal(c.log.level .. c.log.format, "debugjson")
 end)
 
-t.test("default paths are relative to the file, as given ones are", function()
-  local c = loaded 'return { journal = { path = "moonwire.db" }, console = {} }'
-  t.equal(c.journal.path, DIRECTORY .. "/moonwire.db")
-  t.equal(c.console.path, DIRECTORY .. "/moonwire.sock")
-end)
-
 t.test("a configuration may compute, with nothing around it but env and file", function()
   local c = loaded [[
 local list = {}
@@ -309,12 +303,6 @@ t.test("a list takes items only", function()
   has(errors 'return { strategies = { { file = "s.lua" },\n x = 1 } }',
       "2: strategies.x: expected a list, got a key")
   has(errors 'return { strategies = { [1.5] = { file = "s.lua" } } }', "expected a list, got a key")
-end)
-
-t.test("a nil in a list does not hide what follows it", function()
-  local c, err = load 'return { strategies = { { file = "s.lua" }, nil, { file = "s.lua" } } }'
-  t.ok(not c, "the third strategy is forgotten without a word")
-  has(err, "strategies")
 end)
 
 t.test("parameters are plain values, and never deeper than any that are meant", function()
@@ -580,10 +568,6 @@ t.test("the documentation has a row with a meaning for every key", function()
   has(text, '| `venues.{name}.key` | env("NAME") or file("PATH") | required |')
   has(config.markdown { digest = FAKE.options.digest },
       '| `digest` | "sha512" or "sha256" | "sha512" | d |')
-end)
-
-t.test("the documentation of a protocol's options has their urls too", function()
-  has(config.markdown(FAKE.options), "| `history_url` | a url that begins with https:// |")
 end)
 
 -- fields ------------------------------------------------------------------------------------------
