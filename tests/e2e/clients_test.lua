@@ -84,8 +84,8 @@ end)
 
 test("the venue's JavaScript sample gets a token of the same channel", function()
   local sim = e2e.sim "indodax"
-    local sim = e2e.sim("indodax", { "--key", DOCUMENT_KEY,
-                                     "--secret", DOCUMENT_SECRET })
+  local javascript = token_of(sim, NODE, "request_token.js")
+  equal(javascript.CHANNEL, token_of(sim, PYTHON, "request_token.py").CHANNEL)
 end)
 
 test("the samples are refused with a wrong secret", function()
