@@ -1,5 +1,6 @@
-/* json_oracle.h: RFC 8259 once more, as slow and plain as it can be written: what the decoder takes
- * and refuses is compared with this. Every function returns the end of what it read, or NULL. */
+/* json_oracle.h: RFC 8259 once more, as slow and plain as it can be written: what the decoder takes,
+ * refuses and finds is compared with this. The functions of the grammar return the end of what they
+ * read, or NULL. */
 #ifndef MW_JSON_ORACLE_H
 #define MW_JSON_ORACLE_H
 
@@ -178,6 +179,78 @@ static inline const char *oracle_value(const char *p, const char *end, int depth
     default:
         return oracle_number(p, end);
     }
+}
+
+/* Looking things up, in a text that was found valid ----------------------------------------------- */
+
+/* The string at the quote `p`, unescaped to `out` (which needs no more room than it has here). */
+static inline size_t oracle_unescape(const char *p, const char *end, char *out)
+{
+    char *first = out;
+    for (p++; *p != '"'; p++) {
+        static const char letters[] = "bfnrt", values[] = "\b\f\n\r\t";
+        if (*p != '\\') {
+            *out++ = *p;
+            continue;
+        }
+        const char *letter = strchr(letters, *++p);
+        if (*p != 'u') {
+            *out++ = letter ? values[letter - letters] : *p;
+            continue;
+        }
+        uint32_t code = (uint32_t)oracle_hex4(p + 1, end);
+        p += 4;
+        if (code >= 0xd800 && code <= 0xdbff) {
+            code = 0x10000 + ((code - 0xd800) << 10) + ((uint32_t)oracle_hex4(p + 3, end) - 0xdc00);
+            p += 6;
+        }
+        int more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+        static const unsigned char marks[] = {0, 0xc0, 0xe0, 0xf0};
+        *out++ = (char)(marks[more] | code >> (6 * more));
+        while (more-- > 0)
+            *out++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
+    }
+    return (size_t)(out - first);
+}
+
+/* The value of the last member of that name; NULL when there is none or `p` is no object. `*times`
+ * is how often it stands there. `room` is for names: as large as the text. */
+static inline const char *oracle_member(const char *p, const char *end, const char *name,
+                                        size_t name_len, char *room, int *times)
+{
+    const char *found = NULL;
+    *times = 0;
+    if (!p || *p != '{')
+        return NULL;
+    p = oracle_blanks(p + 1, end);
+    while (*p != '}') {
+        bool is_it = oracle_unescape(p, end, room) == name_len && memcmp(room, name, name_len) == 0;
+        p = oracle_blanks(oracle_blanks(oracle_string(p, end), end) + 1, end);
+        if (is_it) {
+            found = p;
+            ++*times;
+        }
+        p = oracle_blanks(oracle_value(p, end, 0), end);
+        if (*p == ',')
+            p = oracle_blanks(p + 1, end);
+    }
+    return found;
+}
+
+/* The element at a position (from 0); NULL when there is none or `p` is no array. */
+static inline const char *oracle_element(const char *p, const char *end, size_t position)
+{
+    if (!p || *p != '[')
+        return NULL;
+    p = oracle_blanks(p + 1, end);
+    for (; *p != ']'; position--) {
+        if (position == 0)
+            return p;
+        p = oracle_blanks(oracle_value(p, end, 0), end);
+        if (*p == ',')
+            p = oracle_blanks(p + 1, end);
+    }
+    return NULL;
 }
 
 #endif
