@@ -1,7 +1,7 @@
 --- The smallest strategy: buy a little below the market, and say what becomes of it.
 local mw = require "moonwire"
 
-local S = mw.strategy { venue = "idx", symbol = "BTC/IDR", qty = "0.001", price = "900000000" }
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR", qty = "0.001", price = "1500000000" }
 
 function S:on_start()
   local order, err = self:buy { qty = self.params.qty, price = self.params.price }
