@@ -1,4 +1,4 @@
---- A task reads like a script and blocks nobody: look at the balance, buy, wait, give up, look again.
+--- A task reads like a script and blocks nobody: look at the balance, buy, wait, give up.
 local mw = require "moonwire"
 
 local S = mw.strategy { venue = "idx", symbol = "BTC/IDR", qty = "0.001", patience = 5 }
