@@ -318,6 +318,7 @@ static void refusals(void)
         {"\"\\ud800\"", "offset 7: the other half of a surrogate pair expected, found '\"'"},
         {"\"\\ud800\\u0041\"", "offset 7: the other half of a surrogate pair expected, found '\\'"},
         {"\"\\udc00\\ud800\"", "offset 7: the other half of a surrogate pair expected, found '\\'"},
+        {"\"\\udc00\\udc00\"", "offset 7: the other half of a surrogate pair expected, found '\\'"},
         {"\"\xff\"", "offset 1: valid UTF-8 expected, found byte 0xff"},
         {"\"\\n\xff\"", "offset 1: valid UTF-8 expected, found '\\'"},
         {"01", "offset 0: a number expected, found '0'"},
