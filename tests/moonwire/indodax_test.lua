@@ -204,6 +204,12 @@ t.test("a DONE order is filled and brings no fill of its own", function()
   })
 end)
 
+t.test("a DONE with fill information repeats a FILL and is none", function()
+  local report = reports_of((vector "seed_fill":gsub('"FILL"', '"DONE"')))[1]
+  t.equal(report.status, "filled")
+  t.equal(report.trade_id or report.last_qty, nil)
+end)
+
 t.test("a REJECTED order books nothing, whatever its executedQty says", function()
   local reports = reports_of(vector "seed_rejected")
   t.equal(#reports, 1)
@@ -707,7 +713,8 @@ end)
 t.test("answers that say nothing about the order leave it in doubt", function()
   for _, answer in ipairs {
     { 200, "<html>cloudflare</html>" }, { 502, "" },
-    { 500, '{"success":0,"error":"Minimum order"}' }, { 503, '{"success":0,"error":"maintenance"}' }, { 200, '"text"' }, { 200, '{"success":0}' },
+    { 500, '{"success":0,"error":"Minimum order"}' },
+    { 503, '{"success":0,"error":"maintenance"}' }, { 200, '"text"' }, { 200, '{"success":0}' },
     { 429, "Too Many Requests" }, { 200, '{"success":1' },
   } do
     local report, err = indodax.submit_answer(with_markets(), LIMIT_BUY, answer[1], answer[2])
@@ -814,6 +821,7 @@ end)
 t.test("open is working, cancelled is canceled, anything else is an error", function()
   local function fetch(status)
     local body = vector "get_order_filled":gsub('"filled"', '"' .. status .. '"')
+      :gsub('"remain_rp":"0"', '"remain_rp":"23300"')
     local s = with_markets { getOrderByClientOrderId = body }
     return indodax.fetch_order(s, LIMIT_BUY)
   end
@@ -956,6 +964,7 @@ t.test("markets: base_currency is the quote, steps are the price increments", fu
   t.equal(tostring(market.min_qty), "0.00000645")
   t.equal(tostring(s.markets["AAVE/IDR"].qty_step), "0.00000001", "a number with an exponent")
   t.equal(tostring(s.markets["AAVE/IDR"].min_notional), "10000", "a text")
+  t.equal(tostring(s.markets["IDRX/IDR"].qty_step), "0.01", "a text")
   t.equal(tostring(s.markets["BTC/USDT"].qty_step), "0.00000001", "none given: 8 decimals")
   t.equal(tostring(s.markets["BTC/USDT"].price_step), "0.01", "not pricescale")
 end)
