@@ -2,12 +2,16 @@
  * so we see the bytes that go back to the system, and can play a system that refuses. */
 #include "locked.h"
 #include "test.h"
+#include "vault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct {
@@ -161,12 +165,147 @@ static void odd_sizes(void)
     mw_locked_free(NULL, 4096);
 }
 
+/* The whole way: a vault that loads secrets ------------------------------------------------------
+ */
+
+/* A second process of this program loads two secrets, then looks for them in its own memory: the
+ * texts below are made byte by byte, so that a hit can only be a copy of what was loaded. */
+enum { LOADED_LEN = 40, SCAN_MAX = 64 << 20 };
+enum { ENVIRONMENT_SHOWS = 1, VARIABLE_LEFT = 2, DUMPABLE = 4, COPY_LEFT = 8, NOT_FOUND = 16 };
+
+static char loaded_byte(int which, size_t i)
+{
+    return (char)(which ? 'A' + (i * 7 + 3) % 26 : 'a' + (i * 11 + 5) % 26);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+enum {
+    FIRST_SEEN = 1
+}; /* the sanitizer keeps a copy of the environment: do not look for that one */
+#else
+enum { FIRST_SEEN = 0 };
+#endif
+
+/* No sanitizer: this reads memory that is nobody's. */
+__attribute__((no_sanitize_address, no_sanitize_undefined)) static int
+count_copies(int which, const char *at, const char *end)
+{
+    char loaded[LOADED_LEN];
+    int copies = 0;
+    for (size_t i = 1; i < LOADED_LEN; i++)
+        loaded[i] = loaded_byte(which, i);
+    loaded[0] = 0; /* so this is no copy itself */
+    char first = loaded_byte(which, 0);
+    for (; end - at >= LOADED_LEN; at++)
+        if (*at == first) {
+            size_t i = 1;
+            while (i < LOADED_LEN && at[i] == loaded[i])
+                i++;
+            copies += i == LOADED_LEN;
+        }
+    return copies;
+}
+
+/* Copies in memory that a core dump would show are COPY_LEFT; no copy at all is NOT_FOUND. */
+static int look_at_memory(void)
+{
+    char line[512];
+    int hits = 0, total = 0, result = 0;
+    bool shows_flags = false;
+    FILE *file = fopen("/proc/self/smaps", "re");
+    while (file && fgets(line, sizeof line, file)) {
+        uintptr_t first, last;
+        unsigned long inode;
+        char mode[5];
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &first, &last, mode,
+                   &inode) == 4) {
+            hits = 0;
+            for (int which = FIRST_SEEN; which < 2 && inode == 0 && last - first <= SCAN_MAX;
+                 which++)
+                if (mode[0] == 'r' && mode[1] == 'w')
+                    hits += count_copies(which, (const char *)first, (const char *)last);
+            total += hits;
+        } else if (strncmp(line, "VmFlags:", 8) == 0) {
+            shows_flags = true;
+            if (hits && !strstr(line, " dd"))
+                result = COPY_LEFT;
+        }
+    }
+    if (file)
+        (void)fclose(file); /* was only read */
+    return result | (shows_flags && total < 2 - FIRST_SEEN ? NOT_FOUND : 0);
+}
+
+static int be_the_child(const char *path)
+{
+    static char bytes[65536];
+    struct mw_err err;
+    int result = 0, fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+    struct mw_redactor *redactor = mw_redactor_new(&err);
+    struct mw_vault *vault = mw_vault_new(redactor, &err);
+    if (!redactor || !vault)
+        return NOT_FOUND;
+    if (prctl(PR_GET_DUMPABLE) != 0)
+        result |= DUMPABLE;
+    if (!mw_vault_from_env(vault, "MW_TEST_KEY", &err) || !mw_vault_from_file(vault, path, &err))
+        return NOT_FOUND;
+    if (getenv("MW_TEST_KEY"))
+        result |= VARIABLE_LEFT;
+    ssize_t len = read(fd, bytes, sizeof bytes); /* what others of the same user can see */
+    if (len < (ssize_t)strlen("MW_TEST_KEY=") || count_copies(0, bytes, bytes + len) > 0)
+        result |= ENVIRONMENT_SHOWS;
+    (void)close(fd); /* was only read */
+    result |= look_at_memory();
+    mw_vault_free(vault);
+    mw_redactor_free(redactor);
+    return result;
+}
+
+static void nothing_left_in_memory(void)
+{
+    char variable[16 + LOADED_LEN] = "MW_TEST_KEY=", bytes[LOADED_LEN];
+    char directory[] = "/tmp/mw-locked-XXXXXX", path[64];
+    size_t name_len = strlen(variable);
+    for (size_t i = 0; i < LOADED_LEN; i++) {
+        variable[name_len + i] = loaded_byte(0, i);
+        bytes[i] = loaded_byte(1, i);
+    }
+    if (!mkdtemp(directory))
+        abort();
+    (void)snprintf(path, sizeof path, "%s/secret", directory); /* fits */
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    CHECK(fd >= 0 && write(fd, bytes, LOADED_LEN) == LOADED_LEN && close(fd) == 0);
+    char *argv[] = {"locked", path, NULL}, *envp[] = {variable, NULL};
+    pid_t child = fork();
+    if (child == 0) {
+        execve("/proc/self/exe", argv, envp);
+        _exit(127);
+    }
+    int status = 0;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status) & ENVIRONMENT_SHOWS, 0);
+    CHECK_INT(WEXITSTATUS(status) & VARIABLE_LEFT, 0);
+    CHECK_INT(WEXITSTATUS(status) & DUMPABLE, 0);
+    CHECK_INT(WEXITSTATUS(status) & COPY_LEFT, 0);
+    CHECK_INT(WEXITSTATUS(status), 0);
+    CHECK_INT(unlink(path), 0);
+    CHECK_INT(rmdir(directory), 0);
+}
+
 static const struct test_case cases[] = {
     {"memory comes zeroed, on a page of its own, and can be written to its end", comes_zeroed},
     {"memory is locked and left out of core dumps", is_locked_and_not_dumped},
     {"memory is wiped before it goes back to the system", is_wiped_before_it_goes},
     {"a system that locks nothing is no reason to fail", a_system_that_refuses},
     {"two allocations share no page", no_shared_pages},
+    {"after loading, the only copies of a secret are in memory that is not dumped",
+     nothing_left_in_memory},
     {"no size, or one beyond reason, gives no memory", odd_sizes},
 };
-TEST_MAIN(cases)
+
+int main(int argc, char **argv)
+{
+    if (argc == 2)
+        _exit(be_the_child(argv[1]));
+    return test_main(cases, sizeof cases / sizeof *cases);
+}
