@@ -1,0 +1,506 @@
+local t = require "tests.tap"
+local decimal = require "moonwire.decimal"
+local order_module = require "moonwire.order"
+
+local D = decimal
+local NOW = 1790000000
+
+-- A buy of 3 at 100.
+local function new_order(fields)
+  local order = {
+    client_order_id = "mw-1", venue = "idx", symbol = "BTC/IDR", side = "buy", type = "limit",
+    time_in_force = "gtc", price = D "100", qty = D "3", strategy = "s",
+  }
+  for name, value in pairs(fields or {}) do order[name] = value or nil end
+  return order_module.new(order, NOW)
+end
+
+local function trade(id, qty, price, more)
+  local report = { status = "partially_filled", trade_id = id, last_qty = D(qty),
+                   last_price = D(price or "100"), liquidity = "maker", time = NOW + 1,
+                   fees = { { asset = "IDR", amount = D "1" } } }
+  for name, value in pairs(more or {}) do report[name] = value end
+  return report
+end
+
+local function status(name, more)
+  local report = { status = name }
+  for key, value in pairs(more or {}) do report[key] = value end
+  return report
+end
+
+local function is(order, expected)
+  for name, value in pairs(expected) do
+    local actual = order[name]
+    t.equal(decimal.is(actual) and tostring(actual) or actual, value or nil, name)
+  end
+end
+
+-- The state table ---------------------------------------------------------------------------------
+
+-- How an order comes into a status, by reports alone.
+local ways = {
+  pending_new = {},
+  unknown = { status "unanswered" },
+  new = { status "new" },
+  partially_filled = { status "new", trade("first", "1") },
+  pending_cancel = { status "new", status "cancel_sent" },
+  filled = { status "new", trade("first", "3") },
+  canceled = { status "new", status "canceled" },
+  rejected = { status "rejected" },
+  expired = { status "new", status "expired" },
+}
+
+local function order_in(name)
+  local order = new_order()
+  for _, report in ipairs(ways[name]) do order:apply(report) end
+  t.equal(order.status, name, "on the way")
+  return order
+end
+
+-- rows[status][what is reported] = new status; what is left out changes nothing.
+local rows = {
+  pending_new = { new = "new", partially_filled = "partially_filled", canceled = "canceled",
+                  rejected = "rejected", expired = "expired", unanswered = "unknown",
+                  cancel_sent = "pending_cancel", working = "new" },
+  unknown = { new = "new", partially_filled = "partially_filled", canceled = "canceled",
+              rejected = "rejected", expired = "expired", working = "new" },
+  new = { partially_filled = "partially_filled", canceled = "canceled", rejected = "rejected",
+          expired = "expired", cancel_sent = "pending_cancel" },
+  partially_filled = { canceled = "canceled", rejected = "canceled", expired = "expired",
+                       cancel_sent = "pending_cancel" },
+  pending_cancel = { canceled = "canceled", rejected = "rejected", expired = "expired",
+                     cancel_refused = "new" },
+  filled = {}, canceled = {}, rejected = {}, expired = {},
+}
+local REPORTED = { "new", "partially_filled", "canceled", "rejected", "expired", "unanswered",
+                   "cancel_sent", "cancel_refused", "working" }
+
+for from in pairs(ways) do
+  t.test("from " .. from .. " every report leads where the table says", function()
+    for _, reported in ipairs(REPORTED) do
+      local order = order_in(from)
+      local to = rows[from][reported] or from
+      local changed, fill, amended = order:apply(status(reported, { reason = "because" }))
+      t.equal(order.status, to, from .. " + " .. reported)
+      t.equal(changed, to ~= from, from .. " + " .. reported .. " changed")
+      t.equal(fill or amended, nil, "no report without an execution is a fill")
+      if changed then
+        is(order, { previous_status = from, reason = "because" })
+      end
+    end
+  end)
+end
+
+t.test("a status is terminal exactly when the order is no longer open", function()
+  for name in pairs(ways) do
+    local ended = name == "filled" or name == "canceled" or name == "rejected" or name == "expired"
+    t.equal(order_in(name):is_open(), not ended, name)
+    t.equal(order_module.terminal[name] or false, ended, name)
+  end
+end)
+
+t.test("an unknown status is no statement", function()
+  for name in pairs(ways) do
+    local order = order_in(name)
+    t.equal(order:apply(status "halted"), false)
+    t.equal(order.status, name)
+  end
+end)
+
+-- A life ------------------------------------------------------------------------------------------
+
+t.test("a new order is pending_new with nothing executed", function()
+  is(new_order(), { status = "pending_new", cum_qty = "0", leaves_qty = "3", avg_price = false,
+                    created_at = NOW, updated_at = NOW })
+end)
+
+t.test("from acknowledged to filled in two executions", function()
+  local order = new_order()
+  order:apply { status = "new", order_id = "btcidr-limit-1", time = NOW + 1 }
+  is(order, { status = "new", order_id = "btcidr-limit-1", updated_at = NOW + 1 })
+  local changed, fill = order:apply(trade("a", "1", "100", { time = NOW + 2, cum_qty = D "1" }))
+  t.equal(changed, true)
+  is(order, { status = "partially_filled", cum_qty = "1", leaves_qty = "2", avg_price = "100",
+              updated_at = NOW + 2 })
+  is(fill, { trade_id = "a", price = "100", qty = "1", liquidity = "maker", time = NOW + 2,
+             client_order_id = "mw-1", order_id = "btcidr-limit-1", symbol = "BTC/IDR",
+             side = "buy", venue = "idx", strategy = "s", order = order })
+  t.equal(tostring(fill.fees[1].amount) .. fill.fees[1].asset, "1IDR")
+  changed, fill = order:apply(trade("b", "2", "97", { cum_qty = D "3" }))
+  t.equal(changed, true)
+  t.equal(tostring(fill.qty), "2")
+  is(order, { status = "filled", cum_qty = "3", leaves_qty = "0", avg_price = "98" })
+end)
+
+t.test("an average price that does not end is rounded at its twelfth decimal", function()
+  local order = new_order()
+  order:apply(trade("a", "1", "100"))
+  order:apply(trade("b", "2", "101"))
+  is(order, { avg_price = "100.666666666667" })
+end)
+
+t.test("a second execution that does not change the status is a fill all the same", function()
+  local order = new_order()
+  order:apply(trade("a", "1"))
+  local changed, fill = order:apply(trade("b", "1"))
+  t.equal(changed, false)
+  t.equal(tostring(fill.qty), "1")
+  is(order, { status = "partially_filled", cum_qty = "2" })
+end)
+
+t.test("what a canceled order has executed stays, and nothing is left of it", function()
+  local order = new_order()
+  order:apply(trade("a", "1"))
+  order:apply(status "cancel_sent")
+  order:apply(status("canceled", { cum_qty = D "1", reason = "self_trade_prevention" }))
+  is(order, { status = "canceled", cum_qty = "1", leaves_qty = "0", avg_price = "100",
+              reason = "self_trade_prevention" })
+end)
+
+t.test("an execution while a cancel is under way is counted and the cancel stays so", function()
+  local order = order_in "pending_cancel"
+  local changed, fill = order:apply(trade("a", "1"))
+  t.equal(changed, false)
+  t.equal(tostring(fill.qty), "1")
+  is(order, { status = "pending_cancel", cum_qty = "1" })
+  order:apply(status "cancel_refused")
+  is(order, { status = "partially_filled" })
+end)
+
+t.test("a cancel that crosses the last execution ends as filled", function()
+  local order = order_in "pending_cancel"
+  order:apply(trade("a", "3"))
+  is(order, { status = "filled", cum_qty = "3" })
+  order:apply(status "cancel_refused")
+  is(order, { status = "filled" })
+end)
+
+-- Late, repeated, out of order --------------------------------------------------------------------
+
+t.test("a trade id is counted once, however often it is reported", function()
+  local order = new_order()
+  order:apply(trade("a", "1"))
+  for _ = 1, 3 do
+    local changed, fill, amended = order:apply(trade("a", "1"))
+    t.equal(changed, false)
+    t.equal(fill or amended, nil)
+  end
+  is(order, { cum_qty = "1", avg_price = "100" })
+end)
+
+t.test("a repeated trade is not counted again after the end either", function()
+  local order = order_in "filled"
+  local changed, fill = order:apply(trade("first", "3"))
+  t.equal(changed, false)
+  t.equal(fill, nil)
+  is(order, { cum_qty = "3" })
+end)
+
+t.test("an execution before its acknowledgement is no step back", function()
+  local order = new_order()
+  order:apply(trade("a", "1"))
+  is(order, { status = "partially_filled" })
+  t.equal(order:apply(status "new"), false)
+  is(order, { status = "partially_filled", cum_qty = "1" })
+end)
+
+t.test("an acknowledgement after the fill brings its order id and no more", function()
+  local order = new_order()
+  order:apply(trade("a", "3"))
+  t.equal(order:apply(status("new", { order_id = "late" })), false)
+  is(order, { status = "filled", order_id = "late" })
+  order:apply(status("new", { order_id = "another" }))
+  is(order, { order_id = "late" })
+end)
+
+t.test("a late report never moves a finished order", function()
+  for _, name in ipairs { "filled", "canceled", "rejected", "expired" } do
+    for _, reported in ipairs(REPORTED) do
+      local order = order_in(name)
+      order:apply(status(reported, { reason = "late" }))
+      is(order, { status = name, leaves_qty = "0", reason = false })
+    end
+  end
+end)
+
+t.test("an execution long after the cancel is booked, and the order stays canceled", function()
+  local order = order_in "canceled"
+  local changed, fill = order:apply(trade("late", "1", "99"))
+  t.equal(changed, false)
+  is(fill, { qty = "1", price = "99", trade_id = "late" })
+  is(order, { status = "canceled", cum_qty = "1", avg_price = "99", leaves_qty = "0" })
+end)
+
+t.test("even all of a canceled order's quantity, come late, leaves it canceled", function()
+  local order = order_in "canceled"
+  local _, fill = order:apply(trade("late", "3"))
+  t.equal(tostring(fill.qty), "3")
+  is(order, { status = "canceled", cum_qty = "3" })
+end)
+
+t.test("filled is believed only when all of it is counted", function()
+  local order = order_in "new"
+  t.equal(order:apply(status("filled", { cum_qty = D "3" })), false)
+  is(order, { status = "new", cum_qty = "0" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("a", "1"))
+  is(order, { status = "partially_filled" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("b", "2"))
+  is(order, { status = "filled" })
+  t.equal(order:is_missing_fills(), false)
+end)
+
+t.test("the venue's total above what is counted means that fills are missing", function()
+  local order = order_in "new"
+  t.equal(order:is_missing_fills(), false)
+  order:apply(trade("b", "1", "100", { cum_qty = D "2" }))
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("a", "1", "100", { cum_qty = D "1" }))
+  t.equal(order:is_missing_fills(), false)
+  is(order, { cum_qty = "2" })
+end)
+
+t.test("a total that is smaller than one told before is old", function()
+  local order = order_in "new"
+  order:apply(trade("b", "2", "100", { cum_qty = D "2" }))
+  order:apply(status("partially_filled", { cum_qty = D "1" }))
+  is(order, { cum_qty = "2" })
+  t.equal(order:is_missing_fills(), false)
+end)
+
+t.test("a canceled order with an unknown execution is canceled and misses a fill", function()
+  local order = order_in "new"
+  order:apply(status("canceled", { cum_qty = D "1" }))
+  is(order, { status = "canceled", cum_qty = "0" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("a", "1", "100", { status = false }))
+  is(order, { status = "canceled", cum_qty = "1" })
+  t.equal(order:is_missing_fills(), false)
+end)
+
+t.test("an execution and the end in one report are both taken", function()
+  local order = order_in "new"
+  local changed, fill = order:apply(trade("a", "1", "100", { status = "canceled" }))
+  t.equal(changed, true)
+  t.equal(tostring(fill.qty), "1")
+  is(order, { status = "canceled", cum_qty = "1" })
+end)
+
+-- Without trade ids -------------------------------------------------------------------------------
+
+local function total(qty, price, more)
+  local report = { status = "partially_filled", by_total = true, cum_qty = D(qty),
+                   last_price = D(price or "100") }
+  for name, value in pairs(more or {}) do report[name] = value end
+  return report
+end
+
+t.test("without trade ids the difference of totals is a fill", function()
+  local order = order_in "new"
+  local _, fill = order:apply(total "1")
+  is(fill, { qty = "1", price = "100", trade_id = false })
+  _, fill = order:apply(total("3", "97"))
+  is(fill, { qty = "2", price = "97" })
+  is(order, { status = "filled", cum_qty = "3", avg_price = "98" })
+end)
+
+t.test("the same total again, or a smaller one, is no fill", function()
+  local order = order_in "new"
+  order:apply(total "2")
+  for _, again in ipairs { "2", "1" } do
+    local changed, fill = order:apply(total(again))
+    t.equal(changed, false)
+    t.equal(fill, nil)
+  end
+  is(order, { cum_qty = "2" })
+end)
+
+t.test("a total alone, not to be counted, counts nothing", function()
+  local order = order_in "new"
+  local _, fill = order:apply { status = "partially_filled", cum_qty = D "2" }
+  t.equal(fill, nil)
+  is(order, { cum_qty = "0" })
+  t.equal(order:is_missing_fills(), true)
+end)
+
+t.test("an estimate is replaced by the trades it stood for, money and all", function()
+  local order = order_in "new"
+  local _, fill = order:apply(total("2", "100", { is_estimate = true }))
+  t.equal(fill.is_estimate, true)
+  local _, none, amended = order:apply(trade("a", "2", "90"))
+  t.equal(none, nil, "the quantity was counted before")
+  is(amended, { qty = "2", price = "90", old_price = "100", trade_id = "a", amends = true })
+  is(order, { cum_qty = "2", avg_price = "90" })
+end)
+
+t.test("trades beyond an estimate are counted for what lies beyond", function()
+  local order = order_in "new"
+  order:apply(total("1", "100", { is_estimate = true }))
+  local _, fill, amended = order:apply(trade("a", "3", "94"))
+  is(amended, { qty = "1", price = "94", old_price = "100" })
+  is(fill, { qty = "2", price = "94" })
+  is(order, { status = "filled", cum_qty = "3", avg_price = "94" })
+end)
+
+t.test("an estimate is used up trade by trade, and no trade twice", function()
+  local order = order_in "new"
+  order:apply(total("2", "100", { is_estimate = true }))
+  local _, _, amended = order:apply(trade("a", "1", "99"))
+  is(amended, { qty = "1" })
+  local changed, fill, again = order:apply(trade("a", "1", "99"))
+  t.equal(changed, false)
+  t.equal(fill or again, nil)
+  _, fill, amended = order:apply(trade("b", "1", "101"))
+  t.equal(fill, nil)
+  is(amended, { qty = "1" })
+  _, fill, amended = order:apply(trade("c", "1", "102"))
+  t.equal(amended, nil)
+  is(fill, { qty = "1" })
+  is(order, { status = "filled", cum_qty = "3" })
+  is(order, { avg_price = tostring((D "302"):div("3", 12, "half_even")) })
+end)
+
+-- Provisional prices ------------------------------------------------------------------------------
+
+t.test("a provisional price is amended once, the quantity never", function()
+  local order = order_in "new"
+  local _, fill = order:apply(trade("a", "2", "100", { is_provisional = true }))
+  is(fill, { qty = "2", price = "100" })
+  local changed, none, amended = order:apply(trade("a", "2", "95", { status = false }))
+  t.equal(changed, false)
+  t.equal(none, nil)
+  is(amended, { qty = "2", price = "95", old_price = "100", amends = true })
+  t.equal(#amended.fees, 0, "its fees were told with the provisional price")
+  is(order, { status = "partially_filled", cum_qty = "2", avg_price = "95" })
+  local _, fill_again, again = order:apply(trade("a", "2", "95"))
+  t.equal(fill_again or again, nil)
+end)
+
+t.test("fees that were not told with the provisional price come with the amendment", function()
+  local order = order_in "new"
+  local bare = trade("a", "1", "100", { is_provisional = true })
+  bare.fees = nil
+  local _, fill = order:apply(bare)
+  t.equal(#fill.fees, 0)
+  local _, _, amended = order:apply(trade("a", "1", "99"))
+  t.equal(#amended.fees, 1)
+end)
+
+t.test("a provisional price is not amended by the same provisional report", function()
+  local order = order_in "new"
+  order:apply(trade("a", "1", "100", { is_provisional = true }))
+  local _, fill, amended = order:apply(trade("a", "1", "100", { is_provisional = true }))
+  t.equal(fill or amended, nil)
+  local _, _, at_last = order:apply(trade("a", "1", "98"))
+  is(at_last, { price = "98" })
+end)
+
+t.test("a price that was final is not made provisional again", function()
+  local order = order_in "new"
+  order:apply(trade("a", "1", "98"))
+  local _, fill, amended = order:apply(trade("a", "1", "100", { is_provisional = true }))
+  t.equal(fill or amended, nil)
+  is(order, { avg_price = "98" })
+end)
+
+t.test("an amendment after the end changes money only", function()
+  local order = order_in "new"
+  order:apply(trade("a", "3", "100", { is_provisional = true }))
+  is(order, { status = "filled" })
+  local changed, _, amended = order:apply(trade("a", "3", "99"))
+  t.equal(changed, false)
+  is(amended, { price = "99" })
+  is(order, { status = "filled", cum_qty = "3", avg_price = "99" })
+end)
+
+-- Doubt -------------------------------------------------------------------------------------------
+
+t.test("a missing answer is no doubt once the venue has shown the order", function()
+  for _, seen in ipairs { status "new", trade("a", "1"), status "working" } do
+    local order = new_order()
+    order:apply(seen)
+    local before = order.status
+    order:apply(status "unanswered")
+    is(order, { status = before })
+  end
+end)
+
+t.test("an order in doubt stays so when its cancel is sent, until there is evidence", function()
+  local order = order_in "unknown"
+  order:apply(status "cancel_sent")
+  order:apply(status "cancel_refused")
+  is(order, { status = "unknown" })
+  order:apply(trade("a", "1"))
+  is(order, { status = "partially_filled", cum_qty = "1" })
+end)
+
+t.test("a cancel before any answer, and no answer: in doubt", function()
+  local order = new_order()
+  order:apply(status "cancel_sent")
+  is(order, { status = "pending_cancel" })
+  order:apply(status "unanswered")
+  is(order, { status = "unknown" })
+end)
+
+t.test("an order that was given up and shows up again is taken back", function()
+  for reported, expected in pairs { new = "new", working = "new", canceled = "canceled" } do
+    local order = order_in "unknown"
+    order:apply { status = "rejected", reason = "not_found", is_inferred = true }
+    is(order, { status = "rejected", reason = "not_found" })
+    t.equal(order:apply(status(reported)), true)
+    is(order, { status = expected, leaves_qty = expected == "new" and "3" or "0" })
+  end
+end)
+
+t.test("an order that was given up and trades is open again with its fill", function()
+  local order = order_in "unknown"
+  order:apply { status = "rejected", reason = "not_found", is_inferred = true }
+  local changed, fill = order:apply(trade("a", "1"))
+  t.equal(changed, true)
+  t.equal(tostring(fill.qty), "1")
+  is(order, { status = "partially_filled", cum_qty = "1", leaves_qty = "2" })
+  order:apply(status "canceled")
+  order:apply(status "new")
+  is(order, { status = "canceled" })
+end)
+
+t.test("an order that the venue rejected itself stays rejected, a late fill is booked", function()
+  local order = order_in "rejected"
+  order:apply(status "new")
+  is(order, { status = "rejected" })
+  local _, fill = order:apply(trade("a", "1"))
+  t.equal(tostring(fill.qty), "1")
+  is(order, { status = "rejected", cum_qty = "1" })
+end)
+
+t.test("rejected again after it was given up is no news", function()
+  local order = order_in "unknown"
+  order:apply { status = "rejected", reason = "not_found", is_inferred = true }
+  t.equal(order:apply(status("rejected", { reason = "later" })), false)
+  is(order, { status = "rejected", reason = "not_found" })
+end)
+
+-- By amount ---------------------------------------------------------------------------------------
+
+t.test("an order by amount has no quantity to be full by: the venue says when it is", function()
+  local order = new_order { qty = false, price = false, amount = D "300", type = "market" }
+  is(order, { leaves_qty = false })
+  order:apply(status "new")
+  order:apply(trade("a", "1", "100"))
+  is(order, { status = "partially_filled", cum_qty = "1" })
+  order:apply(trade("b", "2", "100"))
+  is(order, { status = "partially_filled" })
+  order:apply(status("filled", { cum_qty = D "3" }))
+  is(order, { status = "filled", cum_qty = "3", leaves_qty = "0" })
+end)
+
+t.test("in a log an order shows what it is and how it stands", function()
+  t.equal(tostring(new_order()), "mw-1 buy BTC/IDR 3@100 pending_new")
+  t.equal(tostring(new_order { client_order_id = false, order_id = "x-1", qty = false,
+                               price = false, amount = D "50" }),
+          "x-1 buy BTC/IDR 50@market pending_new")
+end)
+
+t.done()
