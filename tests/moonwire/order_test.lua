@@ -268,6 +268,9 @@ t.test("a total that is smaller than one told before is old", function()
   order:apply(status("partially_filled", { cum_qty = D "1" }))
   is(order, { cum_qty = "2" })
   t.equal(order:is_missing_fills(), false)
+  order:apply(status("partially_filled", { cum_qty = D "3" }))
+  order:apply(status("partially_filled", { cum_qty = D "2" }))
+  t.equal(order:is_missing_fills(), true, "3 were told")
 end)
 
 t.test("a canceled order with an unknown execution is canceled and misses a fill", function()
@@ -427,6 +430,22 @@ t.test("a missing answer is no doubt once the venue has shown the order", functi
   end
 end)
 
+t.test("a missing answer to a cancel is no doubt about an order that was seen", function()
+  for _, seen in ipairs { status "new", trade("a", "1", "100", { status = false }),
+                          status "working" } do
+    local order = new_order()
+    order:apply(seen)
+    order:apply(status "cancel_sent")
+    order:apply(status "unanswered")
+    is(order, { status = "pending_cancel" })
+  end
+  local order = order_in "pending_new"
+  order:apply(status "cancel_sent")
+  order:apply(trade("a", "1", "100", { status = false }))
+  order:apply(status "unanswered")
+  is(order, { status = "pending_cancel" })
+end)
+
 t.test("an order in doubt stays so when its cancel is sent, until there is evidence", function()
   local order = order_in "unknown"
   order:apply(status "cancel_sent")
@@ -494,6 +513,16 @@ t.test("an order by amount has no quantity to be full by: the venue says when it
   is(order, { status = "partially_filled" })
   order:apply(status("filled", { cum_qty = D "3" }))
   is(order, { status = "filled", cum_qty = "3", leaves_qty = "0" })
+end)
+
+t.test("an order by amount that was said to be filled is so with its last fill", function()
+  local order = new_order { qty = false, price = false, amount = D "300", type = "market" }
+  order:apply(status("filled", { cum_qty = D "3" }))
+  is(order, { status = "new" })
+  order:apply(trade("a", "1", "100", { status = false }))
+  is(order, { status = "partially_filled" })
+  order:apply(trade("b", "2", "100", { status = false }))
+  is(order, { status = "filled", cum_qty = "3" })
 end)
 
 t.test("in a log an order shows what it is and how it stands", function()
