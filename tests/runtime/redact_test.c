@@ -1,0 +1,341 @@
+/* What people will read must not have a key, a token or a signature in it. */
+#include "redact.h"
+#include "test.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+static struct mw_err err;
+static struct mw_redactor *redactor;
+
+/* A redactor that knows these texts, in place of the one before. */
+static void know(const char *const *texts, size_t count)
+{
+    mw_redactor_free(redactor);
+    redactor = mw_redactor_new(&err);
+    if (!redactor)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        mw_redactor_add(redactor, texts[i], strlen(texts[i]));
+}
+
+/* Redacts in memory without a byte to spare; the caller frees. */
+static char *redacted(const char *text, size_t len, size_t *out_len)
+{
+    char *tight = malloc(len ? len : 1), *result = malloc(len + 1);
+    if (!tight || !result)
+        abort();
+    memcpy(tight, text, len);
+    *out_len = mw_redact(redactor, tight, len);
+    CHECK(*out_len <= len);
+    memcpy(result, tight, *out_len <= len ? *out_len : len);
+    result[*out_len <= len ? *out_len : len] = '\0';
+    free(tight);
+    return result;
+}
+
+static void check_redacted(const char *text, const char *expected)
+{
+    size_t len;
+    char *out = redacted(text, strlen(text), &len);
+    CHECK_TEXT(out, expected);
+    CHECK_INT(len, strlen(expected));
+    free(out);
+}
+
+static void check_kept(const char *text)
+{
+    check_redacted(text, text);
+}
+
+/* Known texts ---------------------------------------------------------------------------------- */
+
+#define KEY "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"   /* Indodax, Deadman-Switch.md */
+#define SECRET "cZpZ1vwzOaXuiONfIQVg8h6za97FoHhrwwgoSCNwDAR" /* Finery, websocket page */
+
+static void at_every_place(void)
+{
+    static const char *const texts[] = {KEY, SECRET, "12345678"};
+    know(texts, 3);
+    check_redacted(KEY, "[secret]");
+    check_redacted("12345678", "[secret]");
+    check_redacted(KEY " at the start", "[secret] at the start");
+    check_redacted("at the end " KEY, "at the end [secret]");
+    check_redacted("in the " SECRET " middle", "in the [secret] middle");
+    check_redacted(KEY SECRET "12345678" KEY, "[secret][secret][secret][secret]");
+    check_redacted("{\"Key\":\"" KEY "\"}", "{\"Key\":\"[secret]\"}");
+    check_redacted("client=tapi&tapi_key=" KEY, "client=tapi&tapi_key=[secret]");
+    check_redacted("x" KEY "y", "x[secret]y"); /* inside a word as well */
+    check_redacted("xx12345678", "xx[secret]");
+    check_redacted("", "");
+    check_redacted(" ", " ");
+}
+
+static void partial_matches(void)
+{
+    static const char *const texts[] = {KEY, "aaaaaaab", "abcdabcdabce"};
+    know(texts, 3);
+    for (size_t len = 0; len < strlen(KEY); len++) { /* also: nothing is read beyond the end */
+        char part[64];
+        (void)snprintf(part, sizeof part, "%.*s", (int)len, KEY); /* fits */
+        check_kept(part);
+        check_kept(KEY + strlen(KEY) - len);
+        (void)snprintf(part, sizeof part, "%.*s#%s", (int)len, KEY, KEY + len + 1); /* fits */
+        check_kept(part);
+    }
+    check_redacted("aaaaaaaaaaab", "aaaa[secret]"); /* a false start hides no true one */
+    check_redacted("abcdabcdabcdabce", "abcd[secret]");
+    check_redacted("abcdabcdabcaaaaaaab", "abcdabcdabc[secret]");
+    check_redacted("LSCE7NJG-JACRNTBX-" KEY, "LSCE7NJG-JACRNTBX-[secret]");
+}
+
+static void overlapping(void)
+{
+    static const char *const nested[] = {"middle-part", "the middle-part of it", "the middle-p"};
+    know(nested, 3);
+    check_redacted("the middle-part of it", "[secret]"); /* the longest that begins here */
+    check_redacted("the middle-part of us", "[secret]art of us");
+    check_redacted("a middle-part of it", "a [secret] of it");
+    /* Two that share an end and a beginning: neither may be readable. */
+    static const char *const chained[] = {"abcdefgh12", "gh12xyzw99"};
+    know(chained, 2);
+    size_t len;
+    char *out = redacted("<abcdefgh12xyzw99>", 18, &len);
+    CHECK(!strstr(out, chained[0]) && !strstr(out, chained[1]));
+    CHECK(strstr(out, "<[secret]") == out);
+    free(out);
+}
+
+static void short_texts(void)
+{
+    static const char *const texts[] = {"1234567", "a", ""};
+    know(texts, 3);
+    check_kept("1234567");
+    check_kept("a 1234567 a");
+    mw_redactor_add(redactor, "12345678", 8); /* the shortest: as long as its mask */
+    check_redacted("1234567 12345678", "1234567 [secret]");
+}
+
+static void any_bytes(void)
+{
+    know(NULL, 0);
+    mw_redactor_add(redactor, "\0\1\2\xff\xfe\n\"\\", 8);
+    size_t len;
+    char *out = redacted("a\0\1\2\xff\xfe\n\"\\b", 10, &len);
+    CHECK_INT(len, 10);
+    CHECK_TEXT(out, "a[secret]b");
+    free(out);
+}
+
+static void the_oldest_goes(void)
+{
+    char text[32];
+    know(NULL, 0);
+    for (int i = 0; i < MW_REDACT_KEPT; i++) {
+        (void)snprintf(text, sizeof text, "token-%04d", i); /* fits */
+        mw_redactor_add(redactor, text, strlen(text));
+        mw_redactor_add(redactor, text, strlen(text)); /* known already: takes no place */
+        mw_redactor_add(redactor, "token-0000", 10);
+    }
+    for (int i = 0; i < MW_REDACT_KEPT; i++) {
+        (void)snprintf(text, sizeof text, "token-%04d", i); /* fits */
+        check_redacted(text, "[secret]");
+    }
+    mw_redactor_add(redactor, "token-next", 10);
+    check_redacted("token-next", "[secret]");
+    check_kept("token-0000");
+    check_redacted("token-0001", "[secret]");
+    mw_redactor_add(redactor, "a shorter or longer one", 23); /* in the place of another length */
+    check_redacted("a shorter or longer one", "[secret]");
+    check_kept("token-0001");
+}
+
+/* Secrets by their looks ------------------------------------------------------------------------
+ */
+
+#define JWT_1 "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"
+#define INDODAX_JWT JWT_1 ".eyJzdWIiOiIxMTIifQ.D4YxclnNWCRH6w47MNV9XcbpKT4aLrMboLg6DzCwm1M"
+#define PEATIO_JWT                                                                                 \
+    JWT_1 ".eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiYWRtaW4iOnRydWV9"                  \
+          ".TJVA95OrM7E2cBab30RMHrHDcEfxjoYZgeFONFh7HgQ"
+#define SHA256_HEX "163e05c7b86e4f234f2e8c9b9c8a9e23f866dd2153e02437ff28628fb6fdcc87"
+#define SHA512_HEX                                                                                 \
+    "29ff89378b9f33954b0f5319488190078f091c7723d886c5c2a4a0b06ef793d7"                             \
+    "d3b99155d63410203a21355e5e2757cb4e566adbd67ec37b8257a68d8c72877c"
+
+static void signatures_of_the_pages(void)
+{
+    static const char *const secrets[] = {
+        /* Indodax: connToken, its legacy sample, secrets and signatures */
+        INDODAX_JWT,
+        "eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIzMWFlMGUzYjU1NzNlMzI1YTU1MGM1ZDg2MGM1YjQ3"
+        "ZDQyYjdkZjMxIiwiZXhwIjoxNzA1NzE4NjEyfQ.T1dymQ7dGS4sASLlZC3VE4JTjdvdsasJSsadaK",
+        "da78a39e9dda31c399bcc293d997a347dc7fd0408cb5151931243a302b273ec3238510ea61e11f7c",
+        SHA512_HEX,
+        "29FF89378B9F33954B0F5319488190078F091C7723D886C5C2A4A0B06EF793D7",
+        /* Peatio: its page's example, answers to a challenge */
+        PEATIO_JWT,
+        "8d1aace9b9979f956b095a8496bfc7b1719ea6758ba362626ae19050cc1289bf",
+        /* Instamrkt */
+        SHA256_HEX,
+        /* Finery: EFX-Sign */
+        "IXjpL6erhOzuKrduwZohBobvM3iCsGNpheAT3CSZn2fjM3U3VcJE1KHOmrray6mF",
+        "AKI0KrOQqvWOk6wZmWFZVc95WAltxgP1PzS5T+nIs7+t6JSx+yljipsvX5ix7UeD",
+        "2p1HCE7UoXhuxMNfZ3Xykw69s2Udsaf3GCMsnF/G5WkoTi2Siwtw9pVE1dxmjSPR",
+        "aO9RfyNxmb6u8lMr5bAyAmi7RxixIwEoejh5RtUemWI3QAq+HrR0p8/+2yuiQZNZ",
+    };
+    static const char *const around[][2] = {
+        {"", ""},   {" ", " "}, {"\"", "\""},          {"Bearer ", "\n"},
+        {"<", ">"}, {"(", ")"}, {"h: ", ", and more"}, {"\t", "\r\n"},
+    };
+    know(NULL, 0);
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        for (size_t j = 0; j < sizeof around / sizeof *around; j++) {
+            char text[512], expected[64];
+            (void)snprintf(text, sizeof text, "%s%s%s", around[j][0], secrets[i], around[j][1]);
+            (void)snprintf(expected, sizeof expected, "%s[secret]%s", around[j][0], around[j][1]);
+            check_redacted(text, expected);
+        }
+}
+
+static void in_a_sentence(void)
+{
+    static const char *const secrets[] = {SHA256_HEX, SHA512_HEX, INDODAX_JWT, PEATIO_JWT};
+    static const char *const texts[] = {
+        "Sign=%s",   "url?h=%s&n=1",      "a/%s/b",      "sign: %s.",
+        "%s,%s",     "{\"jwt\":\"%s\"}",  "x %s y %s z", "%s %s",
+        "h=%s;h=%s", "Sign:%s\r\nKey:%s", "%s=%s",
+    };
+    know(NULL, 0);
+    for (size_t i = 0; i < 2; i++) /* the hex ones, whatever stands around them */
+        for (size_t j = 0; j < sizeof texts / sizeof *texts; j++) {
+            char text[1024] = "";
+            const char *from = texts[j];
+            for (const char *at; (at = strstr(from, "%s")); from = at + 2) {
+                (void)strncat(text, from, (size_t)(at - from));
+                (void)strcat(text, secrets[i]);
+            }
+            (void)strcat(text, from);
+            size_t len;
+            char *out = redacted(text, strlen(text), &len);
+            CHECK(!strstr(out, secrets[i]) && strstr(out, "[secret]"));
+            free(out);
+        }
+    check_redacted("token " INDODAX_JWT " and " PEATIO_JWT "!", "token [secret] and [secret]!");
+}
+
+static void harmless_texts(void)
+{
+    know(NULL, 0);
+    check_kept("submit m1-42: price 950000500 is not a multiple of 1000");
+    check_kept("/home/trader/runtime/strategies/with/quite/a/long/path/to/some/ladder.lua");
+    check_kept("----------------------------------------------------------------------------");
+    check_kept("0000000000000000000000000000000000000000000000000000000000000000000000000000");
+    check_kept("================================================================ a heading");
+    check_kept(
+        "client_order_id=mw-7f3a-000001 order_id=btcidr-limit-310131 trade_id=1705635775203123");
+    check_kept("9f1c0a52-6d3e-4b7a-8e25-c1d4f7a90b36");                            /* a UUID */
+    check_kept("163e05c7b86e4f234f2e8c9b9c8a9e23f866dd2153e02437ff28628fb6fdcc8"); /* 63 digits */
+    check_kept("eyJust.a word");
+    check_kept("ey eyJ eyJ.");
+    check_kept("1.2.3 a.b.c");
+    check_kept(JWT_1); /* the first part of a token is the same for all of them */
+}
+
+/* Random texts: pieces that are harmless, and secrets among them ---------------------------------
+ */
+
+static uint64_t random_state;
+
+static unsigned below(unsigned limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(random_state >> 33) % limit;
+}
+
+/* Secrets of a few letters overlap and repeat as much as they can; the oracle looks at each place
+ * for the longest one. */
+static void random_texts(void)
+{
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        char secrets[4][20], text[64], expected[64 + 1];
+        size_t used = 0, len = below(sizeof text), count = 1 + below(4);
+        random_state = seed * 7919;
+        know(NULL, 0);
+        for (size_t i = 0; i < count; i++) {
+            size_t secret_len = 8 + below(6);
+            for (size_t j = 0; j < secret_len; j++)
+                secrets[i][j] = "ab"[below(8) == 0];
+            secrets[i][secret_len] = '\0';
+            mw_redactor_add(redactor, secrets[i], secret_len);
+        }
+        for (size_t i = 0; i < len; i++)
+            text[i] = "ab "[below(8) ? 0 : 1 + below(2)];
+        for (size_t i = 0; i < len;) {
+            size_t longest = 0;
+            for (size_t j = 0; j < count; j++) {
+                size_t secret_len = strlen(secrets[j]);
+                if (secret_len <= len - i && secret_len > longest &&
+                    strncmp(text + i, secrets[j], secret_len) == 0)
+                    longest = secret_len;
+            }
+            if (longest) {
+                memcpy(expected + used, "[secret]", 8);
+                used += 8;
+                i += longest;
+            } else {
+                expected[used++] = text[i++];
+            }
+        }
+        expected[used] = '\0';
+        size_t out_len;
+        char *out = redacted(text, len, &out_len);
+        if (strcmp(out, expected) != 0) {
+            printf("seed %" PRIu64 ": \"%.*s\"\n", seed, (int)len, text);
+            CHECK_TEXT(out, expected);
+        }
+        free(out);
+    }
+}
+
+static void random_bytes(void)
+{
+    static const char *const texts[] = {KEY, "yJyeyyJe", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"};
+    know(texts, 3);
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        char text[300];
+        random_state = seed;
+        size_t len = below(sizeof text), out_len;
+        unsigned kind = below(3);
+        for (size_t i = 0; i < len; i++)
+            text[i] = kind == 0   ? (char)below(256)
+                      : kind == 1 ? "eyJa"[below(4)]
+                                  : "aZ09+/_-= "[below(10)];
+        char *out = redacted(text, len, &out_len);
+        CHECK(!strstr(out, "yJyeyyJe"));
+        free(out);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"a known text is replaced at the start, in the middle and at the end", at_every_place},
+    {"a part of a secret is kept and hides no whole one", partial_matches},
+    {"of texts that overlap none is readable, and the longest counts", overlapping},
+    {"a text below eight bytes is too common to be replaced", short_texts},
+    {"a secret may have any bytes", any_bytes},
+    {"the oldest of too many session tokens is forgotten, and only that", the_oldest_goes},
+    {"tokens, secrets and signatures of the pages are seen by their looks",
+     signatures_of_the_pages},
+    {"a signature is seen whatever stands around it", in_a_sentence},
+    {"words, paths, rulers, ids and prices are no secrets", harmless_texts},
+    {"random texts are replaced exactly where a secret stands", random_texts},
+    {"random bytes are never read beyond their end", random_bytes},
+};
+
+int main(void)
+{
+    int status = test_main(cases, sizeof cases / sizeof *cases);
+    mw_redactor_free(redactor);
+    mw_redactor_free(NULL);
+    return status;
+}
