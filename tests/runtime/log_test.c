@@ -1,0 +1,426 @@
+/* The log: one line an event, whatever its bytes, and never a secret in it. */
+#include "log.h"
+#include "redact.h"
+#include "test.h"
+#include "../fuzz/json_oracle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { OUTPUT_MAX = 1 << 20 };
+static struct mw_err err;
+static char output[OUTPUT_MAX + 1];
+static int file = -1; /* in memory: stands for standard error */
+
+static struct mw_log *log_to(int fd, struct mw_redactor *redactor)
+{
+    struct mw_log *log = mw_log_new(fd, redactor, &err);
+    if (!log)
+        abort();
+    return log;
+}
+
+static struct mw_log *open_log(enum mw_log_level level, bool is_json, struct mw_redactor *redactor)
+{
+    file = memfd_create("log", MFD_CLOEXEC);
+    struct mw_log *log = log_to(file, redactor);
+    mw_log_setup(log, level, is_json);
+    return log;
+}
+
+static void close_log(struct mw_log *log)
+{
+    mw_log_free(log);
+    CHECK_INT(close(file), 0);
+}
+
+/* Everything that was written since the last time. */
+static const char *written(void)
+{
+    ssize_t len = pread(file, output, OUTPUT_MAX, 0);
+    CHECK(len >= 0 && len < OUTPUT_MAX);
+    output[len > 0 ? len : 0] = '\0';
+    CHECK_INT(strlen(output), len); /* no NUL reaches a terminal */
+    CHECK(ftruncate(file, 0) == 0 && lseek(file, 0, SEEK_SET) == 0);
+    return output;
+}
+
+static void write_text(struct mw_log *log, const char *text)
+{
+    mw_log_write(log, MW_LOG_INFO, 0, text, strlen(text), NULL, 0);
+}
+
+#define START "1970-01-01T00:00:00.000000Z level=info"
+
+/* Levels and lines ------------------------------------------------------------------------------
+ */
+
+static void levels(void)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+    for (int wanted = MW_LOG_ERROR; wanted <= MW_LOG_DEBUG; wanted++) {
+        struct mw_log *log = open_log((enum mw_log_level)wanted, false, NULL);
+        CHECK_INT(mw_log_level_of(names[wanted]), wanted);
+        for (int level = MW_LOG_ERROR; level <= MW_LOG_DEBUG; level++) {
+            char expected[80] = "";
+            mw_log_write(log, (enum mw_log_level)level, 0, "x", 1, NULL, 0);
+            if (level <= wanted)
+                (void)snprintf(expected, sizeof expected,
+                               "1970-01-01T00:00:00.000000Z level=%s msg=x\n", names[level]);
+            CHECK_TEXT(written(), expected);
+        }
+        close_log(log);
+    }
+    CHECK_INT(mw_log_level_of("warning"), -1);
+    CHECK_INT(mw_log_level_of("ERROR"), -1);
+    CHECK_INT(mw_log_level_of(""), -1);
+}
+
+static void as_it_begins(void)
+{
+    file = memfd_create("log", MFD_CLOEXEC);
+    struct mw_log *log = log_to(file, NULL); /* no setup */
+    mw_log_write(log, MW_LOG_DEBUG, 0, "x", 1, NULL, 0);
+    write_text(log, "y");
+    CHECK_TEXT(written(), START " msg=y\n");
+    close_log(log);
+    mw_log_free(NULL);
+}
+
+static void times(void)
+{
+    static const struct {
+        int64_t ns;
+        const char *text;
+    } rows[] = {
+        {0, "1970-01-01T00:00:00.000000Z"},
+        {999, "1970-01-01T00:00:00.000000Z"},
+        {1000, "1970-01-01T00:00:00.000001Z"},
+        {INT64_C(1763683200123456789), "2025-11-21T00:00:00.123456Z"},
+        {INT64_C(1709164800000000000), "2024-02-29T00:00:00.000000Z"}, /* a leap day */
+        {INT64_C(4102444799999999999), "2099-12-31T23:59:59.999999Z"},
+    };
+    struct mw_log *log = open_log(MW_LOG_INFO, false, NULL);
+    (void)setenv("TZ", "Asia/Jakarta", 1); /* UTC, wherever we are */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char expected[80];
+        (void)snprintf(expected, sizeof expected, "%s level=info msg=x\n", rows[i].text); /* fits */
+        mw_log_write(log, MW_LOG_INFO, rows[i].ns, "x", 1, NULL, 0);
+        CHECK_TEXT(written(), expected);
+    }
+    close_log(log);
+}
+
+static void quoting(void)
+{
+    static const struct {
+        const char *value, *text;
+    } rows[] = {
+        {"plain", "plain"},
+        {"BTC/IDR", "BTC/IDR"},
+        {"0.00001500", "0.00001500"},
+        {"caf\xc3\xa9", "caf\xc3\xa9"},
+        {"", "\"\""},
+        {"two words", "\"two words\""},
+        {"a=b", "\"a=b\""},
+        {"=", "\"=\""},
+        {"\"", "\"\\\"\""},
+        {"back\\slash", "\"back\\\\slash\""},
+        {"line\nlevel=error msg=forged", "\"line\\nlevel=error msg=forged\""},
+        {"\r", "\"\\u000d\""},
+        {"\t", "\"\\u0009\""},
+        {"\x1b[31m", "\"\\u001b[31m\""}, /* no colours from a venue */
+        {"\x7f", "\"\\u007f\""},
+        {"\x01", "\"\\u0001\""},
+    };
+    struct mw_log *log = open_log(MW_LOG_INFO, false, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char expected[128];
+        struct mw_log_field field = {"key", rows[i].value, strlen(rows[i].value)};
+        mw_log_write(log, MW_LOG_INFO, 0, rows[i].value, strlen(rows[i].value), &field, 1);
+        (void)snprintf(expected, sizeof expected, START " key=%s msg=%s\n", rows[i].text,
+                       rows[i].text); /* fits */
+        CHECK_TEXT(written(), expected);
+    }
+    mw_log_write(log, MW_LOG_INFO, 0, "a\0b", 3, NULL, 0);
+    CHECK_TEXT(written(), START " msg=\"a\\u0000b\"\n");
+    close_log(log);
+}
+
+static void fields_in_order(void)
+{
+    static const struct mw_log_field fields[] = {{"venue", "idx", 3},
+                                                 {"order", "m1-42", 5},
+                                                 {"reason", "too late", 8},
+                                                 {"cut", "abcdef", 3}};
+    struct mw_log *log = open_log(MW_LOG_INFO, false, NULL);
+    mw_log_write(log, MW_LOG_WARN, 0, "order rejected", 14, fields, 4);
+    CHECK_TEXT(written(), "1970-01-01T00:00:00.000000Z level=warn venue=idx order=m1-42 "
+                          "reason=\"too late\" cut=abc msg=\"order rejected\"\n");
+    mw_log_setup(log, MW_LOG_INFO, true);
+    mw_log_write(log, MW_LOG_WARN, 0, "order rejected", 14, fields, 4);
+    CHECK_TEXT(written(),
+               "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"level\":\"warn\",\"venue\":\"idx\","
+               "\"order\":\"m1-42\",\"reason\":\"too late\",\"cut\":\"abc\","
+               "\"msg\":\"order rejected\"}\n");
+    close_log(log);
+}
+
+static void formatted(void)
+{
+    static char text[20000];
+    struct mw_log *log = open_log(MW_LOG_INFO, false, NULL);
+    mw_logf(log, MW_LOG_DEBUG, "%s", "not wanted");
+    CHECK_TEXT(written(), "");
+    mw_logf(log, MW_LOG_ERROR, "open %s: %d of 100%%", "wss://h", 7);
+    const char *line = written();
+    CHECK(strstr(line, " level=error msg=\"open wss://h: 7 of 100%\"\n"));
+    CHECK(strncmp(line, "20", 2) == 0 && line[26] == 'Z'); /* the time is now's */
+    memset(text, 'x', sizeof text - 1);
+    mw_logf(log, MW_LOG_INFO, "%s", text); /* longer than there is room: cut, and still a line */
+    line = written();
+    CHECK(strlen(line) > 8000 && strchr(line, '\n') == line + strlen(line) - 1);
+    close_log(log);
+}
+
+/* JSON ------------------------------------------------------------------------------------------
+ */
+
+/* One object a line, and nothing else. */
+static bool is_json_line(const char *line)
+{
+    size_t len = strlen(line);
+    if (len < 2 || line[len - 1] != '\n' || memchr(line, '\n', len - 1))
+        return false;
+    return oracle_value(line, line + len - 1, 0) == line + len - 1 && *line == '{';
+}
+
+static void check_json(const char *line, const char *what)
+{
+    if (is_json_line(line))
+        return;
+    printf("%s: %s", what, line);
+    CHECK(!"one line of JSON");
+}
+
+static void every_ascii_byte(void)
+{
+    struct mw_log *log = open_log(MW_LOG_INFO, true, NULL);
+    for (int byte = 0; byte < 128; byte++) {
+        char text[3] = {'a', (char)byte, 'b'}, what[32];
+        struct mw_log_field field = {"value", text, 3};
+        (void)snprintf(what, sizeof what, "byte %d", byte); /* fits */
+        mw_log_write(log, MW_LOG_INFO, 0, text, 3, &field, 1);
+        check_json(written(), what);
+    }
+    char key[] = "a\"b\\c\nd"; /* a key comes from Lua: any text */
+    struct mw_log_field field = {key, "", 0};
+    mw_log_write(log, MW_LOG_INFO, 0, "", 0, &field, 1);
+    check_json(written(), "key");
+    close_log(log);
+}
+
+/* What is logged comes back, character for character. */
+static void reads_back(void)
+{
+    struct mw_log *log = open_log(MW_LOG_INFO, true, NULL);
+    write_text(log, "a\"b\\c\nd\te/\xe2\x82\xac\xf0\x9f\x9a\x80\x7f");
+    CHECK_TEXT(written(), "{\"time\":\"1970-01-01T00:00:00.000000Z\",\"level\":\"info\","
+                          "\"msg\":\"a\\\"b\\\\c\\nd\\u0009e/\xe2\x82\xac\xf0\x9f\x9a\x80"
+                          "\\u007f\"}\n");
+    close_log(log);
+}
+
+static uint64_t random_state;
+
+static unsigned below(unsigned limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(random_state >> 33) % limit;
+}
+
+static void random_texts(void)
+{
+    static const char *const pieces[] = {"\"",   "\\",           "\n", "\r", "\t", "a", " ",
+                                         "=",    "\xc3\xa9",     "{",  "}",  ":",  ",", "\x1b",
+                                         "\x7f", "\xe2\x82\xac", "/"};
+    struct mw_log *log = open_log(MW_LOG_INFO, true, NULL);
+    for (uint64_t seed = 1; seed <= 3000; seed++) {
+        char text[3][128] = {"", "", ""}, what[32];
+        random_state = seed;
+        for (int i = 0; i < 3; i++)
+            for (unsigned count = below(30); count > 0; count--)
+                (void)strcat(text[i], pieces[below(sizeof pieces / sizeof *pieces)]);
+        struct mw_log_field fields[] = {{"one", text[0], strlen(text[0])},
+                                        {text[1], text[2], strlen(text[2])}};
+        (void)snprintf(what, sizeof what, "seed %" PRIu64, seed); /* fits */
+        mw_log_setup(log, MW_LOG_INFO, true);
+        mw_log_write(log, MW_LOG_INFO, 0, text[2], strlen(text[2]), fields, 2);
+        check_json(written(), what);
+        mw_log_setup(log, MW_LOG_INFO, false);
+        mw_log_write(log, MW_LOG_INFO, 0, text[2], strlen(text[2]), fields, 1);
+        const char *line = written();
+        CHECK(strcspn(line, "\n") == strlen(line) - 1); /* always one line */
+        CHECK(!strpbrk(line, "\r\t\x1b\x7f"));
+    }
+    close_log(log);
+}
+
+/* Long lines are cut at 64 KiB, and end. */
+static void long_lines(void)
+{
+    static char text[200000];
+    struct mw_log *log = open_log(MW_LOG_INFO, false, NULL);
+    memset(text, 'x', sizeof text);
+    for (size_t len = 65536 - 64; len <= 65536 + 64; len++) {
+        mw_log_write(log, MW_LOG_INFO, 0, text, len, NULL, 0);
+        const char *line = written();
+        CHECK(strlen(line) <= 65536 + 1 && line[strlen(line) - 1] == '\n');
+        CHECK(strlen(line) >= 65536 - 64 + sizeof START);
+    }
+    memset(text, '\1', sizeof text); /* each is six bytes in the line */
+    mw_log_write(log, MW_LOG_INFO, 0, text, sizeof text, NULL, 0);
+    CHECK_INT(strlen(written()), 65537);
+    struct mw_log_field field = {"long", text, sizeof text};
+    mw_log_write(log, MW_LOG_INFO, 0, text, sizeof text, &field, 1);
+    CHECK_INT(strlen(written()), 65537);
+    write_text(log, "the next one is whole");
+    CHECK_TEXT(written(), START " msg=\"the next one is whole\"\n");
+    mw_log_setup(log, MW_LOG_INFO, true);
+    memset(text, 'x', sizeof text);
+    mw_log_write(log, MW_LOG_INFO, 0, text, 65000, NULL, 0);
+    check_json(written(), "long, but not too long");
+    close_log(log);
+}
+
+/* Secrets and readers ----------------------------------------------------------------------------
+ */
+
+static void no_secrets(void)
+{
+    static const char key[] = "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA";
+    static const char sign[] = "163e05c7b86e4f234f2e8c9b9c8a9e23f866dd2153e02437ff28628fb6fdcc87";
+    struct mw_redactor *redactor = mw_redactor_new(&err);
+    if (!redactor)
+        abort();
+    mw_redactor_add(redactor, key, sizeof key - 1);
+    for (int is_json = 0; is_json <= 1; is_json++) {
+        struct mw_log *log = open_log(MW_LOG_INFO, is_json, redactor);
+        struct mw_log_field fields[] = {{"key", key, sizeof key - 1},
+                                        {"url", "https://h/?h=", 13},
+                                        {"sign", sign, sizeof sign - 1}};
+        mw_log_write(log, MW_LOG_INFO, 0, key, sizeof key - 1, fields, 3);
+        const char *line = written();
+        CHECK(!strstr(line, key) && !strstr(line, sign) && strstr(line, "[secret]"));
+        if (is_json)
+            check_json(line, "redacted");
+        mw_logf(log, MW_LOG_ERROR, "sent Key: %s, Sign: %s", key, sign);
+        line = written();
+        CHECK(!strstr(line, key) && !strstr(line, sign));
+        CHECK(strstr(line, "sent Key: [secret], Sign: [secret]\""));
+        if (is_json)
+            check_json(line, "redacted");
+        close_log(log);
+    }
+    mw_redactor_free(redactor);
+}
+
+/* Nobody reads, and the pipe is full: lines are lost, the runtime goes on. */
+static void a_reader_that_sleeps(void)
+{
+    static char text[4096], heard[1 << 20];
+    int ends[2];
+    CHECK_INT(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    struct mw_log *log = log_to(ends[1], NULL);
+    memset(text, 'x', sizeof text);
+    while (write(ends[1], text, sizeof text) > 0)
+        ;
+    CHECK_INT(errno, EAGAIN);
+    write_text(log, "lost");
+    ssize_t len = read(ends[0], heard, sizeof heard);
+    CHECK(len > 0 && !memmem(heard, (size_t)len, "lost", 4));
+    write_text(log, "heard again");
+    len = read(ends[0], heard, sizeof heard - 1);
+    heard[len > 0 ? len : 0] = '\0';
+    CHECK_TEXT(heard, START " msg=\"heard again\"\n");
+    mw_log_free(log);
+    CHECK(close(ends[0]) == 0 && close(ends[1]) == 0);
+}
+
+static void a_reader_that_goes(void)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+    (void)sigaction(SIGPIPE, &ignore, &before); /* as the host does */
+    int ends[2], full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    CHECK_INT(pipe2(ends, O_CLOEXEC), 0);
+    CHECK_INT(close(ends[0]), 0);
+    const int fds[] = {ends[1], full, -1};
+    for (int i = 0; i < 3; i++) {
+        struct mw_log *log = log_to(fds[i], NULL);
+        write_text(log, "to nobody");
+        write_text(log, "to nobody");
+        mw_log_free(log);
+    }
+    CHECK(close(ends[1]) == 0 && close(full) == 0);
+    (void)sigaction(SIGPIPE, &before, NULL);
+}
+
+/* A pipe takes a long line in parts: all of them arrive, in order. */
+static void a_slow_reader(void)
+{
+    static char text[60000], heard[1 << 17];
+    int ends[2];
+    CHECK_INT(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    (void)fcntl(ends[1], F_SETPIPE_SZ, 4096); /* a page, where the system lets us */
+    pid_t writer = fork();
+    if (writer == 0) {
+        struct mw_log *log = log_to(ends[1], NULL);
+        for (size_t i = 0; i < sizeof text; i++)
+            text[i] = (char)('a' + i % 26);
+        mw_log_write(log, MW_LOG_INFO, 0, text, sizeof text, NULL, 0);
+        mw_log_free(log);
+        _exit(0);
+    }
+    CHECK_INT(close(ends[1]), 0);
+    size_t used = 0;
+    struct pollfd wait = {.fd = ends[0], .events = POLLIN};
+    while (poll(&wait, 1, 10000) > 0) {
+        ssize_t len = read(ends[0], heard + used, sizeof heard - used);
+        if (len <= 0)
+            break;
+        used += (size_t)len;
+    }
+    size_t head = strlen(START " msg=");
+    CHECK_INT(used, head + sizeof text + 1);
+    for (size_t i = 0; i < sizeof text && used == head + sizeof text + 1; i++)
+        if (heard[head + i] != (char)('a' + i % 26)) {
+            CHECK_INT(i, -1); /* the first byte that is out of order */
+            break;
+        }
+    CHECK_INT(waitpid(writer, NULL, 0), writer);
+    CHECK_INT(close(ends[0]), 0);
+}
+
+static const struct test_case cases[] = {
+    {"a level shows itself and what is more urgent", levels},
+    {"a new log is text and shows info", as_it_begins},
+    {"times are UTC with microseconds", times},
+    {"values are quoted when they could be misread, and no byte makes a second line", quoting},
+    {"fields stand in their order before the message", fields_in_order},
+    {"a formatted message is cut, never torn", formatted},
+    {"JSON stays valid for every ASCII byte in message, value and key", every_ascii_byte},
+    {"JSON holds the very characters that were logged", reads_back},
+    {"random texts make one line, and valid JSON", random_texts},
+    {"a line that is too long is cut and ends", long_lines},
+    {"keys and signatures never reach the line", no_secrets},
+    {"a reader that does not read costs lines, not the process", a_reader_that_sleeps},
+    {"a slow reader gets a long line in parts, all of it", a_slow_reader},
+    {"a reader that is gone and a full disk are survived", a_reader_that_goes},
+};
+TEST_MAIN(cases)
