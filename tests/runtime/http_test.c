@@ -471,6 +471,13 @@ static void body_limit(void)
     CHECK_INT(mw_http_request(http, &request, &err), 0);
     CHECK(strstr(err.text, "larger than 16 MiB"));
     CHECK_INT(request_count, 2);
+    request.body_len = MW_HTTP_BODY_MAX;
+    reply.body_len = 1;
+    CHECK(mw_http_request(http, &request, &err) != 0);
+    wait_for(&answer_count, 3);
+    CHECK_INT(answers[2].status, 200);
+    CHECK(strstr(request_text[2], "\ncontent-length: 16777216\n"));
+    CHECK(!strstr(request_text[2], "\nexpect:")); /* no round trip before the body */
     close_all();
     free(large);
 }
