@@ -1,6 +1,7 @@
 --- Clients that were not written here, against the simulated venue: the samples of the venue's
 --- documents in Python and JavaScript, curl, and the WebSocket libraries of Python and Node.
 
+local ffi = require "ffi"
 local e2e = require "tests.e2e.lib"
 local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
@@ -11,6 +12,12 @@ local PYTHON, NODE, SHELL = "/usr/bin/python3", "node", "/bin/sh"
 local DOCUMENT_KEY = "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"
 local DOCUMENT_SECRET = "da78a39e9dda31c399bcc293d997a347dc7fd040"
                         .. "8cb5151931243a302b273ec3238510ea61e11f7c"
+
+-- A venue whose own files lie in a directory of the test, which goes away with it.
+local function new_sim(arguments)
+  ffi.C.setenv("XDG_RUNTIME_DIR", e2e.directory(), 1)
+  return e2e.sim("indodax", arguments)
+end
 
 -- Starts a client; each library has a variable of its own for the certificates that it trusts.
 local function start(sim, program, file, arguments, more)
@@ -77,36 +84,36 @@ end
 -- The documents' samples --------------------------------------------------------------------------
 
 test("the venue's Python sample gets a token and a channel", function()
-  local got = token_of(e2e.sim "indodax", PYTHON, "request_token.py")
+  local got = token_of(new_sim(), PYTHON, "request_token.py")
   equal(got.CHANNEL:match "^pws:#%x+$", got.CHANNEL, "channel")
   equal(select(2, got.TOKEN:gsub("%.", "")), 2, "dots of the token")
 end)
 
 test("the venue's JavaScript sample gets a token of the same channel", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   local javascript = token_of(sim, NODE, "request_token.js")
   equal(javascript.CHANNEL, token_of(sim, PYTHON, "request_token.py").CHANNEL)
 end)
 
 test("the samples are refused with a wrong secret", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   local wrong = { SECRET = sim.info.secret:upper() }
   equal(run(sim, PYTHON, "request_token.py", {}, wrong), "Error: 'return'\n")
   equal(run(sim, NODE, "request_token.js", {}, wrong):find "connToken" ~= nil, true, "a TypeError")
 end)
 
 test("the Python sample for the private socket follows an order from NEW to CANCELLED", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   follow_an_order(sim, PYTHON, "private.py", token_of(sim, PYTHON, "request_token.py"))
 end)
 
 test("the ws library of Node follows an order, though it offers compression", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   follow_an_order(sim, NODE, "private.js", token_of(sim, NODE, "request_token.js"))
 end)
 
 test("a token of somebody else's channel is answered 103", function()
-  local sim = e2e.sim("indodax", { "--member", "name=second,key=K2,secret=S2,idr=1" })
+  local sim = new_sim({ "--member", "name=second,key=K2,secret=S2,idr=1" })
   local first = token_of(sim, PYTHON, "request_token.py")
   local text = run(sim, PYTHON, "request_token.py", {}, { KEY = "K2", SECRET = "S2" })
   first.CHANNEL = text:match "channel: (%S+)"
@@ -117,7 +124,7 @@ end)
 
 test("both calls of the dead-man page arm with the signatures that it prints", function()
   for _, form in ipairs { "query", "body" } do
-    local sim = e2e.sim("indodax", { "--key", DOCUMENT_KEY, "--secret", DOCUMENT_SECRET })
+    local sim = new_sim({ "--key", DOCUMENT_KEY, "--secret", DOCUMENT_SECRET })
     equal(run(sim, SHELL, "deadman.sh", { form }), '{"success":1}', form)
     local armed = sim:control("countdowns").armed
     local count = 0
@@ -131,14 +138,14 @@ test("both calls of the dead-man page arm with the signatures that it prints", f
 end)
 
 test("the dead-man page's signature does not fit another key's secret", function()
-  local sim = e2e.sim("indodax", { "--key", DOCUMENT_KEY, "--secret", "another" })
+  local sim = new_sim({ "--key", DOCUMENT_KEY, "--secret", "another" })
   equal(run(sim, SHELL, "deadman.sh", { "query" }):find '"error_code":"bad_sign"' ~= nil, true)
 end)
 
 -- Curl --------------------------------------------------------------------------------------------
 
 test("curl and openssl trade over TAPI", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   local before = tapi(sim, "getInfo")["return"]
   local placed = tapi(sim, "trade", BUY .. "curl-1")["return"]
   equal(placed.client_order_id, "curl-1")
@@ -158,7 +165,7 @@ test("curl and openssl trade over TAPI", function()
 end)
 
 test("curl reads the public REST calls", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   sim:control("quote", { pair = "btc_idr", side = "buy", price = "1540000000", qty = "0.5" })
   sim:control("trade", { pair = "btc_idr", side = "sell", price = "1540000000", qty = "0.1" })
   local time = get(sim, "/api/server_time?n=1").server_time
@@ -177,7 +184,7 @@ test("curl reads the public REST calls", function()
 end)
 
 test("curl does not trust the simulator without its certificate", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   local client = e2e.spawn { "curl", "-sS", sim.info.rest_url .. "/api/server_time" }
   equal(client:wait_exit(), 60, "exit status of curl")
 end)
@@ -185,7 +192,7 @@ end)
 -- Market data and the handshake -------------------------------------------------------------------
 
 test("a Python client of the market data gets a book and a trade", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   sim:control("quote", { pair = "btc_idr", side = "sell", price = "1550000000", qty = "0.5" })
   local client = start(sim, PYTHON, "market.py")
   client:wait_for '"id":3,"result":{'
@@ -197,7 +204,7 @@ test("a Python client of the market data gets a book and a trade", function()
 end)
 
 test("a handshake with an Origin header is answered 403, and each client can tell", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   local token = token_of(sim, PYTHON, "request_token.py")
   local python = run(sim, PYTHON, "private.py", { "origin" }, token)
   equal(python:find "error: Handshake status 403" ~= nil, true, python)
@@ -207,7 +214,7 @@ test("a handshake with an Origin header is answered 403, and each client can tel
 end)
 
 test("the body of a refused handshake arrives whole", function()
-  local sim = e2e.sim "indodax"
+  local sim = new_sim()
   equal(run(sim, SHELL, "upgrade.sh", { "Origin: https://www.example.com" }),
         "Forbidden\nstatus 403\n")
   equal(run(sim, SHELL, "upgrade.sh", { "Origin: null" }), "Forbidden\nstatus 403\n")
