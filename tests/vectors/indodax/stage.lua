@@ -270,8 +270,8 @@ function Stage:frame(text, socket)
   enter("ws_message", socket.id)
 end
 
-function Stage:private() return assert(self.last_socket.private, "no private socket") end
-function Stage:market() return assert(self.last_socket.market, "no market socket") end
+function Stage:private() return self.last_socket.private or error("no private socket", 2) end
+function Stage:market() return self.last_socket.market or error("no market socket", 2) end
 
 --- The connection is closed from outside.
 function Stage:close(socket, code, reason, http_status, body)
