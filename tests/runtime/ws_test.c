@@ -1,0 +1,717 @@
+#include "certificate.h"
+#include "server.h"
+#include "test.h"
+#include "ws.h"
+#include "ws_frame.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+static const double patience = 20; /* seconds until a test gives up */
+
+/* A server on loopback, a client, and what was heard of them --------------------------------------
+ */
+
+struct heard { /* the last event of its kind, and how many there were */
+    size_t count;
+    uint64_t id;
+    int64_t num, num2;
+    char *data, *text;
+    size_t len;
+};
+
+static char dir[] = "/tmp/moonwire-ws-XXXXXX", ca_file[64], cert_file[64], key_file[64];
+static struct mw_host *host;
+static struct mw_server *server;
+static struct mw_ws_pool *pool;
+static struct mw_err err;
+static char url[64];
+static struct heard heard[MW_EVENT_COUNT];
+static void (*hook)(const struct mw_event *event);
+
+/* Every name but these goes where it always goes. */
+int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+                struct addrinfo **addresses)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name && strcmp(name, "other.test") == 0)
+        name = "127.0.0.1";
+    else if (name && strcmp(name, "nowhere.test") == 0)
+        return EAI_NONAME;
+    return real(name, port, hints, addresses);
+}
+
+static void on_event(void *arg, const struct mw_event *event)
+{
+    (void)arg;
+    struct heard *h = &heard[event->kind];
+    free(h->data);
+    free(h->text);
+    *h = (struct heard){h->count + 1,
+                        event->id,
+                        event->num,
+                        event->num2,
+                        malloc(event->len + 1),
+                        strndup(event->text ? event->text : "", event->text_len),
+                        event->len};
+    if (event->len)
+        memcpy(h->data, event->data, event->len);
+    h->data[event->len] = '\0';
+    if (hook)
+        hook(event);
+}
+
+static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    *(bool *)timer->data = true;
+}
+
+/* Runs the loop until there were `count` events of the kind; too late is a failure. */
+static const struct heard *wait_for(enum mw_event_kind kind, size_t count)
+{
+    bool is_late = false;
+    ev_timer deadline;
+    ev_timer_init(&deadline, on_deadline, patience, 0.);
+    deadline.data = &is_late;
+    ev_now_update(mw_host_loop(host));
+    ev_timer_start(mw_host_loop(host), &deadline);
+    while (heard[kind].count < count && !is_late)
+        ev_run(mw_host_loop(host), EVRUN_ONCE);
+    ev_timer_stop(mw_host_loop(host), &deadline);
+    if (is_late) {
+        printf("no event %s in %.0f s\n", mw_event_name(kind), patience);
+        test_failures++;
+    }
+    return &heard[kind];
+}
+
+static void open_all(bool is_tls)
+{
+    struct mw_listen_options options = {.cert_file = is_tls ? cert_file : NULL,
+                                        .key_file = is_tls ? key_file : NULL};
+    int port = 0;
+    host = mw_host_new(&err);
+    server = mw_server_new(host, &err);
+    pool = mw_ws_pool_new(host, &err);
+    mw_host_listen(host, on_event, NULL);
+    CHECK(mw_server_listen(server, &options, &port, &err) != 0);
+    (void)snprintf(url, sizeof url, "%s://127.0.0.1:%d/feed?x=%%31", is_tls ? "wss" : "ws", port);
+    hook = NULL;
+}
+
+static void close_all(void)
+{
+    mw_ws_pool_free(pool);
+    mw_server_free(server);
+    mw_host_free(host);
+    for (int i = 0; i < MW_EVENT_COUNT; i++) {
+        free(heard[i].data);
+        free(heard[i].text);
+        heard[i] = (struct heard){0};
+    }
+}
+
+/* Begins a session; everything that is not given is the default. */
+static uint64_t begin(struct mw_ws_options options)
+{
+    if (!options.url)
+        options.url = url;
+    if (!options.ca_file)
+        options.ca_file = ca_file;
+    uint64_t id = mw_ws_open(pool, &options, &err);
+    CHECK(id != 0);
+    CHECK_INT(heard[MW_EVENT_ws_open].count + heard[MW_EVENT_ws_close].count, 0);
+    return id;
+}
+
+/* A session that is open on both sides. */
+static uint64_t opened(struct mw_ws_options options)
+{
+    uint64_t id = begin(options);
+    CHECK_INT(wait_for(MW_EVENT_ws_open, 1)->id, id);
+    (void)wait_for(MW_EVENT_server_ws_open, 1);
+    return id;
+}
+#define OPENED(...) opened((struct mw_ws_options){__VA_ARGS__})
+#define BEGIN(...) begin((struct mw_ws_options){__VA_ARGS__})
+
+static uint64_t server_id(void)
+{
+    return heard[MW_EVENT_server_ws_open].id;
+}
+
+/* The one ws_close that ends every session. */
+static void check_closed(int line, uint64_t id, int code, const char *why)
+{
+    const struct heard *h = wait_for(MW_EVENT_ws_close, 1);
+    for (int turn = 0; turn < 5; turn++)
+        ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+    if (h->count == 1 && h->id == id && h->num == code && strcmp(h->text, why) == 0)
+        return;
+    printf("%s:%d: expected ws_close %d \"%s\", got %zu of them, %d \"%s\"\n", __FILE__, line, code,
+           why, h->count, (int)h->num, h->text ? h->text : "");
+    test_failures++;
+}
+#define CHECK_CLOSED(id, code, why) check_closed(__LINE__, id, code, why)
+
+static void echo(const struct mw_event *event)
+{
+    if (event->kind == MW_EVENT_server_ws_message)
+        CHECK_INT(mw_server_send(server, event->id, (int)event->num, event->data, event->len, &err),
+                  0);
+}
+
+static int free_port(int *fd)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK(bind(*fd, (struct sockaddr *)&address, len) == 0);
+    CHECK(getsockname(*fd, (struct sockaddr *)&address, &len) == 0);
+    return ntohs(address.sin_port);
+}
+
+static int open_files(void)
+{
+    int count = 0;
+    DIR *list = opendir("/proc/self/fd");
+    while (readdir(list))
+        count++;
+    (void)closedir(list);
+    return count;
+}
+
+/* Open -------------------------------------------------------------------------------------------
+ */
+
+static void opens(void)
+{
+    static const struct mw_ws_header headers[] = {{"Authorization", "Bearer a.b"}, {"X-Two", "2"}};
+    open_all(true);
+    (void)OPENED(.headers = headers, .header_count = 2, .origin = "https://example.test");
+    CHECK(strstr(heard[MW_EVENT_ws_open].text, "Sec-WebSocket-Accept: "));
+    const char *request = heard[MW_EVENT_server_upgrade].text;
+    CHECK(strstr(request, "GET /feed?x=%31\nhost: 127.0.0.1:") == request);
+    CHECK(strstr(request, "\nupgrade: websocket\n"));
+    CHECK(strstr(request, "\nsec-websocket-version: 13\n"));
+    CHECK(strstr(request, "\nauthorization: Bearer a.b\nx-two: 2\n"));
+    CHECK(strstr(request, "\norigin: https://example.test\n"));
+    close_all();
+    open_all(false);
+    (void)OPENED(.origin = NULL); /* loopback may do without TLS */
+    CHECK(!strstr(heard[MW_EVENT_server_upgrade].text, "origin"));
+    close_all();
+}
+
+static void messages(void)
+{
+    static const size_t lengths[] = {0, 1, 125, 126, 127, 4095, 4096, 65535, 65536, 1 << 20};
+    for (int tls = 0; tls < 2; tls++) {
+        open_all(tls);
+        hook = echo;
+        uint64_t id = OPENED(.limit_bytes = 1 << 20);
+        for (size_t i = 0; i < COUNT(lengths); i++) {
+            char *text = malloc(lengths[i] + 1);
+            for (size_t j = 0; j < lengths[i]; j++)
+                text[j] = (char)('!' + j * 31 % 90);
+            CHECK_INT(mw_ws_send(pool, id, text, lengths[i], &err), 0);
+            const struct heard *h = wait_for(MW_EVENT_ws_message, i + 1);
+            CHECK_INT(h->num, MW_WS_TEXT);
+            CHECK_INT(h->len, lengths[i]);
+            CHECK(h->len == lengths[i] && memcmp(h->data, text, h->len) == 0);
+            free(text);
+        }
+        CHECK_INT(mw_server_send(server, server_id(), MW_WS_BINARY, "\xff\x00\x01", 3, &err), 0);
+        const struct heard *h = wait_for(MW_EVENT_ws_message, COUNT(lengths) + 1);
+        CHECK_INT(h->num, MW_WS_BINARY);
+        CHECK(h->len == 3 && memcmp(h->data, "\xff\x00\x01", 3) == 0);
+        close_all();
+    }
+}
+
+static size_t in_order;
+
+static void count_in_order(const struct mw_event *event)
+{
+    if (event->kind == MW_EVENT_server_ws_open) { /* they come along with the handshake's answer */
+        for (int i = 0; i < 1000; i++) {
+            char text[12];
+            int len = snprintf(text, sizeof text, "%d", i);
+            CHECK_INT(mw_server_send(server, event->id, MW_WS_TEXT, text, (size_t)len, &err), 0);
+        }
+    } else if (event->kind == MW_EVENT_ws_message) {
+        CHECK_INT(heard[MW_EVENT_ws_open].count, 1);
+        in_order += (size_t)atoi(heard[MW_EVENT_ws_message].data) == in_order;
+    }
+}
+
+static void many_messages(void)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        open_all(tls);
+        in_order = 0;
+        hook = count_in_order;
+        (void)OPENED(.url = NULL);
+        (void)wait_for(MW_EVENT_ws_message, 1000);
+        CHECK_INT(in_order, 1000);
+        close_all();
+    }
+}
+
+static void pings(void)
+{
+    open_all(true);
+    uint64_t id = OPENED(.url = NULL);
+    CHECK_INT(mw_ws_ping(pool, id, "are you there", 13, &err), 0);
+    CHECK_TEXT(wait_for(MW_EVENT_ws_pong, 1)->data, "are you there");
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_PING, "and you", 7, &err), 0);
+    CHECK_TEXT(wait_for(MW_EVENT_server_ws_pong, 1)->data, "and you"); /* answered by itself */
+    CHECK_TEXT(wait_for(MW_EVENT_ws_ping, 1)->data, "and you");
+    char large[126] = "";
+    CHECK_INT(mw_ws_ping(pool, id, large, 126, &err), -1);
+    CHECK_TEXT(err.text, "a ping of 126 bytes: 125 are the limit");
+    CHECK_INT(mw_ws_ping(pool, id, large, 125, &err), 0);
+    CHECK_INT(wait_for(MW_EVENT_ws_pong, 2)->len, 125);
+    close_all();
+}
+
+/* Close ------------------------------------------------------------------------------------------
+ */
+
+static void closed_by_them(void)
+{
+    static const struct {
+        int code;
+        const char *reason;
+    } cases[] = {{1000, ""}, {1001, "maintenance"}, {4001, "token expired \xe2\x82\xac"}, {0, ""}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        open_all(true);
+        uint64_t id = OPENED(.url = NULL);
+        mw_server_close(server, server_id(), cases[i].code, cases[i].reason);
+        CHECK_CLOSED(id, cases[i].code, cases[i].reason);
+        CHECK_INT(heard[MW_EVENT_ws_close].num2, 0);
+        CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->id, server_id());
+        CHECK_INT(mw_ws_send(pool, id, "late", 4, &err), -1);
+        CHECK_TEXT(err.text, "websocket session is closed");
+        close_all();
+    }
+}
+
+static void closed_by_us(void)
+{
+    open_all(true);
+    uint64_t id = OPENED(.url = NULL);
+    mw_ws_close(pool, id, 4321, "had enough");
+    mw_ws_close(pool, id, 4322, "twice");
+    CHECK_INT(mw_ws_send(pool, id, "late", 4, &err), -1);
+    CHECK_TEXT(err.text, "websocket session is not open");
+    CHECK_INT(heard[MW_EVENT_ws_close].count, 0); /* never from inside the call */
+    CHECK_CLOSED(id, 4321, "had enough");
+    CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->num, 4321);
+    CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, "had enough");
+    mw_ws_close(pool, id, 1000, "gone already");
+    close_all();
+    open_all(true);
+    id = OPENED(.url = NULL);
+    mw_ws_close(pool, id, 0, NULL);
+    CHECK_CLOSED(id, 1000, "closed by us");
+    CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->num, 1000);
+    close_all();
+}
+
+static void closed_without_a_word(void)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        open_all(tls);
+        uint64_t id = OPENED(.url = NULL);
+        mw_server_drop(server, server_id(), false);
+        const struct heard *h = wait_for(MW_EVENT_ws_close, 1);
+        CHECK_INT(h->id, id);
+        CHECK_INT(h->num, 0);
+        CHECK(*h->text);
+        close_all();
+    }
+}
+
+static void close_on_open(const struct mw_event *event)
+{
+    if (event->kind == MW_EVENT_ws_open || event->kind == MW_EVENT_ws_message)
+        mw_ws_close(pool, event->id, 4000, "in the handler");
+}
+
+static void closed_in_handlers(void)
+{
+    open_all(true);
+    hook = close_on_open;
+    uint64_t id = BEGIN(.url = NULL);
+    CHECK_CLOSED(id, 4000, "in the handler");
+    CHECK_INT(heard[MW_EVENT_ws_open].count, 1);
+    close_all();
+}
+
+static void closed_before_open(void)
+{
+    open_all(true);
+    uint64_t id = BEGIN(.url = NULL);
+    mw_ws_close(pool, id, 4000, "changed our mind");
+    CHECK_INT(heard[MW_EVENT_ws_close].count, 0);
+    CHECK_CLOSED(id, 4000, "changed our mind");
+    CHECK_INT(heard[MW_EVENT_ws_open].count, 0);
+    close_all();
+}
+
+/* Refused and lost -------------------------------------------------------------------------------
+ */
+
+static void refuse(const struct mw_event *event)
+{
+    static const char body[] = "{\"code\":\"authz.invalid_session\"}";
+    struct mw_reply reply = {401, "Content-Type: application/json\r\n", body, sizeof body - 1};
+    if (event->kind == MW_EVENT_server_upgrade)
+        CHECK_INT(mw_server_refuse(server, event->id, &reply, &err), 0);
+}
+
+static void refused(void)
+{
+    open_all(true);
+    hook = refuse;
+    uint64_t id = BEGIN(.url = NULL);
+    CHECK_CLOSED(id, 0, "handshake refused: HTTP 401");
+    CHECK_INT(heard[MW_EVENT_ws_close].num2, 401);
+    CHECK_TEXT(heard[MW_EVENT_ws_close].data, "{\"code\":\"authz.invalid_session\"}");
+    CHECK_INT(heard[MW_EVENT_ws_open].count + heard[MW_EVENT_server_ws_open].count, 0);
+    close_all();
+}
+
+static const char *raw_answer;
+
+static void answer_raw(const struct mw_event *event)
+{
+    if (event->kind == MW_EVENT_server_upgrade)
+        CHECK_INT(mw_server_send_raw(server, event->id, raw_answer, strlen(raw_answer), &err), 0);
+}
+
+static void bad_handshakes(void)
+{
+    static const struct {
+        const char *answer, *why;
+    } cases[] = {
+        {"SSH-2.0-x\r\n\r\n", "handshake: the answer is no HTTP"},
+        {"HTTP/1.1 abc\r\n\r\n", "handshake: the answer has no HTTP status"},
+        {"HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\n\r\n",
+         "handshake: the answer 101 has no Upgrade: websocket"},
+        {"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+         "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+         "handshake: Sec-WebSocket-Accept does not belong to our key"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        open_all(true);
+        raw_answer = cases[i].answer;
+        hook = answer_raw;
+        CHECK_CLOSED(BEGIN(.url = NULL), 0, cases[i].why);
+        CHECK_INT(heard[MW_EVENT_ws_close].num2, 0);
+        CHECK_INT(heard[MW_EVENT_ws_open].count, 0);
+        close_all();
+    }
+}
+
+static void over_the_limit(void)
+{
+    char text[1001];
+    memset(text, 'x', sizeof text);
+    open_all(true);
+    uint64_t id = OPENED(.limit_bytes = 1000);
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_TEXT, text, 1000, &err), 0);
+    CHECK_INT(wait_for(MW_EVENT_ws_message, 1)->len, 1000);
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_TEXT, text, 1001, &err), 0);
+    CHECK_CLOSED(id, 1009, "protocol violation: a message larger than the limit");
+    CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->num, 1009);
+    CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, "a message larger than the limit");
+    CHECK_INT(heard[MW_EVENT_ws_message].count, 1);
+    close_all();
+}
+
+static void violations(void)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        int code;
+        const char *why;
+    } cases[] = {
+        {"\x83\x01x", 3, 1002, "protocol violation: unknown opcode"},
+        {"\xc1\x01x", 3, 1002, "protocol violation: reserved bits are set"},
+        {"\x81\x81\1\2\3\4x", 7, 1002, "protocol violation: a server's frame with a mask"},
+        {"\x81\x01\xff", 3, 1007, "protocol violation: a text message that is no UTF-8"},
+        {"\x88\x02\x03\xed", 4, 1002,
+         "protocol violation: a close frame with a code that must not be sent"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        open_all(true);
+        uint64_t id = OPENED(.url = NULL);
+        CHECK_INT(mw_server_send_raw(server, server_id(), cases[i].bytes, cases[i].len, &err), 0);
+        CHECK_CLOSED(id, cases[i].code, cases[i].why);
+        CHECK_INT(heard[MW_EVENT_ws_message].count, 0);
+        close_all();
+    }
+}
+
+static void bad_certificates(void)
+{
+    char other[64];
+    open_all(true);
+    struct mw_ws_options options = {.url = url}; /* by the system's store */
+    uint64_t id = mw_ws_open(pool, &options, &err);
+    const struct heard *h = wait_for(MW_EVENT_ws_close, 1);
+    CHECK_INT(h->id, id);
+    CHECK_INT(h->num, 0);
+    CHECK(strstr(h->text, "tls: the certificate of 127.0.0.1 is not accepted: ") == h->text);
+    CHECK(strstr(h->text, "name it by ca_file"));
+    (void)snprintf(other, sizeof other, "wss://other.test%s", strrchr(url, ':'));
+    options = (struct mw_ws_options){.url = other, .ca_file = ca_file};
+    CHECK(mw_ws_open(pool, &options, &err) != 0);
+    CHECK_TEXT(wait_for(MW_EVENT_ws_close, 2)->text,
+               "tls: the certificate of other.test is not accepted: hostname mismatch");
+    options.ca_file = "/nonexistent.pem";
+    CHECK(mw_ws_open(pool, &options, &err) != 0);
+    CHECK(strstr(wait_for(MW_EVENT_ws_close, 3)->text, "/nonexistent.pem"));
+    CHECK_INT(heard[MW_EVENT_server_upgrade].count, 0);
+    (void)snprintf(other, sizeof other, "wss://localhost%s", strrchr(url, ':'));
+    options.ca_file = ca_file;
+    id = mw_ws_open(pool, &options, &err);
+    CHECK_INT(wait_for(MW_EVENT_ws_open, 1)->id, id);
+    close_all();
+}
+
+static void nobody_there(void)
+{
+    char where[64], why[128];
+    int fd, port = free_port(&fd);
+    (void)close(fd);
+    open_all(true);
+    (void)snprintf(where, sizeof where, "wss://127.0.0.1:%d/", port);
+    (void)snprintf(why, sizeof why, "connect to 127.0.0.1 port %d: Connection refused", port);
+    CHECK_CLOSED(BEGIN(.url = where), 0, why);
+    close_all();
+    open_all(true);
+    uint64_t id = BEGIN(.url = "wss://nowhere.test/");
+    CHECK_CLOSED(id, 0, "look up nowhere.test: Name or service not known");
+    close_all();
+}
+
+static void slow_handshake(void)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        char where[64];
+        int fd, port = free_port(&fd);
+        CHECK(listen(fd, 5) == 0); /* the kernel connects, and nobody ever answers */
+        open_all(true);
+        (void)snprintf(where, sizeof where, "%s://127.0.0.1:%d/", tls ? "wss" : "ws", port);
+        int64_t begun_ns = mw_host_clock_ns();
+        uint64_t id = BEGIN(.url = where, .handshake_ns = 100000000);
+        CHECK_CLOSED(id, 0,
+                     tls ? "no end of the handshake in time (tls)"
+                         : "no end of the handshake in time (upgrade)");
+        CHECK(mw_host_clock_ns() - begun_ns >= 99000000);
+        close_all();
+        (void)close(fd);
+    }
+}
+
+static int64_t heard_until_ns;
+
+static void ping_for_a_while(const struct mw_event *event)
+{
+    if ((event->kind == MW_EVENT_ws_open || event->kind == MW_EVENT_ws_pong) &&
+        event->time_ns < heard_until_ns)
+        CHECK_INT(mw_ws_ping(pool, event->id, "", 0, &err), 0);
+}
+
+static void silence(void)
+{
+    open_all(true);
+    heard_until_ns = mw_host_clock_ns() + 500000000;
+    hook = ping_for_a_while;
+    uint64_t id = OPENED(.silence_ns = 200000000);
+    const struct heard *h = wait_for(MW_EVENT_ws_close, 1);
+    CHECK_INT(h->id, id);
+    CHECK_INT(h->num, 0);
+    CHECK(strstr(h->text, "nothing arrived for ") == h->text);
+    CHECK(mw_host_clock_ns() >= heard_until_ns + 150000000); /* not before it was silent */
+    CHECK(mw_host_clock_ns() < heard_until_ns + 5000000000);
+    close_all();
+}
+
+static void full_queue(void)
+{
+    char *text = calloc(1, 1 << 20);
+    int sent = 0, result = 0;
+    open_all(true);
+    uint64_t id = OPENED(.url = NULL);
+    mw_server_drop(server, server_id(), true); /* it reads nothing any more */
+    memset(text, 'x', 1 << 20);
+    while (sent < 64 && (result = mw_ws_send(pool, id, text, 1 << 20, &err)) == 0)
+        sent++;
+    CHECK_INT(result, -1);
+    CHECK_TEXT(err.text, "more than 16 MiB wait to be sent: the peer does not read");
+    CHECK(sent >= 15 && sent < 64);
+    CHECK_INT(heard[MW_EVENT_ws_close].count, 0);
+    close_all();
+    free(text);
+}
+
+static void queued(void)
+{
+    enum { SIZE = 1 << 20, MESSAGES = 12 };
+    char *text = malloc(SIZE);
+    open_all(true);
+    uint64_t id = OPENED(.url = NULL);
+    for (int i = 0; i < MESSAGES; i++) { /* more than a socket takes at once */
+        memset(text, 'a' + i, SIZE);
+        CHECK_INT(mw_ws_send(pool, id, text, SIZE, &err), 0);
+    }
+    const struct heard *h = wait_for(MW_EVENT_server_ws_message, MESSAGES);
+    CHECK_INT(h->len, SIZE);
+    CHECK(memcmp(h->data, text, SIZE) == 0);
+    close_all();
+    free(text);
+}
+
+/* The client's own side --------------------------------------------------------------------------
+ */
+
+static void refused_at_once(void)
+{
+    static const struct mw_ws_header bad[] = {
+        {"X", "a\r\nY: b"}, {"X: Y", "a"}, {"", "a"}, {"X\n", "a"}};
+    static const struct {
+        const char *url, *why;
+    } urls[] = {
+        {"https://127.0.0.1/", "open https://127.0.0.1/: wss:// or ws:// expected"},
+        {"ws://192.0.2.1/", "open ws://192.0.2.1/: without TLS only loopback addresses are allowed:"
+                            " use wss://"},
+        {"127.0.0.1", "open 127.0.0.1: https://, http://, wss:// or ws:// expected"},
+    };
+    open_all(true);
+    for (size_t i = 0; i < COUNT(urls); i++) {
+        struct mw_ws_options options = {.url = urls[i].url};
+        CHECK_INT(mw_ws_open(pool, &options, &err), 0);
+        CHECK_TEXT(err.text, urls[i].why);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        struct mw_ws_options options = {.url = url, .headers = &bad[i], .header_count = 1};
+        CHECK_INT(mw_ws_open(pool, &options, &err), 0);
+        CHECK(strstr(err.text, "a line break, or a name with a colon or a blank"));
+    }
+    CHECK_INT(mw_ws_send(pool, 77, "x", 1, &err), -1);
+    CHECK_TEXT(err.text, "websocket session is closed");
+    mw_ws_close(pool, 77, 1000, "");
+    uint64_t id = BEGIN(.url = NULL);
+    CHECK_INT(mw_ws_send(pool, id, "x", 1, &err), -1);
+    CHECK_TEXT(err.text, "websocket session is not open");
+    close_all();
+}
+
+static void several_sessions(void)
+{
+    enum { SESSIONS = 10 };
+    uint64_t ids[SESSIONS];
+    open_all(true);
+    hook = echo;
+    for (int i = 0; i < SESSIONS; i++)
+        ids[i] = BEGIN(.url = NULL);
+    (void)wait_for(MW_EVENT_ws_open, SESSIONS);
+    for (int i = 0; i < SESSIONS; i++) {
+        char text[8];
+        int len = snprintf(text, sizeof text, "no %d", i);
+        CHECK(i == 0 || ids[i] > ids[i - 1]);
+        CHECK_INT(mw_ws_send(pool, ids[i], text, (size_t)len, &err), 0);
+        const struct heard *h = wait_for(MW_EVENT_ws_message, (size_t)i + 1);
+        CHECK_INT(h->id, ids[i]);
+        CHECK_TEXT(h->data, text);
+    }
+    mw_ws_close(pool, ids[4], 1000, "one of them");
+    CHECK_CLOSED(ids[4], 1000, "one of them");
+    CHECK_INT(mw_ws_send(pool, ids[5], "x", 1, &err), 0);
+    CHECK_INT(wait_for(MW_EVENT_ws_message, SESSIONS + 1)->id, ids[5]);
+    close_all();
+}
+
+static void freed_in_every_phase(void)
+{
+    for (int turns = 0; turns < 40; turns++) {
+        open_all(true);
+        (void)BEGIN(.url = NULL);
+        for (int i = 0; i < turns; i++)
+            ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+        size_t closed = heard[MW_EVENT_ws_close].count;
+        mw_ws_pool_free(pool);
+        pool = NULL;
+        CHECK_INT(heard[MW_EVENT_ws_close].count, closed);
+        close_all();
+    }
+    mw_ws_pool_free(NULL);
+}
+
+static void nothing_open(void)
+{
+    int before = open_files();
+    closed_by_them();
+    nobody_there();
+    bad_certificates();
+    CHECK_INT(open_files(), before);
+}
+
+static const struct test_case cases[] = {
+    {"a session opens, over TLS and on loopback without", opens},
+    {"messages of every length go there and come back", messages},
+    {"a thousand messages that come with the handshake arrive in order", many_messages},
+    {"pings are answered on both sides", pings},
+    {"a server's close tells its code and reason", closed_by_them},
+    {"our close tells our code and reason, and happens once", closed_by_us},
+    {"a connection that dies ends the session with code 0", closed_without_a_word},
+    {"a handler may close the session that it is called for", closed_in_handlers},
+    {"a session that is closed before it is open never opens", closed_before_open},
+    {"the body of a refused handshake can be read", refused},
+    {"an answer that is no acceptance of our key is refused", bad_handshakes},
+    {"a message over the limit is an error that says so, to both sides", over_the_limit},
+    {"a violation of the protocol ends the session and says which", violations},
+    {"a bad certificate is refused and the error says why", bad_certificates},
+    {"nobody there, and no such name, are errors that say where", nobody_there},
+    {"a handshake has its time, and the error says how far it came", slow_handshake},
+    {"silence is noticed, and only silence", silence},
+    {"a peer that does not read makes sending fail and not memory grow", full_queue},
+    {"what a socket does not take at once is sent later, in order", queued},
+    {"what cannot be begun is refused at once", refused_at_once},
+    {"sessions do not mix", several_sessions},
+    {"sessions may be freed in every phase", freed_in_every_phase},
+    {"no file stays open", nothing_open},
+};
+
+int main(void)
+{
+    if (!mkdtemp(dir) || mw_certificate_make(dir, &err) < 0) {
+        printf("%s\n0 passed, 1 failed\n", err.text);
+        return 1;
+    }
+    (void)snprintf(ca_file, sizeof ca_file, "%s/ca.pem", dir);
+    (void)snprintf(cert_file, sizeof cert_file, "%s/server.pem", dir);
+    (void)snprintf(key_file, sizeof key_file, "%s/server.key", dir);
+    int result = test_main(cases, COUNT(cases));
+    (void)unlink(ca_file);
+    (void)unlink(cert_file);
+    (void)unlink(key_file);
+    (void)rmdir(dir);
+    return result;
+}
