@@ -142,7 +142,7 @@ static void what_the_key_can_do(void)
     CHECK_INT(X509_get_extended_key_usage(server), XKU_SSL_SERVER);
     CHECK(ASN1_INTEGER_get_uint64(&(uint64_t){0}, X509_get_serialNumber(server)) == 1); /* >= 0 */
     SSL_CTX *context = SSL_CTX_new(TLS_server_method()); /* as the server loads them */
-    char certificate_path[128];
+    char certificate_path[512];
     (void)snprintf(certificate_path, sizeof certificate_path, "%s", path_of("server.pem"));
     CHECK_INT(SSL_CTX_use_certificate_chain_file(context, certificate_path), 1);
     CHECK_INT(SSL_CTX_use_PrivateKey_file(context, path_of("server.key"), SSL_FILETYPE_PEM), 1);
@@ -198,7 +198,7 @@ static void check_refused(const char *dir, const char *why)
 static void failures(void)
 {
     static char deep[5000];
-    char missing[160];
+    char missing[512];
     (void)snprintf(missing, sizeof missing, "%s", path_of("missing"));
     check_refused(missing, missing);
     CHECK(strstr(err.text, strerror(ENOENT)));
