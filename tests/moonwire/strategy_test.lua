@@ -211,6 +211,17 @@ t.test("callbacks that a callback causes wait for its end", function()
   t.equal(calls(S), "in out rejected")
 end)
 
+t.test("all that a callback asked for is done before any callback hears of it", function()
+  local S = doing(function(self)
+    self.a, self.b = assert(self:buy(BUY)), assert(self:buy(BUY))
+  end)
+  function S:on_order() note(self, self.a.status .. "+" .. self.b.status) end
+  local s = play(S)
+  s.refuse_requests = "no network"
+  s:advance(1)
+  t.equal(calls(S), "rejected+rejected rejected+rejected")
+end)
+
 t.test("an order that on_order sends is sent, and its own on_order comes after", function()
   local S = class()
   S.calls = {}
@@ -267,6 +278,25 @@ t.test("when all strategies have stopped, so does the runtime: 0, or 1 after an 
   s = play(doing(function() error "oops" end))
   s:advance(2)
   t.equal(s.stopped, 1)
+end)
+
+t.test("after the end nothing is open: no timer, no connection", function()
+  local S = class()
+  function S:on_start()
+    self:subscribe "book"
+    self:every(1, "tick")
+    self:after(100, "tick")
+    self:task "work"
+    self:after(2, "quit")
+  end
+  function S.work() mw.sleep(100) end
+  function S.tick() end
+  function S:quit() self:stop() end
+  local s = play(S)
+  t.ok(next(s.timers) and next(s.sockets))
+  s:advance(3)
+  t.equal(next(s.timers), nil)
+  t.equal(next(s.sockets), nil)
 end)
 
 -- What is asked for wrongly -----------------------------------------------------------------------
