@@ -666,6 +666,16 @@ static void far_apart(void)
         mw_decimal_neg(&back, &negated);
         CHECK(memcmp(&back, &a, sizeof a) == 0);
     }
+    /* Zero has one form; and 10^34, made of two short numbers, is no zero either. */
+    struct mw_decimal zero = decimal("0"), minus_zero = decimal("-0"), minus = decimal("-1");
+    CHECK(memcmp(&zero, &minus_zero, sizeof zero) == 0);
+    CHECK(mw_decimal_mul(&minus_zero, &minus, &zero) == 0 &&
+          memcmp(&zero, &minus_zero, sizeof zero) == 0);
+    struct mw_decimal x = decimal("9999999999999999e18"), y = decimal("1000000000000000000");
+    struct mw_decimal sum, tiny = decimal("1e-60");
+    CHECK_INT(mw_decimal_add(&sum, &x, &y), 0);
+    check_text(&sum, "10000000000000000000000000000000000");
+    CHECK_INT(mw_decimal_cmp(&sum, &tiny), 1);
     struct mw_decimal a = decimal("1e3"), b = decimal("1000.000");
     CHECK_INT(mw_decimal_cmp(&a, &b), 0);
     a = decimal("1e60"), b = decimal("1000000000000000000000000000000000e27");
