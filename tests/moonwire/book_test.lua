@@ -1,0 +1,52 @@
+local t = require "tests.tap"
+local book = require "moonwire.book"
+local decimal = require "moonwire.decimal"
+
+local function levels(...)
+  local list = {}
+  for i, price in ipairs { ... } do list[i] = { price = decimal(price), qty = decimal "1" } end
+  return list
+end
+
+local function new(bids, asks) return book.new("idx", "BTC/IDR", bids, asks, 1790000000) end
+
+t.test("best prices, mid and spread of a book with two sides", function()
+  local b = new(levels("1549999000", "1549998000"), levels("1550000000", "1550001000"))
+  t.equal(tostring(b:best_bid()), "1549999000")
+  t.equal(tostring(b:best_ask()), "1550000000")
+  t.equal(tostring(b:mid()), "1549999500")
+  t.equal(tostring(b:spread()), "1000")
+  t.equal(b.venue .. b.symbol .. b.time, "idxBTC/IDR1790000000")
+end)
+
+t.test("a mid between prices of one step is exact", function()
+  t.equal(tostring(new(levels "0.00000001", levels "0.00000002"):mid()), "0.000000015")
+end)
+
+t.test("a side that is empty has no best price, and no mid or spread comes of it", function()
+  local b = new(levels "100", {})
+  t.equal(tostring(b:best_bid()), "100")
+  t.equal(b:best_ask(), nil)
+  t.equal(b:mid(), nil)
+  t.equal(b:spread(), nil)
+  b = new({}, levels "100")
+  t.equal(b:best_bid(), nil)
+  t.equal(tostring(b:best_ask()), "100")
+  t.equal(b:mid(), nil)
+  t.equal(b:spread(), nil)
+  t.equal(new({}, {}):mid(), nil)
+end)
+
+t.test("a crossed book is shown as it is", function()
+  local b = new(levels "101", levels "100")
+  t.equal(tostring(b:spread()), "-1")
+  t.equal(tostring(b:mid()), "100.5")
+end)
+
+t.test("in a log a book is its best prices", function()
+  t.equal(tostring(new(levels "1", levels "2")), "BTC/IDR 1 / 2")
+  t.equal(tostring(new({}, levels "2")), "BTC/IDR - / 2")
+  t.equal(tostring(new(levels "1", {})), "BTC/IDR 1 / -")
+end)
+
+t.done()
