@@ -235,14 +235,14 @@ static void fresh_rsa(void)
     EVP_PKEY_free(key);
 }
 
-/* Until r or s began with a zero byte, which one signature in 128 does: it must be padded. */
+/* Until both r and s began with a zero byte, as one in 256 does: they must be padded. */
 static void fresh_ec(void)
 {
     EVP_PKEY *key = EVP_EC_gen("P-256");
     uint32_t id = key_of(key, false, NULL);
     check_verifies(key_of(key, true, NULL), "ES256", key); /* BEGIN EC PRIVATE KEY */
-    int short_numbers = 0;
-    for (int i = 0; i < 20000 && (i < 100 || !short_numbers); i++) {
+    bool was_r_short = false, was_s_short = false;
+    for (int i = 0; i < 20000 && !(was_r_short && was_s_short); i++) {
         unsigned char signature[64];
         char *token = new_token(id, "ES256", NULL, "{\"sub\":\"session\"}");
         if (!token || !verifies(token, key, true)) {
@@ -251,10 +251,11 @@ static void fresh_ec(void)
             break;
         }
         CHECK_INT(decode(strrchr(token, '.') + 1, 86, signature), 64);
-        short_numbers += signature[0] == 0 || signature[32] == 0;
+        was_r_short = was_r_short || signature[0] == 0;
+        was_s_short = was_s_short || signature[32] == 0;
         free(token);
     }
-    CHECK(short_numbers > 0);
+    CHECK(was_r_short && was_s_short);
     EVP_PKEY_free(key);
 }
 
