@@ -1,0 +1,294 @@
+-- All orders that a runtime knows: who finds them, who hears of them, who owns them.
+
+local stage = require "tests.vectors.indodax.stage"
+local t = require "tests.tap"
+local client_id = require "moonwire.client_id"
+local decimal = require "moonwire.decimal"
+local order_module = require "moonwire.order"
+local orders_module = require "moonwire.orders"
+local task = require "moonwire.task"
+
+local D = decimal
+
+local function new()
+  stage.new()
+  local orders = orders_module.new "moonwire"
+  local heard = {}
+  local function say(...) heard[#heard + 1] = table.concat({ ... }, " ") end
+  orders:listen {
+    on_order_changed = function(_, order) say("order", order.previous_status, order.status) end,
+    on_order_filled = function(_, _, fill) say("fill", tostring(fill.qty)) end,
+    on_fill_amended = function(_, _, fill) say("amended", tostring(fill.price)) end,
+  }
+  local function said()
+    local text = table.concat(heard, "|")
+    for i = #heard, 1, -1 do heard[i] = nil end
+    return text
+  end
+  return orders, said
+end
+
+local count = 0
+
+local function add(orders, fields)
+  count = count + 1
+  local all = { client_order_id = "mw-" .. count, venue = "idx", symbol = "BTC/IDR", side = "buy",
+                type = "limit", price = D "100", qty = D "3", strategy = "s" }
+  local now = 1790000000 + count
+  for name, value in pairs(fields or {}) do
+    if name == "at" then now = value else all[name] = value or nil end
+  end
+  return orders:add(order_module.new(all, now))
+end
+
+local function trade(id, qty, more)
+  local report = { status = "partially_filled", trade_id = id, last_qty = D(qty),
+                   last_price = D "100" }
+  for name, value in pairs(more or {}) do report[name] = value end
+  return report
+end
+
+-- Finding -----------------------------------------------------------------------------------------
+
+t.test("an order is found by its client id, and by the venue's id once that is known", function()
+  local orders = new()
+  local order = add(orders)
+  t.equal(orders:find("idx", order.client_order_id, nil), order)
+  t.equal(orders:find("idx", nil, "x-1"), nil)
+  orders:apply(order, { status = "new", order_id = "x-1" })
+  t.equal(orders:find("idx", nil, "x-1"), order)
+  t.equal(orders:find("idx", "lendidr-limit-1", "x-1"), order)
+end)
+
+t.test("the client id goes before the venue's", function()
+  local orders = new()
+  local one, two = add(orders, { order_id = "x-1" }), add(orders, { order_id = "x-2" })
+  t.equal(orders:find("idx", one.client_order_id, "x-2"), one)
+  t.equal(orders:find("idx", "unknown", "x-2"), two)
+end)
+
+t.test("two venues may use the same ids", function()
+  local orders = new()
+  local one = add(orders, { order_id = "1" })
+  local two = add(orders, { order_id = "1", venue = "other" })
+  t.equal(orders:find("idx", nil, "1"), one)
+  t.equal(orders:find("other", nil, "1"), two)
+  t.equal(orders:find("third", nil, "1"), nil)
+  t.equal(orders:find("other", one.client_order_id, nil), nil)
+end)
+
+t.test("what nobody knows is not found", function()
+  local orders = new()
+  t.equal(orders:find("idx", nil, nil), nil)
+  t.equal(orders:find("idx", "mw-x", "x"), nil)
+end)
+
+t.test("an order that was never sent is forgotten", function()
+  local orders = new()
+  local order = add(orders)
+  orders:remove(order)
+  t.equal(orders:find("idx", order.client_order_id, nil), nil)
+  t.equal(#orders:list_open(), 0)
+end)
+
+-- Hearing -----------------------------------------------------------------------------------------
+
+t.test("listeners hear of a fill before the status that it causes", function()
+  local orders, said = new()
+  local order = add(orders)
+  t.equal(orders:apply(order, { status = "new" }), true)
+  t.equal(orders:apply(order, trade("a", "1")), true)
+  t.equal(orders:apply(order, trade("b", "2")), true)
+  t.equal(said(), "order pending_new new|fill 1|order new partially_filled|fill 2"
+          .. "|order partially_filled filled")
+end)
+
+t.test("a report that changes nothing is heard by nobody", function()
+  local orders, said = new()
+  local order = add(orders)
+  orders:apply(order, trade("a", "1"))
+  said()
+  t.equal(orders:apply(order, trade("a", "1")), false)
+  t.equal(orders:apply(order, { status = "new" }), false)
+  t.equal(said(), "")
+end)
+
+t.test("an amended price is told, without a fill and without a change of status", function()
+  local orders, said = new()
+  local order = add(orders)
+  orders:apply(order, trade("a", "1", { is_provisional = true }))
+  said()
+  t.equal(orders:apply(order, trade("a", "1", { last_price = D "99" })), true)
+  t.equal(said(), "amended 99")
+end)
+
+t.test("a late fill of a canceled order is heard", function()
+  local orders, said = new()
+  local order = add(orders, { order_id = "x-1" })
+  orders:apply(order, { status = "canceled" })
+  said()
+  orders:apply(orders:find("idx", nil, "x-1"), trade("late", "1"))
+  t.equal(said(), "fill 1")
+  t.equal(order.status, "canceled")
+end)
+
+t.test("every listener hears, in the order in which they came", function()
+  local orders = new()
+  local heard = {}
+  for i = 1, 2 do
+    orders:listen { on_order_changed = function() heard[#heard + 1] = i end }
+  end
+  orders:apply(add(orders), { status = "new" })
+  t.equal(table.concat(heard), "12")
+end)
+
+-- Open orders -------------------------------------------------------------------------------------
+
+t.test("open orders are those that may still trade, oldest first", function()
+  local orders = new()
+  local a = add(orders, { at = 300 })
+  local b = add(orders, { at = 100 })
+  local c = add(orders, { at = 200 })
+  orders:apply(c, { status = "unanswered" })
+  local list = orders:list_open()
+  t.equal(#list, 3)
+  t.ok(list[1] == b and list[2] == c and list[3] == a)
+  orders:apply(b, { status = "canceled" })
+  orders:apply(a, { status = "rejected" })
+  list = orders:list_open()
+  t.equal(#list, 1)
+  t.equal(list[1], c)
+end)
+
+t.test("open orders of one moment are in the order of their ids", function()
+  local orders = new()
+  local b = add(orders, { at = 100, client_order_id = "mw-b" })
+  local a = add(orders, { at = 100, client_order_id = "mw-a" })
+  local list = orders:list_open()
+  t.ok(list[1] == a and list[2] == b)
+end)
+
+t.test("a filter wants every field that it names", function()
+  local orders = new()
+  local a = add(orders, { strategy = "a" })
+  local b = add(orders, { strategy = "b" })
+  local c = add(orders, { strategy = "b", symbol = "ETH/IDR" })
+  t.equal(#orders:list_open { strategy = "b" }, 2)
+  t.equal(orders:list_open({ strategy = "b", symbol = "ETH/IDR" })[1], c)
+  t.equal(orders:list_open({ strategy = "b", symbol = "BTC/IDR" })[1], b)
+  t.equal(orders:list_open({ strategy = "a" })[1], a)
+  t.equal(#orders:list_open { venue = "other" }, 0)
+  t.equal(#orders:list_open {}, 3)
+end)
+
+t.test("an order that was given up and shows up again is open again", function()
+  local orders, said = new()
+  local order = add(orders)
+  orders:apply(order, { status = "unanswered" })
+  orders:apply(order, { status = "rejected", reason = "not_found", is_inferred = true })
+  t.equal(#orders:list_open(), 0)
+  said()
+  orders:apply(order, { status = "new", order_id = "x-9" })
+  t.equal(said(), "order rejected new")
+  t.equal(orders:list_open()[1], order)
+  t.equal(orders:find("idx", nil, "x-9"), order)
+  orders:apply(order, trade("a", "3"))
+  t.equal(#orders:list_open(), 0)
+end)
+
+-- Whose they are ----------------------------------------------------------------------------------
+
+local function ours() return client_id.maker("moonwire", "ladder", 36):next() end
+
+t.test("ids of this runtime are ours, others are not", function()
+  local orders = new()
+  t.equal(orders:is_ours(ours()), true)
+  t.equal(orders:is_ours(client_id.maker("other", "ladder", 36):next()), false)
+  t.equal(orders:is_ours "lendidr-limit-3397", false)
+  t.equal(orders:is_ours(nil), false)
+end)
+
+t.test("an order that the venue shows is adopted: external, or ours of an earlier run", function()
+  local orders, said = new()
+  local report = { order_id = "x-1", client_order_id = "web-1", symbol = "BTC/IDR", side = "sell",
+                   price = D "5", qty = D "2", time = 1790000000 }
+  local order = orders:adopt("idx", report)
+  t.equal(order.external, true)
+  t.equal(order.status, "new")
+  t.equal(order.type .. order.time_in_force .. order.side, "limitgtcsell")
+  t.equal(tostring(order.qty) .. tostring(order.price), "25")
+  t.equal(order.strategy, nil)
+  t.equal(orders:find("idx", "web-1", nil), order)
+  t.equal(orders:find("idx", nil, "x-1"), order)
+  t.equal(orders:list_open()[1], order)
+  t.equal(said(), "")
+  local own = orders:adopt("idx", { order_id = "x-2", client_order_id = ours(),
+                                    symbol = "BTC/IDR", side = "buy", type = "stop_limit",
+                                    price = D "5", qty = D "2", time = 1790000000 })
+  t.equal(own.external, false)
+  t.equal(own.type, "stop_limit")
+  local bare = orders:adopt("idx", { order_id = "x-3", symbol = "BTC/IDR", side = "buy" })
+  t.equal(bare.external, true)
+end)
+
+t.test("an adopted order takes reports as any other", function()
+  local orders, said = new()
+  local order = orders:adopt("idx", { order_id = "x-1", symbol = "BTC/IDR", side = "sell",
+                                      price = D "100", qty = D "3" })
+  orders:apply(order, trade("a", "3"))
+  t.equal(said(), "fill 3|order new filled")
+  t.equal(#orders:list_open(), 0)
+end)
+
+-- Memory ------------------------------------------------------------------------------------------
+
+t.test("finished orders stay known for late fills, the oldest are forgotten in the end", function()
+  local orders = new()
+  local first = add(orders, { order_id = "first" })
+  orders:apply(first, { status = "canceled" })
+  local open = add(orders, { order_id = "open" })
+  for i = 1, 9000 do
+    orders:apply(add(orders, { order_id = "x" .. i }), { status = "canceled" })
+  end
+  t.equal(orders:find("idx", nil, "first"), first)
+  t.equal(orders:find("idx", first.client_order_id, nil), first)
+  for i = 9001, 11000 do
+    orders:apply(add(orders, { order_id = "x" .. i }), { status = "canceled" })
+  end
+  t.equal(orders:find("idx", nil, "first"), nil)
+  t.equal(orders:find("idx", first.client_order_id, nil), nil)
+  t.ok(orders:find("idx", nil, "x11000"))
+  t.equal(orders:find("idx", nil, "open"), open)
+end)
+
+-- Waiting -----------------------------------------------------------------------------------------
+
+t.test("waiting for an order is for tasks", function()
+  local orders = new()
+  t.raises(add(orders).wait, "order:wait%(%) is for tasks", add(orders), "filled")
+end)
+
+t.test("to wait for what has happened, or for an order that has ended, does not wait", function()
+  local orders = new()
+  local order = add(orders)
+  orders:apply(order, { status = "new" })
+  local results = {}
+  local owner = {
+    on_task_done = function(_, _, ok, status) results[#results + 1] = ok and status end,
+  }
+  task.start(owner, "wait", function() return order:wait "new" end)
+  orders:apply(order, { status = "canceled" })
+  task.start(owner, "wait", function() return order:wait("filled", 10) end)
+  t.equal(table.concat(results, " "), "new canceled")
+end)
+
+t.test("to wait no time is to look", function()
+  local orders = new()
+  local order = add(orders)
+  local result
+  local owner = { on_task_done = function(_, _, _, status) result = status end }
+  task.start(owner, "wait", function() return order:wait("filled", 0) end)
+  t.equal(result, "pending_new")
+end)
+
+stage.done()
