@@ -160,6 +160,14 @@ t.test("open orders are those that may still trade, oldest first", function()
   t.equal(list[1], c)
 end)
 
+t.test("many open orders come in the order of their age", function()
+  local orders = new()
+  for i = 1, 50 do add(orders, { at = 1000 + i * 37 % 50 }) end
+  local list = orders:list_open()
+  t.equal(#list, 50)
+  for i = 2, 50 do t.ok(list[i - 1].created_at < list[i].created_at, "place " .. i) end
+end)
+
 t.test("open orders of one moment are in the order of their ids", function()
   local orders = new()
   local b = add(orders, { at = 100, client_order_id = "mw-b" })
