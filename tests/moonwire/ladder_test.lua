@@ -171,6 +171,20 @@ t.test("at max_position one side stops, the other goes on", function()
   t.equal(standing(instance), THREE)
 end)
 
+t.test("at max_position short the asks stop", function()
+  local s, instance = quoting({ skew = "0", max_position = "0.0005" })
+  s:push(s:fill(order_at(instance, "sell", "950475000"), "0.0005", "0.0005"))
+  s:book(BID, ASK)
+  t.equal(standing(instance), "buy 948575000 949050000 949525000 sell")
+end)
+
+t.test("a bid does not serve where an ask should stand", function()
+  local s, instance = quoting({ levels = 2, skew = "0.002" })
+  s:push(s:fill(order_at(instance, "buy", "949525000"), "0.0005", "0.0005"))
+  s:book(BID, ASK)
+  t.equal(standing(instance), "buy 947150000 947625000 sell 948575000 949050000")
+end)
+
 t.test("a rejected order is tried again with the next book", function()
   local is_full = true
   local options = { answers = { ["/api/depth/btcidr"] = false } }
