@@ -1,5 +1,5 @@
---- Any text as a configuration file gives settings, or an error that names the file and a line of it;
---- it never raises, never runs for long, and leaves the Lua state as it was.
+--- Any text as a configuration file gives settings, or an error that names the file and a line of
+--- it; it never raises, never runs for long, and leaves the Lua state as it was.
 
 require("jit").off()                  -- lines are counted, and compiled code has none
 
@@ -15,8 +15,8 @@ int64_t pwrite(int fd, const void *bytes, size_t count, int64_t offset);
 void fuzz_count_lines(int is_on);
 ]]
 
--- The limit of instructions is there, and smaller, so that an endless loop does not take the time of a
--- hundred other inputs. When the file has run, lines are counted again.
+-- The limit of instructions is there, and smaller, so that an endless loop does not take the time
+-- of a hundred other inputs. When the file has run, lines are counted again.
 local sethook = debug.sethook
 function debug.sethook(hook, mask, count)           -- luacheck: ignore 122
   if hook then return sethook(hook, mask, count / 100) end
@@ -71,7 +71,7 @@ local function check_state()
   for name, content in pairs(before) do
     local now = watched[name]
     for key, value in pairs(now) do
-      if not rawequal(content[key], value) then error(("%s.%s is another one now"):format(name, key)) end
+      if not rawequal(content[key], value) then error(("%s.%s has changed"):format(name, key)) end
     end
     for key in pairs(content) do
       if now[key] == nil then error(("%s.%s is gone"):format(name, key)) end
@@ -85,7 +85,7 @@ local function check_values(value, path, depth)
   if kind == "table" then
     if depth > 40 then error(path .. ": deeper than any setting") end
     for key, item in pairs(value) do
-      if type(key) ~= "string" and type(key) ~= "number" then error(path .. ": a key is a " .. type(key)) end
+      if type(key) ~= "string" and type(key) ~= "number" then error(path .. ": " .. type(key)) end
       check_values(item, path .. "." .. tostring(key), depth + 1)
     end
   elseif not (kind == "string" or kind == "number" or kind == "boolean" or decimal.is(value)
@@ -98,7 +98,7 @@ local function check_settings(c)
   check_values(c, "settings", 0)
   local names = {}
   for i, spec in ipairs(c.strategies) do
-    if type(spec.file) ~= "string" or type(spec.name) ~= "string" then error("strategy without file, name") end
+    if type(spec.file) ~= "string" or type(spec.name) ~= "string" then error("no name") end
     if names[spec.name] then error("two strategies are " .. spec.name) end
     names[spec.name] = i
     check_values(spec.params, "params", 20)
@@ -115,7 +115,7 @@ local function check_settings(c)
       if type(venue[key]) ~= "string" then error(("venue %s without %s"):format(name, key)) end
     end
     if venue.market_url == nil then error("venue without market_url") end
-    if not (handles[venue.key] and handles[venue.secret]) then error("venue without key, secret") end
+    if not (handles[venue.key] and handles[venue.secret]) then error("venue without a key") end
     for _, key in ipairs { "rest_url", "private_url" } do
       local url = venue[key]
       if not url:find "^https://" and not url:find "^wss://" and not url:find "://localhost"
@@ -135,7 +135,7 @@ local function check_error(err, text)
   if type(err) ~= "string" or err:sub(1, #PATH + 1) ~= PATH .. ":" then
     error("an error without the file's name: " .. tostring(err))
   end
-  local _, breaks = text:gsub("[\r\n]", "")                  -- Lua takes either for the end of a line
+  local _, breaks = text:gsub("[\r\n]", "")                  -- Lua takes either for a line's end
   for line in err:gmatch("[^\n]+") do
     local number = line:sub(1, #PATH) == PATH and tonumber(line:match("^:(%d+): ", #PATH + 1))
     if number and (number < 1 or number > breaks + 1) then

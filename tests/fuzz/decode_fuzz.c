@@ -1,5 +1,5 @@
-/* Any bytes as a message of one or several JSON texts. Checked against the oracle: what is taken and
- * what is refused, where the reader goes on, and every field of every row. */
+/* Any bytes as a message of one or several JSON texts. Checked against the oracle: what is taken
+ * and what is refused, where the reader goes on, and every field of every row. */
 #include "decode.h"
 #include "fuzz.h"
 #include "json_oracle.h"
@@ -76,8 +76,8 @@ static void check_text(const struct mw_field *field, const char *text, size_t le
     double found = mw_field_integer(field), expected = integer_of(text, len);
     if (field->type == MW_FIELD_OBJECT || field->type == MW_FIELD_ARRAY)
         expected = NAN;
-    MUST(found == expected || (isnan(found) && isnan(expected)), "%s is %g, expected %g", path, found,
-         expected);
+    MUST(found == expected || (isnan(found) && isnan(expected)), "%s is %g, expected %g", path,
+         found, expected);
 }
 
 static uint8_t word_of(const char *text, size_t len)
@@ -176,7 +176,8 @@ static void check_message(struct check *check, const char *message, size_t size)
             check_fields(check);
             at = behind;
         } else {
-            MUST(view->row_count == 0 && strncmp(view->error, "offset ", 7) == 0, "%s", view->error);
+            MUST(view->row_count == 0, "%u rows of a bad text", view->row_count);
+            MUST(strncmp(view->error, "offset ", 7) == 0, "%s", view->error);
             size_t offset = strtoul(view->error + 7, NULL, 10);
             MUST(offset <= size && message + offset >= start, "%s of %zu", view->error, size);
             const char *line_break = memchr(start, '\n', (size_t)(end - start));
@@ -188,7 +189,8 @@ static void check_message(struct check *check, const char *message, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct mw_err err = {""};
-    struct check check = {.shape = &shapes[fuzz_byte(&data, &size) % (sizeof shapes / sizeof *shapes)]};
+    size_t choice = fuzz_byte(&data, &size) % (sizeof shapes / sizeof *shapes);
+    struct check check = {.shape = &shapes[choice]};
     size_t count = 0;
     while (count < PATHS_MAX && check.shape->paths[count])
         count++;

@@ -1,5 +1,5 @@
-/* fuzz.h: what a fuzz target needs: a check that stops the run and says why, and copies of the input
- * behind which nothing can be read. */
+/* fuzz.h: what a fuzz target needs: a check that stops the run and says why, and copies of the
+ * input behind which nothing can be read. */
 #ifndef MW_FUZZ_H
 #define MW_FUZZ_H
 
@@ -18,9 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define MUST(condition, ...)                                                                       \
     do {                                                                                           \
         if (!(condition)) {                                                                        \
-            fprintf(stderr, "%s:%d: expected %s: ", __FILE__, __LINE__, #condition);               \
-            fprintf(stderr, __VA_ARGS__);                                                          \
-            fputc('\n', stderr);                                                                   \
+            (void)fprintf(stderr, "%s:%d: expected %s: ", __FILE__, __LINE__, #condition);         \
+            (void)fprintf(stderr, __VA_ARGS__);                                                    \
+            (void)fputc('\n', stderr); /* it ends here anyway */                                   \
             abort();                                                                               \
         }                                                                                          \
     } while (0)

@@ -1,6 +1,6 @@
-/* fuzz_lua.h: a target that is written in Lua: the real library behind the real door, without the loop.
- * An input is one ws_message event; what Lua raises is a finding, with its traceback. Lines of Lua
- * count as coverage, for which nothing is compiled. To be included by one file of a program. */
+/* fuzz_lua.h: a target that is written in Lua: the real library behind the real door, without the
+ * loop. An input is one ws_message event; what Lua raises is a finding, with its traceback. Lines
+ * of Lua count as coverage, for which nothing is compiled. To be included by one file a program. */
 #ifndef MW_FUZZ_LUA_H
 #define MW_FUZZ_LUA_H
 
@@ -17,8 +17,8 @@
 
 enum { FUZZ_LUA_BYTES_MAX = 256 << 20, FUZZ_LINES = 1 << 16, FUZZ_FULL_COLLECTION_EVERY = 1 << 10 };
 
-/* Lua frees when it likes to: a search for leaks after each input would find none, and takes most of
- * the time. What C allocates for Lua has targets and tests of its own. */
+/* Lua frees when it likes to: a search for leaks after each input would find none, and takes most
+ * of the time. What C allocates for Lua has targets and tests of its own. */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void)
 {
@@ -63,7 +63,7 @@ static void fuzz_count_line(lua_State *L, lua_Debug *where)
     fuzz_line_before = (size_t)where->currentline;
 }
 
-/* For Lua, by FFI: lines count from now on, or no longer (the checks of the target are not covered). */
+/* For Lua, by FFI: lines count from now on, or no longer (those of the target itself do not). */
 void fuzz_count_lines(int is_on);
 void fuzz_count_lines(int is_on)
 {

@@ -1,6 +1,6 @@
-/* Any bytes as the stream of a connection to the server. Checked: nothing is read behind the input or
- * written behind a buffer, what is taken does not depend on how much of it is there, and the head that
- * Lua gets is one line a header. */
+/* Any bytes as the stream of a connection to the server. Checked: nothing is read behind the input
+ * or written behind a buffer, what is taken does not depend on how much of it is there, and the
+ * head that Lua gets is one line a header. */
 #include "fuzz.h"
 #include "http_request.h"
 
@@ -34,7 +34,8 @@ static void check_head(const struct mw_http_request_text *request)
 /* What a lookup gives lies inside of the head and is the value of that header. */
 static void check_lookup(const struct mw_http_request_text *request)
 {
-    static const char *const names[] = {"host", "content-length", "transfer-encoding", "a", "no-such"};
+    static const char *const names[] = {"host", "content-length", "transfer-encoding", "a",
+                                        "no-such"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         size_t len = 0, name_len = strlen(names[i]);
         const char *value = mw_http_request_header(request, names[i], &len);
@@ -43,7 +44,7 @@ static void check_lookup(const struct mw_http_request_text *request)
         MUST(value >= request->text + name_len + 2 &&
                  value + len < request->text + request->text_len && value[len] == '\n',
              "%s lies outside of the head", names[i]);
-        MUST(memcmp(value - name_len - 2, names[i], name_len) == 0, "%s is another header", names[i]);
+        MUST(memcmp(value - name_len - 2, names[i], name_len) == 0, "%s is another", names[i]);
         MUST(len == 0 || !memchr(value, '\n', len), "%s has a line break", names[i]);
     }
 }

@@ -1,7 +1,8 @@
 --- Whatever Indodax says, nothing raises, and nothing is booked that it did not say.
 ---
---- An input is one byte that says where it comes from, one that chooses among the questions and HTTP
---- statuses, and what was said. `\0` in an answer divides it: the second question gets the second part.
+--- An input is one byte that says where it comes from, one that chooses among the questions and
+--- HTTP statuses, and what was said. `\0` in an answer divides it: the second question gets the
+--- second part.
 
 require("jit").off()                  -- lines are counted, and compiled code has none
 
@@ -34,7 +35,6 @@ http.call = function()
 end
 http.send = function() return 1 end
 
-local link_module = require "moonwire.link"
 local indodax = require "moonwire.venues.indodax"
 local order_module = require "moonwire.order"
 local orders_module = require "moonwire.orders"
@@ -49,14 +49,16 @@ local BTC = { symbol = "BTC/IDR", id = "btcidr", pair = "btc_idr", base = "BTC",
 local function silent() end
 local LOG = { error = silent, warn = silent, info = silent, debug = silent }
 
--- A desk that holds the books and looks at what it is told ------------------------------------------
+-- A desk that holds the books and looks at what it is told ----------------------------------------
 
 local Desk = {}
 Desk.__index = Desk
 
+-- Noted, and raised at the end: whoever calls the desk may have a pcall around it.
+local problem
 local function check_amount(value, what)
-  if not decimal.is(value) then error(("%s is %s"):format(what, tostring(value))) end
-  if value <= ZERO then error(("%s is %s"):format(what, tostring(value))) end
+  if decimal.is(value) and value > ZERO then return end
+  problem = ("%s is %s"):format(what, tostring(value))
 end
 
 function Desk:book(venue, symbol) return self.books[venue .. symbol] end
@@ -74,7 +76,7 @@ end
 function Desk:on_trade(trade)                               -- luacheck: ignore 212
   check_amount(trade.price, "a trade's price")
   check_amount(trade.qty, "a trade's quantity")
-  if trade.side ~= "buy" and trade.side ~= "sell" then error "a trade without a side" end
+  if trade.side ~= "buy" and trade.side ~= "sell" then problem = "a trade without a side" end
 end
 
 function Desk:on_order_changed(order) self.changed[order] = true end
@@ -88,11 +90,12 @@ function Desk:on_fill_amended(_, fill)
   self.fills[#self.fills + 1] = fill
   check_amount(fill.price, "an amended price")
 end
-for _, name in ipairs { "on_session_state", "on_session_stopped", "on_market_lost" } do Desk[name] = silent end
+Desk.on_session_state, Desk.on_session_stopped, Desk.on_market_lost = silent, silent, silent
 
--- One runtime an input ------------------------------------------------------------------------------
+-- One runtime an input ----------------------------------------------------------------------------
 
-local IDS = { limit = "mw-aaaaa-bbbbb-0-1", market = "mw-aaaaa-bbbbb-0-2", canceling = "mw-aaaaa-bbbbb-0-3" }
+local IDS = { limit = "mw-aaaaa-bbbbb-0-1", market = "mw-aaaaa-bbbbb-0-2",
+              canceling = "mw-aaaaa-bbbbb-0-3" }
 
 local function add_orders(orders)
   local list = {}
@@ -126,14 +129,17 @@ local function new_session()
   session.log = LOG
   session.markets, session.by_venue_symbol = { BTC, ["BTC/IDR"] = BTC }, {}
   for _, name in ipairs(BTC.names) do session.by_venue_symbol[name] = BTC end
-  for _, link in ipairs { session.private, session.market } do link.log, link.state = LOG, "live" end
+  for _, link in ipairs { session.private, session.market } do
+    link.log, link.state = LOG, "live"
+  end
   desk.list = add_orders(desk.orders)
   return session, desk
 end
 
--- What must hold afterwards -------------------------------------------------------------------------
+-- What must hold afterwards -----------------------------------------------------------------------
 
 local function check_orders(session, desk, before)
+  if problem then error(problem) end
   desk.orders:list_open { venue = "idx" }
   local all = {}
   for order in pairs(desk.orders.open) do all[order] = true end
@@ -162,7 +168,7 @@ end
 
 -- Each fill from the stream stands in the message: the same trade, quantity and price.
 local function check_said(desk, text)
-  local said, count = {}, 0
+  local said, count, are_texts = {}, 0, true
   for line in (text .. "\n"):gmatch "(.-)\n" do
     -- A text may have several lines; then every fill of it is taken as said.
     local value = cjson.decode(line)
@@ -172,7 +178,10 @@ local function check_said(desk, text)
     for _, row in ipairs(type(pub) == "table" and type(pub.data) == "table" and pub.data or {}) do
       local order = type(row) == "table" and row.order
       if type(order) == "table" and order.status == "FILL" then
-        said[tostring(order.tradeId)], count = order, count + 1
+        count = count + 1
+        -- A number, or an id that stands twice, is not compared by its digits.
+        if type(order.tradeId) ~= "string" or said[order.tradeId] ~= nil then are_texts = false
+        elseif type(order.fillInformation) == "table" then said[order.tradeId] = order end
       end
     end
   end
@@ -180,24 +189,56 @@ local function check_said(desk, text)
   local seen = {}
   for _, fill in ipairs(desk.fills) do
     local id = tostring(fill.trade_id)
-    if fill.trade_id and seen[id .. tostring(fill.order)] then error("trade " .. id .. " counts twice") end
-    seen[id .. tostring(fill.order)] = true
+    local key = id .. " of " .. tostring(fill.order.client_order_id or fill.order.order_id)
+    if fill.trade_id and seen[key] then error("trade " .. key .. " counts twice") end
+    seen[key] = true
+    if said[id] then
+      local info = said[id].fillInformation
+      local qty = decimal.parse(info.qty or info.fillQty)
+      if qty ~= fill.qty then error(("trade %s: %s booked, %s said"):format(key, fill.qty, qty)) end
+    elseif are_texts then error("trade " .. key .. " was not said") end
   end
 end
 
--- Where the input may come from ---------------------------------------------------------------------
+-- A book stands in the message: lists of levels, not something that happens to have none.
+local function check_book_said(desk, text)
+  if not next(desk.books) then return end
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    local value = cjson.decode(line)
+    if value == nil and line:find "%S" then return end
+    for _, name in ipairs { "result", "data", "data" } do
+      value = type(value) == "table" and value[name]
+      if name == "data" and type(value) == "string" then value = cjson.decode(value) end
+    end
+    local data = type(value) == "table" and value or {}
+    if type(data.bid) == "table" or type(data.ask) == "table" then return end
+  end
+  error "a book was made of something else"
+end
+
+-- Only the venue's own word makes a rejected order of one that was sent.
+local function check_refusal(order, body)
+  if order.status ~= "rejected" then return end
+  local value = cjson.decode(body)
+  if type(value) ~= "table" or type(value.error) ~= "string" then
+    error(("%s, and the answer does not say so"):format(order))
+  end
+end
+
+-- Where the input may come from -------------------------------------------------------------------
 
 local function on_line(which)
   return function(session, desk, text)
     local link = session[which]
     link.id = 2
     dispatch.bind(2, link)
-    desk.is_line = true
     link.answers_pings = true
     local waiter = { wake = silent }
-    link.waiting = setmetatable({}, { __index = function(_, id) return id == 1 and waiter or nil end })
+    link.waiting = setmetatable({}, { __index = function(_, id)
+      return id == 1 and waiter or nil
+    end })
     link:on_ws_message()
-    if which == "private" then check_said(desk, text) end
+    if which == "private" then check_said(desk, text) else check_book_said(desk, text) end
   end
 end
 
@@ -217,10 +258,17 @@ local function doubtful(session, desk, which)
   session.reconciler:ask_now(desk.list[which])
 end
 
+local function submitted(which)
+  return function(session, desk)
+    session:on_submit_answer(desk.list[which], status, answers[1], "", true)
+    check_refusal(desk.list[which], answers[1])
+  end
+end
+
 local QUESTIONS = {
-  function(s, desk) s:on_submit_answer(desk.list[1], status or 0, answers[1], "no answer", true) end,
-  function(s, desk) s:on_submit_answer(desk.list[2], status or 0, answers[1], "no answer", true) end,
-  function(s, desk) s:on_cancel_answer(desk.list[3], status or 0, answers[1], "no answer", true) end,
+  submitted(1),
+  submitted(2),
+  function(s, desk) s:on_cancel_answer(desk.list[3], status, answers[1], "", true) end,
   function(s, desk) doubtful(s, desk, 1) end,
   function(s, desk) doubtful(s, desk, 2) end,
   function(s, desk) doubtful(s, desk, 3) end,
@@ -258,7 +306,7 @@ local target = {}
 function target:on_ws_message()
   local text = dispatch.message_text()
   if #text < 2 then return end
-  promised, answers, status = {}, { "" }, 200
+  promised, answers, status, problem = {}, { "" }, 200, nil
   local session, desk = new_session()
   local before = {}
   for _, order in ipairs(desk.list) do before[order] = order.cum_qty end
@@ -273,5 +321,4 @@ function target:on_ws_message()
   dispatch.unbind(2)
 end
 
-assert(link_module)
 dispatch.bind(1, target)

@@ -1,5 +1,5 @@
-/* Any bytes as what Indodax says: on its two WebSockets and in answers of its REST interfaces. What is
- * checked stands in indodax.lua, next to this. */
+/* Any bytes as what Indodax says: on its two WebSockets and in answers of its REST interfaces. What
+ * is checked stands in indodax.lua, next to this. */
 #include "fuzz_lua.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

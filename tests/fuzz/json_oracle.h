@@ -1,6 +1,6 @@
-/* json_oracle.h: RFC 8259 once more, as slow and plain as it can be written: what the decoder takes,
- * refuses and finds is compared with this. The functions of the grammar return the end of what they
- * read, or NULL. */
+/* json_oracle.h: RFC 8259 once more, as slow and plain as it can be written: what the decoder
+ * takes, refuses and finds is compared with this. The functions of the grammar return the end of
+ * what they read, or NULL. */
 #ifndef MW_JSON_ORACLE_H
 #define MW_JSON_ORACLE_H
 
@@ -181,7 +181,7 @@ static inline const char *oracle_value(const char *p, const char *end, int depth
     }
 }
 
-/* Looking things up, in a text that was found valid ----------------------------------------------- */
+/* Looking things up, in a text that was found valid -------------------------------------------- */
 
 /* The string at the quote `p`, unescaped to `out` (which needs no more room than it has here). */
 static inline size_t oracle_unescape(const char *p, const char *end, char *out)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Runs fuzz targets (build/fuzz/NAME), two at a time, each for FUZZ_SECONDS: tests/fuzz/run.sh NAME...
-# One line a target. Each starts from tests/fuzz/corpus/NAME, which stays as it is, and knows the words
-# of tests/fuzz/NAME.dict. Inputs that were found stay in build/fuzz/findings: repeat one with
-# `build/fuzz/NAME FILE`, from the project's root. Exit status 1 when there is any.
+# tests/fuzz/run.sh NAME...: runs fuzz targets (build/fuzz/NAME), two at a time, each for
+# FUZZ_SECONDS. One line a target. Each starts from tests/fuzz/corpus/NAME, which stays as it is,
+# and knows the words of tests/fuzz/NAME.dict. Inputs that were found stay in build/fuzz/findings:
+# repeat one with `build/fuzz/NAME FILE`, from the project's root. Exit status 1 when there is any.
 set -um
 cd "$(dirname "$0")/../.." || exit 2
 if [ $# = 0 ]; then
