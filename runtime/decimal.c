@@ -98,8 +98,30 @@ static int parse_exponent(const char *text, const char *end, int *exponent)
     return 0;
 }
 
+/* Digits and one point, few enough for a word, as prices and quantities are; false: look closer. */
+static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
+{
+    uint64_t digits = 0;
+    size_t point = 0; /* the first byte is never one */
+    if (len == 0 || len > 19)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        unsigned digit = (unsigned)(text[i] - '0');
+        if (digit <= 9)
+            digits = digits * 10 + digit;
+        else if (text[i] == '.' && i > 0 && !point && i + 1 < len)
+            point = i;
+        else
+            return false;
+    }
+    encode(out, false, digits, digits && point ? -(int)(len - 1 - point) : 0);
+    return true;
+}
+
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
 {
+    if (parse_plain(out, text, len))
+        return 0;
     const char *p = text, *end = text + len;
     bool negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+'))
@@ -273,6 +295,24 @@ int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const str
     return from_bid(out, bid128_mul(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags), flags);
 }
 
+int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
+{
+    struct mw_decimal result;
+    int failed = sign < 0 ? mw_decimal_sub(&result, sum, a) : mw_decimal_add(&result, sum, a);
+    if (!failed)
+        *sum = result;
+    return failed;
+}
+
+int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
+                           const struct mw_decimal *b, int sign)
+{
+    struct mw_decimal product;
+    if (mw_decimal_mul(&product, a, b) < 0)
+        return -1;
+    return mw_decimal_add_to(sum, &product, sign);
+}
+
 /* num / den of whole numbers above or equal 0 (den > 0), rounded; `negative` is the sign that the
  * result will have. */
 static uint128 divide(uint128 num, uint128 den, bool negative, int rounding)
@@ -371,6 +411,11 @@ int mw_decimal_sign(const struct mw_decimal *d)
     if (!digits_of(d))
         return 0;
     return is_negative(d) ? -1 : 1;
+}
+
+void mw_decimal_copy(struct mw_decimal *out, const struct mw_decimal *d)
+{
+    *out = *d;
 }
 
 void mw_decimal_neg(struct mw_decimal *out, const struct mw_decimal *d)

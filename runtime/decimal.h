@@ -37,6 +37,12 @@ int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const str
 int mw_decimal_sub(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
 int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
 
+/* In place: sum = sum + a, or + a * b; minus when `sign` is below 0. -1, and the sum as it was, when the
+ * exact result has more than 34 digits. */
+int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign);
+int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
+                           const struct mw_decimal *b, int sign);
+
 /* a / b to so many decimals (0..30). -1 when b is zero or the result does not fit. */
 int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b,
                    int decimals, int rounding);
@@ -49,6 +55,7 @@ int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *
 int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b); /* -1, 0, 1 */
 int mw_decimal_sign(const struct mw_decimal *d);                            /* -1, 0, 1 */
 void mw_decimal_neg(struct mw_decimal *out, const struct mw_decimal *d);
+void mw_decimal_copy(struct mw_decimal *out, const struct mw_decimal *d);
 
 /* The shortest decimal that reads back as the same double. -1 for NaN and infinities. */
 int mw_decimal_from_double(struct mw_decimal *out, double value);

@@ -481,31 +481,46 @@ void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
     d->scratch_len = 0;
 }
 
+/* Behind a text that was read: the end of its line. NULL when more stands there. */
+static const char *end_of_line(struct mw_decoder *d, const char *p)
+{
+    while (p < d->end && (*p == ' ' || *p == '\t' || *p == '\r'))
+        p++;
+    if (p < d->end && *p != '\n')
+        return fail(d, p, "the end of the line expected");
+    return skip_blanks(d, p);
+}
+
 int mw_decoder_next(struct mw_decoder *d)
 {
     const char *p = skip_blanks(d, d->at);
-    memset(d->view.head, 0, d->schema.head_width * sizeof *d->view.head);
-    d->view.row_count = 0;
+    struct mw_decoder_view *view = &d->view;
+    memset(view->head, 0, d->schema.head_width * sizeof *view->head);
+    view->row_count = view->has_more = 0;
     if (p >= d->end)
         return 0;
-    d->view.text = p;
+    view->text = p;
     const char *behind = parse_value(d, p, &d->schema.root, 0);
     if (behind) {
-        d->view.text_len = (size_t)(behind - p);
-        while (behind < d->end && (*behind == ' ' || *behind == '\t' || *behind == '\r'))
-            behind++;
-        if (behind < d->end && *behind != '\n')
-            behind = fail(d, behind, "the end of the line expected");
+        view->text_len = (size_t)(behind - p);
+        behind = end_of_line(d, behind);
     }
     if (!behind) {
         const char *line_break = memchr(p, '\n', (size_t)(d->end - p));
-        d->at = line_break ? line_break + 1 : d->end;
-        memset(d->view.head, 0, d->schema.head_width * sizeof *d->view.head);
-        d->view.row_count = 0;
-        return -1;
+        d->at = line_break ? skip_blanks(d, line_break) : d->end;
+        memset(view->head, 0, d->schema.head_width * sizeof *view->head);
+        view->row_count = 0;
+    } else {
+        d->at = behind;
     }
-    d->at = behind;
-    return 1;
+    view->has_more = d->at < d->end;
+    return behind ? 1 : -1;
+}
+
+int mw_decoder_read(struct mw_decoder *d, const char *text, size_t len)
+{
+    mw_decoder_start(d, text, len);
+    return mw_decoder_next(d);
 }
 
 double mw_field_integer(const struct mw_field *field)
@@ -524,4 +539,25 @@ double mw_field_integer(const struct mw_field *field)
     if (i == (uint32_t)negative || value > UINT64_C(9007199254740992))
         return NAN;
     return negative ? -(double)value : (double)value;
+}
+
+double mw_text_integer(const char *text, size_t len)
+{
+    uint64_t value = 0;
+    if (len == 0 || len > 15 || text[0] == '0')
+        return NAN;
+    for (size_t i = 0; i < len; i++) {
+        unsigned digit = (unsigned)(text[i] - '0');
+        if (digit > 9)
+            return NAN;
+        value = value * 10 + digit;
+    }
+    return (double)value;
+}
+
+int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field)
+{
+    if (field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING)
+        return -1;
+    return mw_decimal_parse(out, field->text, field->len);
 }

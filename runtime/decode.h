@@ -8,6 +8,7 @@
 #ifndef MW_DECODE_H
 #define MW_DECODE_H
 
+#include "decimal.h"
 #include "err.h"
 
 #include <stddef.h>
@@ -40,6 +41,7 @@ struct mw_decoder_view {
     uint32_t row_count, row_width;
     const char *text; /* the JSON text that was read last */
     size_t text_len;
+    uint32_t has_more; /* 1: the message goes on behind what was read */
     char error[MW_DECODE_ERROR_MAX]; /* of the last failure: offset, what is wrong */
 };
 
@@ -61,7 +63,16 @@ void mw_decoder_start(struct mw_decoder *decoder, const char *text, size_t len);
  * the next call goes on behind the next line break. */
 int mw_decoder_next(struct mw_decoder *decoder);
 
+/* Begins a message and reads its first text. */
+int mw_decoder_read(struct mw_decoder *decoder, const char *text, size_t len);
+
 /* A number or a string of digits as a whole number; NaN when it is none or beyond 2^53. */
 double mw_field_integer(const struct mw_field *field);
+
+/* The number that a text writes in its one usual way (1 to 15 digits, the first not 0), else NaN. */
+double mw_text_integer(const char *text, size_t len);
+
+/* A number or a string that is a decimal: 0; else -1. */
+int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 
 #endif

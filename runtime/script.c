@@ -43,6 +43,10 @@ static int enter(lua_State *L)
     const struct mw_event *event = lua_touserdata(L, 1);
     lua_settop(L, 0);                           /* - */
     lua_pushvalue(L, lua_upvalueindex(1));      /* door */
+    if (!event) {
+        lua_call(L, 0, 0); /* - */
+        return 0;
+    }
     lua_pushinteger(L, (lua_Integer)event->kind); /* door kind */
     lua_pushnumber(L, (lua_Number)event->id);   /* door kind id */
     if (event->kind == MW_EVENT_ws_message) {
@@ -57,6 +61,16 @@ static int enter(lua_State *L)
     return 0;
 }
 
+/* After an error: what other handlers were promised for the end of the event. */
+static void run_promised(struct mw_script *script)
+{
+    lua_State *L = script->L;
+    lua_settop(L, 1);                                     /* traceback */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* traceback enter */
+    if (lua_pcall(L, 0, 0, 1))
+        script->report(script->report_arg, &script->event, lua_tostring(L, -1));
+}
+
 int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
 {
     lua_State *L = script->L;
@@ -67,8 +81,10 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref);     /* traceback enter */
     lua_pushlightuserdata(L, &script->event);                 /* traceback enter event */
     int failed = lua_pcall(L, 1, 0, 1);                       /* traceback [text] */
-    if (failed)
+    if (failed) {
         script->report(script->report_arg, event, lua_tostring(L, -1));
+        run_promised(script);
+    }
     script->is_running = false;
     lua_settop(L, 0); /* - */
     return failed ? -1 : 0;

@@ -17,7 +17,8 @@ struct mw_event {
 };
 ]]
 
--- Lua code never changes a decimal once it is made: the words are const.
+-- Lua code never changes a decimal once it is made: the words are const (decimal.lua's sums change
+-- in C).
 ffi.cdef [[
 struct mw_decimal { const uint64_t w[2]; };
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len);
@@ -33,6 +34,10 @@ int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *
 int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b);
 int mw_decimal_sign(const struct mw_decimal *d);
 void mw_decimal_neg(struct mw_decimal *out, const struct mw_decimal *d);
+void mw_decimal_copy(struct mw_decimal *out, const struct mw_decimal *d);
+int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign);
+int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
+                           const struct mw_decimal *b, int sign);
 int mw_decimal_from_double(struct mw_decimal *out, double value);
 double mw_decimal_to_double(const struct mw_decimal *d);
 int mw_decimal_to_int64(int64_t *out, const struct mw_decimal *d);
@@ -45,6 +50,7 @@ struct mw_decoder_view {
   uint32_t row_count, row_width;
   const char *text;
   size_t text_len;
+  uint32_t has_more;
   char error[160];
 };
 struct mw_err { char text[1024]; };
@@ -56,7 +62,10 @@ int mw_decoder_set_words(struct mw_decoder *decoder, size_t path, const char *co
                          size_t count, struct mw_err *err);
 void mw_decoder_start(struct mw_decoder *decoder, const char *text, size_t len);
 int mw_decoder_next(struct mw_decoder *decoder);
+int mw_decoder_read(struct mw_decoder *decoder, const char *text, size_t len);
 double mw_field_integer(const struct mw_field *field);
+double mw_text_integer(const char *text, size_t len);
+int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 ]]
 
 ffi.cdef [[

@@ -65,6 +65,34 @@ local function inexact(operation, a, b)
   error(("%s %s %s has more than 34 digits"):format(tostring(a), operation, tostring(b)), 3)
 end
 
+-- Sums --------------------------------------------------------------------------------------------
+-- Totals that change with every fill are kept in place, without an allocation each time. A sum belongs
+-- to the object that made it; whoever asks for its value gets a copy.
+
+--- A sum that begins at `value`, a decimal.
+function M.sum(value) return new(value) end
+
+--- What a sum is now, as a decimal that will not change.
+function M.copy(sum) return new(sum) end
+
+function M.set(sum, value) C.mw_decimal_copy(sum, value) end
+
+--- sum = sum + value (sign 1) or sum - value (sign -1); decimals only.
+function M.add_to(sum, value, sign)
+  if C.mw_decimal_add_to(sum, value, sign) ~= 0 then inexact(sign > 0 and "+" or "-", sum, value) end
+end
+
+--- sum = sum + a * b (sign 1) or sum - a * b (sign -1); decimals only.
+function M.add_product(sum, a, b, sign)
+  if C.mw_decimal_add_product(sum, a, b, sign) ~= 0 then
+    error(("%s + %s * %s has more than 34 digits"):format(tostring(sum), tostring(a), tostring(b)), 2)
+  end
+end
+
+--- -1, 0 or 1 as a is below, equal to or above b; decimals only.
+function M.compare(a, b) return C.mw_decimal_cmp(a, b) end
+function M.sign(a) return C.mw_decimal_sign(a) end
+
 function Decimal.__add(a, b)
   a, b = check(a, 2), check(b, 2)
   local out = new()

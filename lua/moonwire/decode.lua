@@ -67,16 +67,26 @@ function Decoder:start(text, len)
   C.mw_decoder_start(self.handle, text, len or #text)
 end
 
---- Reads the next JSON text of the message.
----@return boolean|nil more  true, or false when nothing is left; nil when it was malformed
----@return string|nil err    with the offset; the text that follows can be read all the same
-function Decoder:next()
-  local result = C.mw_decoder_next(self.handle)
+local function result_of(self, result)
   self.row_count = self.view.row_count
   if result == 1 then return true end
   if result == 0 then return false end
   return nil, ffi.string(self.view.error)
 end
+
+--- Reads the next JSON text of the message.
+---@return boolean|nil more  true, or false when nothing is left; nil when it was malformed
+---@return string|nil err    with the offset; the text that follows can be read all the same
+function Decoder:next() return result_of(self, C.mw_decoder_next(self.handle)) end
+
+--- Begins a message and reads its first JSON text, as next() does.
+function Decoder:read(text, len)
+  self.anchor = len == nil and text or nil
+  return result_of(self, C.mw_decoder_read(self.handle, text, len or #text))
+end
+
+--- Whether anything is left of the message.
+function Decoder:has_more() return self.view.has_more ~= 0 end
 
 --- The fields of row r (from 0).
 function Decoder:row(r) return self.view.rows + r * self.view.row_width end
@@ -96,10 +106,13 @@ end
 
 --- A decimal of a number or of a string that is one; nil for anything else.
 function M.decimal(field)
-  local kind = field.type
-  if kind ~= STRING and kind ~= NUMBER then return nil end
-  return decimal.load(field.text, field.len)
+  local out = decimal.sum(decimal.ZERO)
+  if C.mw_field_decimal(out, field) == 0 then return out end
+  return nil
 end
+
+--- The same into a sum (decimal.lua); false when it is none.
+function M.decimal_into(sum, field) return C.mw_field_decimal(sum, field) == 0 end
 
 --- A whole number up to 2^53 of a number or a string of digits; nil for anything else.
 function M.integer(field)

@@ -24,8 +24,7 @@ function M.new(config)
     positions = {}, books = {}, id_makers = {}, epoch = dispatch.now_ms(),
     fill_count = 0, order_count = 0,
   }, Desk)
-  self.orders = orders.new(self.name)
-  self.orders:listen(self)
+  self.orders = orders.new(self.name, self)
   return self
 end
 
@@ -132,6 +131,7 @@ end
 function Desk:on_order_changed(order)
   local runner = self.runners[order.strategy]
   if order._waiters then order:wake_waiters() end
+  if self.stopping then self.stopping:on_order_changed() end
   if self.watch then self.watch:on_order(order) end
   if runner then
     runner:call("on_order", order, { previous = order.previous_status, reason = order.reason })
@@ -143,7 +143,12 @@ function Desk:on_order_filled(order, fill)
   local runner = self.runners[order.strategy]
   if self.watch then self.watch:on_fill(fill, order) end
   if not runner then return end
-  self:position(order.strategy, order.venue, order.symbol):apply(fill, order)
+  local held = order._position
+  if not held then
+    held = self:position(order.strategy, order.venue, order.symbol)
+    order._position = held
+  end
+  held:apply(fill, order)
   runner:call("on_fill", fill, order)
 end
 

@@ -143,17 +143,16 @@ local function handle(kind, id, num, data, text, num2)
   if name == "ws_close" or name == "http_done" then bound[id] = nil end
 end
 
-local function enter(kind, id, num, data, text, num2)
-  if kind ~= WS_MESSAGE then return handle(kind, id, num, data, text, num2) end
-  local object = bound[id]
-  if object then object:on_ws_message(id) end
-end
-
--- A handler that raises must not keep what others were promised: the queue runs in any case.
+-- A handler that raised must not keep what others were promised: the host calls again without a kind,
+-- and the queue runs in any case.
 local function door(kind, id, num, data, text, num2)
-  local ok, err = xpcall(enter, debug.traceback, kind, id, num, data, text, num2)
+  if kind == WS_MESSAGE then
+    local object = bound[id]
+    if object then object:on_ws_message(id) end
+  elseif kind then
+    handle(kind, id, num, data, text, num2)
+  end
   if later_last > 0 then run_later() end
-  if not ok then error(err, 0) end
 end
 
 M.door = door

@@ -107,14 +107,22 @@ function Link:on_ws_open(_, headers)
   if opening then opening:wake(true) end
 end
 
+-- A message is one JSON text as a rule. It is read without a loop, here and in what a venue does with
+-- it, because a loop would keep LuaJIT from compiling the path of an event as one piece.
 function Link:on_ws_message()
-  local decoder, read = self.decoder, self.spec.read
-  decoder:start(dispatch.message())
-  while true do
-    local more, err = decoder:next()
-    if more then read(self, decoder)
-    elseif more == false then return
-    else self:on_bad_message(err) end
+  local decoder = self.decoder
+  local ok, err = decoder:read(dispatch.message())
+  if ok then self.spec.read(self, decoder)
+  elseif ok == nil then self:on_bad_message(err) end
+  if decoder:has_more() then self:read_rest() end
+end
+
+function Link:read_rest()
+  local decoder = self.decoder
+  while decoder:has_more() do
+    local ok, err = decoder:next()
+    if ok then self.spec.read(self, decoder)
+    elseif ok == nil then self:on_bad_message(err) end
   end
 end
 

@@ -11,12 +11,14 @@
 ---   3. a terminal status is never left, but for one that we only inferred from silence.
 ---   4. cum_qty never exceeds qty, and never shrinks.
 
+local C = require("moonwire.cdef").C
 local decimal = require "moonwire.decimal"
+local execution = require "moonwire.execution"
 
 local Order = { __name = "moonwire.Order" }
-Order.__index = Order
 
 local ZERO = decimal "0"
+local compare = decimal.compare
 local AVERAGE_DECIMALS = 12           -- of avg_price, which is for reading; money is kept as value
 
 local terminal = { filled = true, canceled = true, rejected = true, expired = true }
@@ -46,16 +48,35 @@ local M = { terminal = terminal, Order = Order }
 --- are decimals; qty may be nil for a market order by `amount` (quote currency to spend).
 function M.new(fields, now)
   local self = setmetatable(fields, Order)
-  self.cum_qty = ZERO
-  self.leaves_qty = self.qty
   self.status = self.status or "pending_new"
   self.created_at, self.updated_at = now, now
-  self._value = ZERO            -- sum of price x qty of the counted fills
+  self._cum = decimal.sum(ZERO)    -- of the counted fills: quantity,
+  self._value = decimal.sum(ZERO)  -- and price x quantity
+  self._told = decimal.sum(ZERO)   -- the largest total that the venue has told
   self._trades = {}             -- trade_id -> true, or what is provisional about it
-  self._estimated = ZERO        -- counted without a trade_id, on the venue's total alone
-  self._venue_cum = ZERO        -- the largest total that the venue has told
+  self._estimated = nil         -- counted without a trade_id, on the venue's total alone
   self._was_seen = false        -- the venue has shown that it knows the order
   return self
+end
+
+-- Fields that follow from the sums; each reading is a decimal of its own.
+local derived = {
+  cum_qty = function(self) return decimal.copy(self._cum) end,
+  leaves_qty = function(self)
+    if terminal[self.status] then return ZERO end
+    return self.qty and self.qty - self._cum
+  end,
+  avg_price = function(self)
+    if self._cum:is_zero() then return nil end
+    return self._value:div(self._cum, AVERAGE_DECIMALS, "half_even")
+  end,
+}
+
+function Order:__index(key)
+  local method = Order[key]
+  if method then return method end
+  local derive = derived[key]
+  return derive and derive(self)
 end
 
 function Order:__tostring()
@@ -67,7 +88,7 @@ end
 function Order:is_open() return not terminal[self.status] end
 
 --- Whether the venue has executed more than we have fills for: they must be asked for.
-function Order:is_missing_fills() return self._venue_cum > self.cum_qty end
+function Order:is_missing_fills() return compare(self._told, self._cum) > 0 end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -77,70 +98,117 @@ end
 
 -- The status of a working order follows from what was counted.
 local function working(self)
-  return self.cum_qty > ZERO and "partially_filled" or "new"
+  return self._cum:sign() > 0 and "partially_filled" or "new"
 end
 
-local function new_fill(self, report, qty)
-  return {
-    order = self, client_order_id = self.client_order_id, order_id = self.order_id,
-    venue = self.venue, symbol = self.symbol, side = self.side, strategy = self.strategy,
-    trade_id = report.trade_id, price = report.last_price, qty = qty,
-    liquidity = report.liquidity, fees = report.fees or {}, time = report.time,
-    is_estimate = report.is_estimate,
-  }
+--- A fill: an execution that was counted, and of its order what belongs to it.
+local Fill = { __name = "moonwire.Fill" }
+M.Fill = Fill
+
+local of_execution = {
+  qty = function(x) return decimal.copy(x.qty) end,
+  price = function(x) return decimal.copy(x.price) end,
+  fees = execution.fees,
+  liquidity = execution.liquidity,
+  time = function(x) return x.time > 0 and x.time or nil end,
+}
+local of_order = { client_order_id = true, order_id = true, venue = true, symbol = true, side = true,
+                   strategy = true }
+
+function Fill:__index(key)
+  local derive = of_execution[key]
+  if derive then return derive(self._execution) end
+  if of_order[key] then return self.order[key] end
 end
 
--- A trade that was counted before by total or at a provisional price: only the money changes. Fees
--- that were told with it before are not told again.
-local function amend(self, report, qty, old_price, has_fees)
-  self._value = self._value + (report.last_price - old_price) * qty
-  local fill = new_fill(self, report, qty)
-  fill.amends, fill.old_price = true, old_price
-  if has_fees then fill.fees = {} end
+local function new_fill(self, trade_id, x)
+  return setmetatable({ order = self, trade_id = trade_id, _execution = x }, Fill)
+end
+
+-- A trade that was counted before by total or at a provisional price: only the money changes.
+local function amend(self, report, x, old_price)
+  decimal.add_product(self._value, x.price - old_price, x.qty, 1)
+  local fill = new_fill(self, report.trade_id, x)
+  fill.old_price = old_price
   return fill
 end
 
-local function count(self, report, qty)
-  self.cum_qty = self.cum_qty + qty
-  self._value = self._value + report.last_price * qty
-  self._avg_price = nil
-  return new_fill(self, report, qty)
+local function count(self, report, x)
+  decimal.add_to(self._cum, x.qty, 1)
+  decimal.add_product(self._value, x.price, x.qty, 1)
+  return new_fill(self, report.trade_id, x)
 end
 
-local function book_trade(self, report)
-  local id, known = report.trade_id, self._trades[report.trade_id]
+-- Part of an execution; its fees stay with the other part.
+local function part_of(x, qty)
+  local part = execution.new()
+  decimal.set(part.qty, qty)
+  decimal.set(part.price, x.price)
+  part.liquidity, part.time = x.liquidity, x.time
+  return part
+end
+
+-- A trade of an order of which some was counted on the venue's total alone. Returns what is newly
+-- counted, if anything, and what is amended.
+local function book_estimated(self, report, x)
+  local estimated, old_price = self._estimated, self._estimate_price
+  local rest = x.qty - decimal.min(estimated, x.qty)
+  estimated = estimated - (x.qty - rest)
+  self._estimated = not estimated:is_zero() and estimated or nil
+  local fill
+  if not rest:is_zero() then
+    decimal.add_to(x.qty, rest, -1)
+    fill = count(self, report, part_of(x, rest))
+  end
+  return fill, amend(self, report, x, old_price)
+end
+
+-- Trade ids are whole numbers as a rule, which need no text to be kept; C says which are.
+local function trade_key(id)
+  local number = C.mw_text_integer(id, #id)
+  return number == number and number or id
+end
+
+local function book_trade(self, report, x)
+  local key = trade_key(report.trade_id)
+  local known = self._trades[key]
   if known then
     if known == true or report.is_provisional then return nil end
-    self._trades[id], self._avg_price = true, nil
-    return amend(self, report, report.last_qty, known.price, known.has_fees)
+    self._trades[key] = true
+    if known.has_fees then x.fee_count = 0 end               -- told before, and counted then
+    return nil, amend(self, report, x, known.price)
   end
-  self._trades[id] = not report.is_provisional
-    or { price = report.last_price, has_fees = report.fees ~= nil }
-  if self._estimated == ZERO then return count(self, report, report.last_qty) end
-  local covered = decimal.min(self._estimated, report.last_qty)
-  self._estimated, self._avg_price = self._estimated - covered, nil
-  local amended = amend(self, report, covered, self._estimate_price)
-  local rest = report.last_qty - covered
-  if rest == ZERO then return amended end
-  return count(self, report, rest), amended
+  self._trades[key] = not report.is_provisional
+    or { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
+  if self._estimated then return book_estimated(self, report, x) end
+  return count(self, report, x)
 end
 
 -- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one fill.
 local function book_total(self, report)
-  local qty = report.cum_qty - self.cum_qty
-  if not (qty > ZERO) then return nil end
+  local qty = report.cum_qty - self._cum
+  if qty:sign() <= 0 then return nil end
   if report.is_estimate then
-    self._estimated, self._estimate_price = self._estimated + qty, report.last_price
+    self._estimated = self._estimated and self._estimated + qty or qty
+    self._estimate_price = report.last_price
   end
-  return count(self, report, qty)
+  local fill = count(self, report, execution.of { last_qty = qty, last_price = report.last_price,
+                                                  liquidity = report.liquidity, fees = report.fees,
+                                                  time = report.time })
+  fill.is_estimate = report.is_estimate
+  return fill
 end
 
 local function book(self, report)
-  if report.cum_qty and report.cum_qty > self._venue_cum then self._venue_cum = report.cum_qty end
+  local told = report.cum_qty
+  if told and compare(told, self._told) > 0 then decimal.set(self._told, told) end
   local fill, amended
-  if report.trade_id then fill, amended = book_trade(self, report)
-  elseif report.by_total then fill = book_total(self, report) end
-  if self.cum_qty > self._venue_cum then self._venue_cum = self.cum_qty end
+  if report.trade_id then
+    fill, amended = book_trade(self, report, report.execution or execution.of(report))
+  elseif report.by_total then
+    fill = book_total(self, report)
+  end
+  if fill and compare(self._cum, self._told) > 0 then decimal.set(self._told, self._cum) end
   return fill, amended
 end
 
@@ -167,44 +235,42 @@ end
 local evidence = { new = true, partially_filled = true, filled = true, canceled = true,
                    expired = true, working = true }
 
+-- The status that follows from what was reported; "filled" only once all of it is counted.
+local function conclude(self, reported, report)
+  if reported == "filled"
+    and (self:is_missing_fills() or self.qty and compare(self._cum, self.qty) < 0) then
+    self._final, reported = "filled", working(self)
+  end
+  local status = next_status(self, reported)
+  if report.is_inferred and status == "rejected" then self._is_inferred = true end
+  set_status(self, status, report.reason)
+end
+
 --- Takes one report. What a report may carry: status (as in the table above, or "working" for an
 --- answer to a question, "unanswered", "cancel_sent", "cancel_refused"), order_id, cum_qty (the
---- venue's total), trade_id + last_qty + last_price + liquidity + fees of one execution,
---- is_provisional (the price is a bound), by_total (count the difference of totals), is_estimate,
+--- venue's total), trade_id + last_qty + last_price + liquidity + fees of one execution (or these
+--- packed, as `execution`, which then belongs to the order), is_provisional (the price is a bound), by_total (count the difference of totals), is_estimate,
 --- is_inferred, reason, time.
 ---@return boolean changed  the status is another one now; the old one is in previous_status
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now
 function Order:apply(report)
   local before = self.status
-  self.order_id = self.order_id or report.order_id
+  if not self.order_id then self.order_id = report.order_id end
   self.updated_at = report.time or self.updated_at
   local fill, amended = book(self, report)
-  if fill and fill.amends then fill, amended = nil, fill end
   local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end
-  if fill and not terminal[self.status] and reported ~= "canceled" and reported ~= "expired" then
+  if terminal[before] then
+    if reported then conclude(self, reported, report) end
+    return self.status ~= before, fill, amended
+  end
+  if fill and reported ~= "canceled" and reported ~= "expired" then
     reported = self._final or reported == "filled" and "filled" or "partially_filled"
   end
-  if self.qty and self.cum_qty >= self.qty and not terminal[self.status] then reported = "filled" end
-  if reported then
-    if reported == "filled" and (self:is_missing_fills() or self.qty and self.cum_qty < self.qty) then
-      self._final, reported = "filled", working(self)         -- filled once its fills are counted
-    end
-    local status = next_status(self, reported)
-    if report.is_inferred and status == "rejected" then self._is_inferred = true end
-    set_status(self, status, report.reason)
-  end
-  self:_settle()
+  if self.qty and compare(self._cum, self.qty) >= 0 then reported = "filled" end
+  if reported then conclude(self, reported, report) end
   return self.status ~= before, fill, amended
-end
-
-function Order:_settle()
-  if terminal[self.status] then self.leaves_qty = ZERO
-  elseif self.qty then self.leaves_qty = self.qty - self.cum_qty end
-  self.avg_price = self.cum_qty > ZERO
-    and (self._avg_price or self._value:div(self.cum_qty, AVERAGE_DECIMALS, "half_even")) or nil
-  self._avg_price = self.avg_price
 end
 
 return M

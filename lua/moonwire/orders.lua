@@ -1,6 +1,6 @@
 --- All orders that this runtime knows: ours by client_order_id, the venue's by venue and order_id.
---- A report finds its order here, and everybody who must hear of a change hears of it from here:
---- listener:on_order_changed(order), :on_order_filled(order, fill), :on_fill_amended(order, fill).
+--- A report finds its order here, and the desk hears of each change from here:
+--- desk:on_order_changed(order), :on_order_filled(order, fill), :on_fill_amended(order, fill).
 
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
@@ -15,17 +15,16 @@ local terminal = order_module.terminal
 local KEEP_FINISHED = 10000           -- so many finished orders stay known for late fills
 
 --- @param runtime string  the runtime's name, as in client_id.maker
-function M.new(runtime)
+--- @param desk table       hears of changes
+function M.new(runtime, desk)
   return setmetatable({
     runtime_tag = client_id.tag(runtime),
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
     open = {},                               -- order -> true
     finished = {}, finished_first = 1, finished_last = 0,
-    listeners = {},
+    desk = desk,
   }, Orders)
 end
-
-function Orders:listen(listener) table.insert(self.listeners, listener) end
 
 local function index_order_id(self, order)
   local of_venue = self.by_order_id[order.venue]
@@ -78,7 +77,7 @@ local function retire(self, order)
   if of_venue and oldest.order_id then of_venue[oldest.order_id] = nil end
 end
 
---- Applies a report to its order and tells the listeners. Returns false when nothing changed.
+--- Applies a report to its order and tells the desk. Returns false when nothing changed.
 function Orders:apply(order, report)
   local had_id = order.order_id
   local changed, fill, amended = order:apply(report)
@@ -87,13 +86,10 @@ function Orders:apply(order, report)
     if terminal[order.status] then retire(self, order)
     elseif not self.open[order] then self.open[order] = true end
   end
-  local listeners = self.listeners
-  for i = 1, #listeners do
-    local listener = listeners[i]
-    if amended then listener:on_fill_amended(order, amended) end
-    if fill then listener:on_order_filled(order, fill) end
-    if changed then listener:on_order_changed(order) end
-  end
+  local desk = self.desk
+  if amended then desk:on_fill_amended(order, amended) end
+  if fill then desk:on_order_filled(order, fill) end
+  if changed then desk:on_order_changed(order) end
   return changed or fill ~= nil or amended ~= nil
 end
 

@@ -6,9 +6,9 @@
 --- between realized and unrealized is rounded (12 decimals, half_even, at each reduction).
 
 local decimal = require "moonwire.decimal"
+local execution = require "moonwire.execution"
 
 local Position = { __name = "moonwire.Position" }
-Position.__index = Position
 
 local M = {}
 local ZERO = decimal "0"
@@ -32,8 +32,30 @@ function M.new(of)
   if not base then error("position: symbol BASE/QUOTE expected, got " .. tostring(of.symbol), 2) end
   return setmetatable({
     strategy = of.strategy, venue = of.venue, symbol = of.symbol, base = base, quote = quote,
-    qty = ZERO, realized = ZERO, fees = {}, _cash = ZERO, _cost = ZERO,
+    _qty = decimal.sum(ZERO), _cash = decimal.sum(ZERO), _cost = decimal.sum(ZERO), _fees = {},
   }, Position)
+end
+
+-- What follows from the sums; each reading is a decimal (a table of decimals) of its own.
+local derived = {
+  qty = function(self) return decimal.copy(self._qty) end,
+  realized = function(self) return self._cash + self._cost - (self._fees[self.quote] or ZERO) end,
+  avg_price = function(self)
+    if self._qty:is_zero() then return nil end
+    return self._cost:div(self._qty, DECIMALS, "half_even")
+  end,
+  fees = function(self)
+    local fees = {}
+    for asset, amount in pairs(self._fees) do fees[asset] = decimal.copy(amount) end
+    return fees
+  end,
+}
+
+function Position:__index(key)
+  local method = Position[key]
+  if method then return method end
+  local derive = derived[key]
+  return derive and derive(self)
 end
 
 local function multiply_first(cost, part, whole)
@@ -55,30 +77,41 @@ local function share(cost, part, whole)
   return ok and result or error(result, 0)
 end
 
-local function add_fees(self, fees)
-  for _, fee in ipairs(fees or {}) do
-    self.fees[fee.asset] = (self.fees[fee.asset] or ZERO) + fee.amount
-  end
+local function add_fee(self, x, i)
+  local asset = execution.asset(x, i)
+  local sum = self._fees[asset]
+  if sum then return decimal.add_to(sum, x.fees[i], 1) end
+  self._fees[asset] = decimal.sum(x.fees[i])
 end
 
-local function settle(self)
-  self.realized = self._cash + self._cost - (self.fees[self.quote] or ZERO)
-  self.avg_price = not self.qty:is_zero() and self._cost:div(self.qty, DECIMALS, "half_even") or nil
+-- Written out: see link.lua on loops.
+local function add_fees(self, x)
+  local count = x.fee_count
+  if count > 0 then add_fee(self, x, 0) end
+  if count > 1 then add_fee(self, x, 1) end
+  if count > 2 then add_fee(self, x, 2) end
+  if count > 3 then add_fee(self, x, 3) end
 end
 
-local function side_of(fill, order)
+local function execution_of(fill)
+  return fill._execution or execution.of { last_qty = fill.qty, last_price = fill.price,
+                                           fees = fill.fees }
+end
+
+-- 1 for a buy, -1 for a sell
+local function sign_of(fill, order)
   local side = fill.side or order.side
-  if side ~= "buy" and side ~= "sell" then error("fill without a side", 3) end
-  return side
+  if side == "buy" then return 1 end
+  if side == "sell" then return -1 end
+  error("fill without a side", 3)
 end
 
--- What the held quantity stands for after a fill of `delta` (below 0: sold) at `price`.
-local function cost_after(self, delta, price)
-  local held = self.qty
-  if held:sign() * delta:sign() >= 0 then return self._cost + delta * price end
-  local left = held + delta
+-- What is still held of a position that a fill closes in part, or opens anew on the other side.
+local function cost_after_close(self, sign, x)
+  local held = self._qty
+  local left = sign > 0 and held + x.qty or held - x.qty
   if left:is_zero() then return ZERO end
-  if left:sign() ~= held:sign() then return left * price end          -- flipped: opened anew here
+  if left:sign() ~= held:sign() then return left * x.price end
   return share(self._cost, left, held)
 end
 
@@ -86,12 +119,12 @@ end
 ---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }
 ---@param order table|nil  for its side when the fill has none
 function Position:apply(fill, order)
-  local delta = side_of(fill, order) == "buy" and fill.qty or -fill.qty
-  self._cost = cost_after(self, delta, fill.price)
-  self._cash = self._cash - delta * fill.price
-  self.qty = self.qty + delta
-  add_fees(self, fill.fees)
-  settle(self)
+  local sign, x = sign_of(fill, order), execution_of(fill)
+  if decimal.sign(self._qty) == -sign then decimal.set(self._cost, cost_after_close(self, sign, x))
+  else decimal.add_product(self._cost, x.price, x.qty, sign) end
+  decimal.add_product(self._cash, x.price, x.qty, -sign)
+  decimal.add_to(self._qty, x.qty, sign)
+  add_fees(self, x)
 end
 
 --- Corrects a fill that was booked at fill.old_price before its real price and fees were known; the
@@ -99,20 +132,19 @@ end
 --- still held changes avg_price, the rest realized; of a position that was reduced since, the fill
 --- counts as held as far as the position reaches.
 function Position:amend(fill, order)
-  local is_buy = side_of(fill, order) == "buy"
-  local rise = is_buy and fill.price - fill.old_price or fill.old_price - fill.price
-  self._cash = self._cash - rise * fill.qty
-  if self.qty:sign() == (is_buy and 1 or -1) then
-    self._cost = self._cost + rise * self.qty:abs():min(fill.qty)
+  local sign, x = sign_of(fill, order), execution_of(fill)
+  local rise = x.price - fill.old_price
+  decimal.add_product(self._cash, rise, x.qty, -sign)
+  if self._qty:sign() == sign then
+    decimal.add_product(self._cost, rise, self._qty:abs():min(x.qty), sign)
   end
-  add_fees(self, fill.fees)
-  settle(self)
+  add_fees(self, x)
 end
 
 --- Profit, in quote currency, that closing at `mark` would add; before its fees.
 ---@param mark moonwire.decimal|string|number
 ---@return moonwire.decimal
-function Position:unrealized(mark) return self.qty * mark - self._cost end
+function Position:unrealized(mark) return self._qty * mark - self._cost end
 
 --- What own fills and fees changed in the account, by asset.
 ---@return table<string, moonwire.decimal>

@@ -72,9 +72,10 @@ local function ask_once(self, order)
     local ok, why = fetch_fills(self, order)
     if not ok then
       session.log.warn("fills of %s cannot be had (%s): booked at the order's price", order, why)
-      report.by_total, report.is_estimate = true, true
       report.cum_qty = report.cum_qty or report.status == "filled" and order.qty or nil
       report.last_price = report.last_price or order.price
+      report.by_total = report.cum_qty and report.last_price and true      -- else: asked again
+      report.is_estimate = report.by_total
     end
   end
   session.orders:apply(order, report)

@@ -2,6 +2,7 @@
 --- would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the venue's file
 --- (moonwire.Venue in types.lua).
 
+local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local http = require "moonwire.http"
 local link = require "moonwire.link"
@@ -334,7 +335,9 @@ end
 
 local function copy(report)
   local copied = {}
-  for key, value in pairs(report) do copied[key] = value end
+  for key, value in pairs(report) do
+    copied[key] = decimal.is(value) and decimal.copy(value) or value
+  end
   return copied
 end
 
@@ -347,7 +350,7 @@ function Session:on_report(report)
   end
   local order = self.orders:find(self.name, report.client_order_id, report.order_id)
   if not order then
-    order = self.orders:adopt(self.name, report)
+    order = self.orders:adopt(self.name, copy(report))
     self.log.info("order %s shows up: %s", order.external and "of somebody else" or
                   "of ours from an earlier run", order)
   end

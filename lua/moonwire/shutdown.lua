@@ -23,15 +23,13 @@ function M.begin(desk, status, reason)
   for _, runner in ipairs(desk.runner_list) do
     if runner.state == "running" then runner:stop(reason) end
   end
-  desk.orders:listen(self)
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
   self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
   self:check()
 end
 
+--- An order is in another status now.
 function Shutdown:on_order_changed() dispatch.defer(self, "check") end
-function Shutdown:on_order_filled() end
-function Shutdown:on_fill_amended() end
 
 local function left_open(desk)
   local open = {}

@@ -210,18 +210,24 @@ function Runner:ask(object, method, undo, a, b)
   op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
 end
 
+local function commit_one(self, op)
+  local object, a, b = op.object, op.a, op.b
+  op.object, op.a, op.b = nil, nil, nil
+  local ok, err = xpcall(object[op.method], debug.traceback, object, a, b)
+  if not ok then self.log.error("internal error in %s: %s", op.method, err) end
+end
+
+local function commit_rest(self, count)
+  for i = 2, count do commit_one(self, self.ops[i]) end
+end
+
 -- What is done may report at once (an order refused on the way): those callbacks wait for the end of
 -- the event, so that the list does not change under way.
 function Runner:commit()
   local count = self.op_count
   self.op_count, is_committing = 0, true
-  for i = 1, count do
-    local op = self.ops[i]
-    local object, a, b = op.object, op.a, op.b
-    op.object, op.a, op.b = nil, nil, nil
-    local ok, err = xpcall(object[op.method], debug.traceback, object, a, b)
-    if not ok then self.log.error("internal error in %s: %s", op.method, err) end
-  end
+  commit_one(self, self.ops[1])                 -- no loop for one: see link.lua on loops
+  if count > 1 then commit_rest(self, count) end
   is_committing = false
 end
 
@@ -364,7 +370,8 @@ end
 
 function Runner:after_step(ok)
   current = nil
-  if ok then self:commit() else self:drop("task failed") end
+  if not ok then self:drop("task failed")
+  elseif self.op_count > 0 then self:commit() end
 end
 
 function Runner:on_task_done(done, ok, err)

@@ -7,6 +7,7 @@ local book = require "moonwire.book"
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
+local execution = require "moonwire.execution"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 
@@ -542,28 +543,29 @@ local NEW, FILL, DONE, CANCELLED, REJECTED, FILLED = 1, 2, 3, 4, 5, 6
 local ZERO = decimal "0"
 local upper = setmetatable({}, { __index = function(t, k) t[k] = k:upper() return t[k] end })
 
-local function add_fee(fees, fields, amount_slot, asset_slot)
-  local amount = decode.decimal(fields[amount_slot])
-  if amount and amount ~= ZERO then
-    fees[#fees + 1] = { asset = upper[decode.text(fields[asset_slot])], amount = amount }
+local amount = decimal.sum(ZERO)
+
+local function add_fee(x, fields, amount_slot, asset_slot)
+  if decode.decimal_into(amount, fields[amount_slot]) then
+    execution.add_fee(x, upper[decode.text(fields[asset_slot])], amount)
   end
 end
 
 -- A taker may have done better than the order's price, which is all that is sent; a market order has
 -- none at all, so its fills are left to be asked for.
-local function read_fill(report, fields, price)
-  local qty = decode.decimal(fields[LAST_QTY]) or decode.decimal(fields[OLD_LAST_QTY])
-  if not price or price == ZERO or not qty then return end
-  report.trade_id = decode.text(fields[TRADE_ID])
-  report.last_qty, report.last_price = qty, price
+local function read_fill(report, fields)
+  local x = execution.new()
+  if not (decode.decimal_into(x.qty, fields[LAST_QTY])
+          or decode.decimal_into(x.qty, fields[OLD_LAST_QTY])) then return end
+  if not report.price or report.price:is_zero() then return end
+  decimal.set(x.price, report.price)
   local is_taker = fields[PARTICIPANT].word == 2
-  report.liquidity = is_taker and "taker" or "maker"
+  x.liquidity, x.time = is_taker and execution.TAKER or execution.MAKER, report.time
+  add_fee(x, fields, FEE, FEE_ASSET)
+  add_fee(x, fields, TAX, TAX_ASSET)
+  add_fee(x, fields, CLEARING, CLEARING_ASSET)
+  report.trade_id, report.execution = decode.text(fields[TRADE_ID]), x
   report.is_provisional = is_taker or nil
-  local fees = {}
-  add_fee(fees, fields, FEE, FEE_ASSET)
-  add_fee(fees, fields, TAX, TAX_ASSET)
-  add_fee(fees, fields, CLEARING, CLEARING_ASSET)
-  report.fees = fees
 end
 
 -- status in a report, for each of the venue's
@@ -584,8 +586,9 @@ local function read_status(report, status, fields)
   end
 end
 
--- One buffer for all reports: session:on_report uses it up.
+-- One buffer for all reports, decimals included: session:on_report uses it up.
 local report = {}
+local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
 local function read_order(link, fields)
   local session = link.session
@@ -594,14 +597,15 @@ local function read_order(link, fields)
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
   r.symbol, r.side = market.symbol, fields[SIDE].word == 1 and "buy" or "sell"
-  r.qty, r.cum_qty = decode.decimal(fields[QTY]), decode.decimal(fields[CUM_QTY])
-  r.price = decode.decimal(fields[PRICE])
+  r.qty = decode.decimal_into(qty, fields[QTY]) and qty or nil
+  r.cum_qty = decode.decimal_into(cum_qty, fields[CUM_QTY]) and cum_qty or nil
+  r.price = decode.decimal_into(price, fields[PRICE]) and price or nil
   r.time = (decode.integer(fields[TIME]) or dispatch.now_ms()) / 1000
-  r.trade_id, r.last_qty, r.last_price, r.liquidity, r.fees = nil, nil, nil, nil, nil
+  r.trade_id, r.execution = nil, nil
   r.is_provisional, r.reason, r.needs_asking = nil, nil, nil
   local status = fields[STATUS].word
   read_status(r, status, fields)
-  if status == FILL then read_fill(r, fields, r.price) end
+  if status == FILL then read_fill(r, fields) end
   if r.needs_asking then
     link:on_bad_message("order status " .. tostring(decode.text(fields[STATUS])))
   end
@@ -616,13 +620,19 @@ local function read_reply(link, head, id)
   })
 end
 
+local function read_update(link, fields)
+  if fields[EVENT].word == 1 or fields[OLD_EVENT].type ~= 0 then read_order(link, fields) end
+end
+
+local function read_updates(link, decoder, first)
+  for r = first, decoder.row_count - 1 do read_update(link, decoder:row(r)) end
+end
+
 function M.private.read(link, decoder)
   local head, rows = decoder.head, decoder.row_count
   if rows > 0 then
-    for r = 0, rows - 1 do
-      local fields = decoder:row(r)
-      if fields[EVENT].word == 1 or fields[OLD_EVENT].type ~= 0 then read_order(link, fields) end
-    end
+    read_update(link, decoder:row(0))
+    if rows > 1 then read_updates(link, decoder, 1) end
     return
   end
   local id = decode.integer(head[AT_ID])
