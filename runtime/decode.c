@@ -21,7 +21,7 @@ struct mw_decoder {
 };
 
 static const char *parse_value(struct mw_decoder *d, const char *p,
-                               const struct mw_schema_node *node, int depth);
+                               struct mw_schema_node *node, int depth);
 
 struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err)
 {
@@ -70,18 +70,22 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
         return -1;
     }
     leaf->words = calloc(count + 1, sizeof *leaf->words);
-    leaf->word_lens = calloc(count + 1, sizeof *leaf->word_lens);
-    for (size_t i = 0; leaf->words && leaf->word_lens && i < count; i++) {
-        leaf->words[i] = strdup(words[i]);
-        if (!leaf->words[i])
-            break;
-        leaf->word_lens[i] = (uint32_t)strlen(words[i]);
-        leaf->word_count = (uint32_t)i + 1;
+    if (!leaf->words) {
+        mw_err_set(err, "out of memory");
+        return -1;
     }
-    if (leaf->word_count == count)
-        return 0;
-    mw_err_set(err, "out of memory");
-    return -1;
+    leaf->word_count = (uint32_t)count;
+    for (size_t i = 0; i < count; i++) {
+        size_t len = strlen(words[i]);
+        if (len > MW_SCHEMA_NAME_MAX) {
+            mw_err_set(err, "word \"%s\" of path %zu: at most %d bytes", words[i], path,
+                       MW_SCHEMA_NAME_MAX);
+            return -1;
+        }
+        memcpy(leaf->words[i].text, words[i], len);
+        leaf->words[i].len = (uint32_t)len;
+    }
+    return 0;
 }
 
 /* Failures: NULL travels up ---------------------------------------------------------------------- */
@@ -102,7 +106,7 @@ static const char *fail(struct mw_decoder *d, const char *p, const char *what)
 
 static inline const char *skip_blanks(const struct mw_decoder *d, const char *p)
 {
-    while (p < d->end && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+    while (p < d->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
         p++;
     return p;
 }
@@ -246,6 +250,11 @@ static inline const char *parse_string(struct mw_decoder *d, const char *p, stru
 {
     const char *start = p;
     p = find_special(p, d->end);
+    if (p < d->end && *p == '"') {
+        field->text = start;
+        field->len = (uint32_t)(p - start);
+        return p + 1;
+    }
     bool is_ascii = true;
     while (p < d->end && (signed char)*p < 0) {
         is_ascii = false;
@@ -307,46 +316,123 @@ static const char *parse_name(struct mw_decoder *d, const char *p, const char *n
 
 /* Containers ------------------------------------------------------------------------------------- */
 
-/* The schema's child for a member. Members come in the same order message after message: the one
- * after the last match is tried first. */
-static inline const struct mw_schema_node *find_child(const struct mw_schema_node *parent,
-                                                      const struct mw_schema_node **expected,
-                                                      const struct mw_field *key)
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that are not the same. */
+static inline unsigned differing(const char *p, const char *q)
 {
-    const struct mw_schema_node *child = *expected;
-    if (child && child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0) {
-        *expected = child->next;
-        return child;
-    }
-    for (child = parent->children; child; child = child->next) {
-        if (child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0) {
-            *expected = child->next;
+    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
+    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)q);
+    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) ^ 0xffff;
+}
+#endif
+
+/* Whether the `len` bytes at p, of which `room` can be read, are those at `name`, whose place has
+ * room for MW_SCHEMA_NAME_MAX. */
+static inline bool is_same(const char *p, size_t room, const char *name, size_t len)
+{
+#ifdef __SSE2__
+    if (len <= 16 && room >= 16)
+        return !(differing(p, name) & ((1u << len) - 1));
+    if (len <= 32 && room >= 32)
+        return !(differing(p, name) | (differing(p + 16, name + 16) & ((1u << (len - 16)) - 1)));
+#endif
+    return room >= len && memcmp(p, name, len) == 0;
+}
+
+static struct mw_schema_node *find_child(struct mw_schema_node *parent,
+                                               const struct mw_field *key)
+{
+    for (struct mw_schema_node *child = parent->children; child; child = child->next)
+        if (child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0)
             return child;
-        }
-    }
     return NULL;
 }
 
-static const char *parse_object(struct mw_decoder *d, const char *p,
-                                const struct mw_schema_node *node, int depth)
+/* A name that did not come at this place the last time; it is remembered. */
+static __attribute__((noinline)) const char *parse_new_key(struct mw_decoder *d, const char *p,
+                                                           struct mw_schema_node *parent,
+                                                           struct mw_schema_seen *seen,
+                                                           struct mw_schema_node **child)
 {
-    const struct mw_schema_node *wanted = node && node->children && node->children->name ? node : NULL;
-    const struct mw_schema_node *expected = wanted ? wanted->children : NULL;
+    struct mw_field key;
+    const char *start = p;
+    if (p >= d->end || *p != '"')
+        return fail(d, p, "a member's name expected");
+    p = parse_string(d, p + 1, &key);
+    if (!p)
+        return NULL;
+    *child = parent ? find_child(parent, &key) : NULL;
+    if (p < d->end && *p == ':') {
+        if (seen && key.text == start + 1)
+            mw_schema_remember(seen, start, (size_t)(p + 1 - start), *child);
+        return p + 1;
+    }
+    p = skip_blanks(d, p);
+    if (p >= d->end || *p != ':')
+        return fail(d, p, "':' expected");
+    return p + 1;
+}
+
+/* Reads a member's name, at the quote, and the colon behind it; leaves the schema's child or NULL.
+ * Members come in the same order message after message, so the order of the last one is remembered
+ * in the schema, and a name is compared with the one that came at this place before it is read. */
+static inline const char *parse_key(struct mw_decoder *d, const char *p,
+                                    struct mw_schema_node *parent, unsigned place,
+                                    struct mw_schema_node **child)
+{
+    struct mw_schema_seen *seen = parent && place < MW_SCHEMA_SEEN_MAX ? &parent->seen[place] : NULL;
+    if (seen && seen->len && is_same(p, (size_t)(d->end - p), seen->text, seen->len)) {
+        *child = seen->child;
+        return p + seen->len;
+    }
+    return parse_new_key(d, p, parent, seen, child);
+}
+
+static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
+{
+    if (!node || node->slot < 0)
+        return &d->unused;
+    if (!node->is_in_row)
+        return &d->view.head[node->slot];
+    return &d->view.rows[(size_t)(d->view.row_count - 1) * d->view.row_width + (size_t)node->slot];
+}
+
+static uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field, size_t room)
+{
+    for (uint32_t i = 0; i < node->word_count; i++)
+        if (node->words[i].len == field->len &&
+            is_same(field->text, room, node->words[i].text, field->len))
+            return (uint8_t)(i + 1);
+    return 0;
+}
+
+/* A string, at its quote. */
+static inline const char *parse_text(struct mw_decoder *d, const char *p,
+                                     const struct mw_schema_node *node)
+{
+    struct mw_field *field = field_of(d, node);
+    p = parse_string(d, p + 1, field);
+    if (p && node) {
+        field->type = MW_FIELD_STRING;
+        field->word = node->word_count ? find_word(node, field, (size_t)(d->end - p)) : 0;
+    }
+    return p;
+}
+
+static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                                int depth)
+{
+    struct mw_schema_node *wanted = node && node->seen ? node : NULL;
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == '}')
         return p + 1;
-    for (;;) {
-        struct mw_field key;
-        if (p >= d->end || *p != '"')
-            return fail(d, p, "a member's name expected");
-        p = parse_string(d, p + 1, &key);
+    for (unsigned place = 0;; place++) {
+        struct mw_schema_node *child;
+        p = parse_key(d, p, wanted, place, &child);
         if (!p)
             return NULL;
         p = skip_blanks(d, p);
-        if (p >= d->end || *p != ':')
-            return fail(d, p, "':' expected");
-        const struct mw_schema_node *child = wanted ? find_child(wanted, &expected, &key) : NULL;
-        p = parse_value(d, skip_blanks(d, p + 1), child, depth + 1);
+        p = p < d->end && *p == '"' ? parse_text(d, p, child) : parse_value(d, p, child, depth + 1);
         if (!p)
             return NULL;
         p = skip_blanks(d, p);
@@ -379,22 +465,22 @@ static bool begin_row(struct mw_decoder *d)
     return true;
 }
 
-static const struct mw_schema_node *child_at(const struct mw_schema_node *node, uint32_t position)
+static struct mw_schema_node *child_at(struct mw_schema_node *node, uint32_t position)
 {
-    for (const struct mw_schema_node *child = node->children; child; child = child->next)
+    for (struct mw_schema_node *child = node->children; child; child = child->next)
         if (!child->name && (child->is_rows || child->position == position))
             return child;
     return NULL;
 }
 
 static const char *parse_array(struct mw_decoder *d, const char *p,
-                               const struct mw_schema_node *node, int depth)
+                               struct mw_schema_node *node, int depth)
 {
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == ']')
         return p + 1;
     for (uint32_t position = 0;; position++) {
-        const struct mw_schema_node *child = node ? child_at(node, position) : NULL;
+        struct mw_schema_node *child = node ? child_at(node, position) : NULL;
         if (child && child->is_rows && !begin_row(d))
             return fail(d, p, "no more rows can be held");
         p = parse_value(d, p, child, depth + 1);
@@ -410,46 +496,20 @@ static const char *parse_array(struct mw_decoder *d, const char *p,
     }
 }
 
-static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
-{
-    if (!node || node->slot < 0)
-        return &d->unused;
-    if (!node->is_in_row)
-        return &d->view.head[node->slot];
-    return &d->view.rows[(size_t)(d->view.row_count - 1) * d->view.row_width + (size_t)node->slot];
-}
-
-static uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field)
-{
-    for (uint32_t i = 0; i < node->word_count; i++)
-        if (node->word_lens[i] == field->len &&
-            memcmp(node->words[i], field->text, field->len) == 0)
-            return (uint8_t)(i + 1);
-    return 0;
-}
-
 static const char *parse_value(struct mw_decoder *d, const char *p,
-                               const struct mw_schema_node *node, int depth)
+                               struct mw_schema_node *node, int depth)
 {
-    struct mw_field *field = field_of(d, node);
     const char *start = p;
+    uint8_t type;
     if (p >= d->end)
         return fail(d, p, "a value expected");
-    if (*p == '"') {
-        p = parse_string(d, p + 1, field);
-        if (p && node) {
-            field->type = MW_FIELD_STRING;
-            field->word = node->word_count ? find_word(node, field) : 0;
-        }
-        return p;
-    }
-    uint8_t type;
+    if (*p == '"')
+        return parse_text(d, p, node);
     if (*p == '{' || *p == '[') {
         if (depth >= MW_DECODE_DEPTH_MAX)
             return fail(d, p, "nesting of at most 64 expected");
         type = *p == '{' ? MW_FIELD_OBJECT : MW_FIELD_ARRAY;
         p = *p == '{' ? parse_object(d, p, node, depth) : parse_array(d, p, node, depth);
-        field = field_of(d, node); /* the rows may have moved */
     } else if (*p == 't') {
         type = MW_FIELD_TRUE;
         p = parse_name(d, p, "true", 4);
@@ -465,6 +525,7 @@ static const char *parse_value(struct mw_decoder *d, const char *p,
     }
     if (!p)
         return NULL;
+    struct mw_field *field = field_of(d, node); /* not before: the rows may have moved */
     field->type = type;
     field->word = 0;
     field->text = start;
@@ -553,6 +614,12 @@ double mw_text_integer(const char *text, size_t len)
         value = value * 10 + digit;
     }
     return (double)value;
+}
+
+int mw_field_is(const struct mw_field *field, const char *text, size_t len)
+{
+    return field->type == MW_FIELD_STRING && field->len == len &&
+           memcmp(field->text, text, len) == 0;
 }
 
 int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field)

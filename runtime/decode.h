@@ -72,6 +72,9 @@ double mw_field_integer(const struct mw_field *field);
 /* The number that a text writes in its one usual way (1 to 15 digits, the first not 0), else NaN. */
 double mw_text_integer(const char *text, size_t len);
 
+/* Whether it is a string of these bytes: 1 or 0. */
+int mw_field_is(const struct mw_field *field, const char *text, size_t len);
+
 /* A number or a string that is a decimal: 0; else -1. */
 int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 

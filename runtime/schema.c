@@ -11,10 +11,8 @@ static void free_children(struct mw_schema_node *node)
     while (child) {
         struct mw_schema_node *next = child->next;
         free_children(child);
-        for (uint32_t i = 0; i < child->word_count; i++)
-            free(child->words[i]);
         free(child->words);
-        free(child->word_lens);
+        free(child->seen);
         free((char *)(uintptr_t)child->name);
         free(child);
         child = next;
@@ -25,6 +23,7 @@ static void free_children(struct mw_schema_node *node)
 void mw_schema_fini(struct mw_schema *schema)
 {
     free_children(&schema->root);
+    free(schema->root.seen);
     free(schema->leaves);
     memset(schema, 0, sizeof *schema);
 }
@@ -80,18 +79,37 @@ static struct mw_schema_node *child_for(struct mw_schema_node *parent, const str
         return NULL;
     if (step->name) {
         child->name = strndup(step->name, step->name_len);
-        if (!child->name) {
-            free(child);
-            return NULL;
-        }
+        if (!child->name)
+            goto fail;
     }
     child->name_len = (uint32_t)step->name_len;
     child->position = step->position;
     child->is_rows = step->is_rows;
     child->is_in_row = parent->is_in_row || step->is_rows;
     child->slot = -1;
+    if (step->name && !parent->seen) {
+        parent->seen = calloc(MW_SCHEMA_SEEN_MAX, sizeof *parent->seen);
+        if (!parent->seen)
+            goto fail;
+    }
     *link = child;
     return child;
+fail:
+    free((char *)(uintptr_t)child->name);
+    free(child);
+    return NULL;
+}
+
+void mw_schema_remember(struct mw_schema_seen *seen, const char *text, size_t len,
+                        struct mw_schema_node *child)
+{
+    seen->len = 0;
+    if (len > sizeof seen->text)
+        return;
+    memset(seen->text, 0, sizeof seen->text);
+    memcpy(seen->text, text, len);
+    seen->len = (uint32_t)len;
+    seen->child = child;
 }
 
 static int add_path(struct mw_schema *schema, size_t number, const char *path,

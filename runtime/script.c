@@ -13,7 +13,7 @@ enum {
 struct mw_script {
     lua_State *L;
     struct mw_event event; /* at a fixed address: Lua holds a pointer to it */
-    int traceback_ref, enter_ref;
+    int traceback_ref, enter_ref, door_ref;
     bool is_running, is_collecting;
     int kb_after_cycle;
     void (*report)(void *arg, const struct mw_event *event, const char *text);
@@ -43,16 +43,8 @@ static int enter(lua_State *L)
     const struct mw_event *event = lua_touserdata(L, 1);
     lua_settop(L, 0);                           /* - */
     lua_pushvalue(L, lua_upvalueindex(1));      /* door */
-    if (!event) {
-        lua_call(L, 0, 0); /* - */
-        return 0;
-    }
     lua_pushinteger(L, (lua_Integer)event->kind); /* door kind */
     lua_pushnumber(L, (lua_Number)event->id);   /* door kind id */
-    if (event->kind == MW_EVENT_ws_message) {
-        lua_call(L, 2, 0); /* - */
-        return 0;
-    }
     lua_pushnumber(L, (lua_Number)event->num);    /* door kind id num */
     push_text(L, event->data, event->len);        /* door kind id num data */
     push_text(L, event->text, event->text_len);   /* door kind id num data text */
@@ -65,8 +57,8 @@ static int enter(lua_State *L)
 static void run_promised(struct mw_script *script)
 {
     lua_State *L = script->L;
-    lua_settop(L, 1);                                     /* traceback */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* traceback enter */
+    lua_settop(L, 1);                                    /* traceback */
+    lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
     if (lua_pcall(L, 0, 0, 1))
         script->report(script->report_arg, &script->event, lua_tostring(L, -1));
 }
@@ -78,9 +70,17 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     script->is_running = true;
     script->event = *event;
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->traceback_ref); /* traceback */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref);     /* traceback enter */
-    lua_pushlightuserdata(L, &script->event);                 /* traceback enter event */
-    int failed = lua_pcall(L, 1, 0, 1);                       /* traceback [text] */
+    int failed;
+    if (event->kind == MW_EVENT_ws_message) { /* its arguments need no memory: no detour */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
+        lua_pushinteger(L, (lua_Integer)event->kind);        /* traceback door kind */
+        lua_pushnumber(L, (lua_Number)event->id);            /* traceback door kind id */
+        failed = lua_pcall(L, 2, 0, 1);                      /* traceback [text] */
+    } else {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* traceback enter */
+        lua_pushlightuserdata(L, &script->event);             /* traceback enter event */
+        failed = lua_pcall(L, 1, 0, 1);                       /* traceback [text] */
+    }
     if (failed) {
         script->report(script->report_arg, event, lua_tostring(L, -1));
         run_promised(script);
@@ -237,6 +237,8 @@ static int open_door(lua_State *L)
     lua_pushstring(L, lua_touserdata(L, 1));            /* .. require name */
     lua_call(L, 1, 1);                                  /* .. door */
     luaL_checktype(L, -1, LUA_TFUNCTION);
+    lua_pushvalue(L, -1);                               /* .. door door */
+    script->door_ref = luaL_ref(L, LUA_REGISTRYINDEX);  /* .. door */
     lua_pushcclosure(L, enter, 1);                      /* .. enter */
     script->enter_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* .. */
     return 0;

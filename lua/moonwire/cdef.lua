@@ -65,6 +65,7 @@ int mw_decoder_next(struct mw_decoder *decoder);
 int mw_decoder_read(struct mw_decoder *decoder, const char *text, size_t len);
 double mw_field_integer(const struct mw_field *field);
 double mw_text_integer(const char *text, size_t len);
+int mw_field_is(const struct mw_field *field, const char *text, size_t len);
 int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 ]]
 

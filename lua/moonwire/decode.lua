@@ -104,6 +104,22 @@ function M.text(field)
   return ffi.string(field.text, field.len)
 end
 
+--- An id: a Lua number when its text is that number's one usual form (no new string has to be made of
+--- it then), or the text.
+function M.id(field)
+  if field.type == STRING or field.type == NUMBER then
+    local number = C.mw_text_integer(field.text, field.len)
+    if number == number then return number end
+  end
+  return M.text(field)
+end
+
+--- The text of a string that seldom changes: `last`, what was read before, spares making it again.
+function M.text_like(field, last)
+  if C.mw_field_is(field, last, #last) == 1 then return last end
+  return M.text(field)
+end
+
 --- A decimal of a number or of a string that is one; nil for anything else.
 function M.decimal(field)
   local out = decimal.sum(decimal.ZERO)

@@ -112,6 +112,10 @@ local of_execution = {
   liquidity = execution.liquidity,
   time = function(x) return x.time > 0 and x.time or nil end,
 }
+local function trade_id(fill)
+  local id = fill._trade_id
+  return type(id) == "number" and ("%.0f"):format(id) or id
+end
 local of_order = { client_order_id = true, order_id = true, venue = true, symbol = true, side = true,
                    strategy = true }
 
@@ -119,16 +123,17 @@ function Fill:__index(key)
   local derive = of_execution[key]
   if derive then return derive(self._execution) end
   if of_order[key] then return self.order[key] end
+  if key == "trade_id" then return trade_id(self) end
 end
 
-local function new_fill(self, trade_id, x)
-  return setmetatable({ order = self, trade_id = trade_id, _execution = x }, Fill)
+local function new_fill(self, report, x)
+  return setmetatable({ order = self, _trade_id = report.trade_id, _execution = x }, Fill)
 end
 
 -- A trade that was counted before by total or at a provisional price: only the money changes.
 local function amend(self, report, x, old_price)
   decimal.add_product(self._value, x.price - old_price, x.qty, 1)
-  local fill = new_fill(self, report.trade_id, x)
+  local fill = new_fill(self, report, x)
   fill.old_price = old_price
   return fill
 end
@@ -136,7 +141,7 @@ end
 local function count(self, report, x)
   decimal.add_to(self._cum, x.qty, 1)
   decimal.add_product(self._value, x.price, x.qty, 1)
-  return new_fill(self, report.trade_id, x)
+  return new_fill(self, report, x)
 end
 
 -- Part of an execution; its fees stay with the other part.
@@ -165,6 +170,7 @@ end
 
 -- Trade ids are whole numbers as a rule, which need no text to be kept; C says which are.
 local function trade_key(id)
+  if type(id) == "number" then return id end
   local number = C.mw_text_integer(id, #id)
   return number == number and number or id
 end
@@ -248,9 +254,10 @@ end
 
 --- Takes one report. What a report may carry: status (as in the table above, or "working" for an
 --- answer to a question, "unanswered", "cancel_sent", "cancel_refused"), order_id, cum_qty (the
---- venue's total), trade_id + last_qty + last_price + liquidity + fees of one execution (or these
---- packed, as `execution`, which then belongs to the order), is_provisional (the price is a bound), by_total (count the difference of totals), is_estimate,
---- is_inferred, reason, time.
+--- venue's total), trade_id (text, or the number of decode.id) + last_qty + last_price + liquidity +
+--- fees of one execution (or, packed, `execution`, which then belongs to the order), is_provisional
+--- (the price is a bound), by_total (count the difference of totals), is_estimate, is_inferred,
+--- reason, time.
 ---@return boolean changed  the status is another one now; the old one is in previous_status
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now

@@ -544,11 +544,13 @@ local ZERO = decimal "0"
 local upper = setmetatable({}, { __index = function(t, k) t[k] = k:upper() return t[k] end })
 
 local amount = decimal.sum(ZERO)
+local last_asset = { [FEE_ASSET] = "", [TAX_ASSET] = "", [CLEARING_ASSET] = "" }
 
 local function add_fee(x, fields, amount_slot, asset_slot)
-  if decode.decimal_into(amount, fields[amount_slot]) then
-    execution.add_fee(x, upper[decode.text(fields[asset_slot])], amount)
-  end
+  if not decode.decimal_into(amount, fields[amount_slot]) or amount:is_zero() then return end
+  local asset = decode.text_like(fields[asset_slot], last_asset[asset_slot]) or "unknown"
+  last_asset[asset_slot] = asset
+  execution.add_fee(x, upper[asset], amount)
 end
 
 -- A taker may have done better than the order's price, which is all that is sent; a market order has
@@ -564,7 +566,7 @@ local function read_fill(report, fields)
   add_fee(x, fields, FEE, FEE_ASSET)
   add_fee(x, fields, TAX, TAX_ASSET)
   add_fee(x, fields, CLEARING, CLEARING_ASSET)
-  report.trade_id, report.execution = decode.text(fields[TRADE_ID]), x
+  report.trade_id, report.execution = decode.id(fields[TRADE_ID]), x
   report.is_provisional = is_taker or nil
 end
 
@@ -588,12 +590,15 @@ end
 
 -- One buffer for all reports, decimals included: session:on_report uses it up.
 local report = {}
+local last_symbol = ""
 local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
 local function read_order(link, fields)
   local session = link.session
-  local market = session.by_venue_symbol[decode.text(fields[SYMBOL])]
-  if not market then return link:on_bad_message("order of an unknown market") end
+  local symbol = decode.text_like(fields[SYMBOL], last_symbol) or ""
+  local market = session.by_venue_symbol[symbol]
+  if not market then return link:on_bad_message("order of an unknown market: " .. symbol) end
+  last_symbol = symbol
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
   r.symbol, r.side = market.symbol, fields[SIDE].word == 1 and "buy" or "sell"
