@@ -1,4 +1,5 @@
 #include "decimal.h"
+#include "digits.h"
 
 #define DECIMAL_CALL_BY_REFERENCE 0
 #define DECIMAL_GLOBAL_ROUNDING 0
@@ -101,20 +102,20 @@ static int parse_exponent(const char *text, const char *end, int *exponent)
 /* Digits and one point, few enough for a word, as prices and quantities are; false: look closer. */
 static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
 {
-    uint64_t digits = 0;
-    size_t point = 0; /* the first byte is never one */
-    if (len == 0 || len > 19)
+    const char *end = text + len, *point, *behind;
+    if (len > 19)
         return false;
-    for (size_t i = 0; i < len; i++) {
-        unsigned digit = (unsigned)(text[i] - '0');
-        if (digit <= 9)
-            digits = digits * 10 + digit;
-        else if (text[i] == '.' && i > 0 && !point && i + 1 < len)
-            point = i;
-        else
+    uint64_t digits = mw_read_digits(0, text, end, &point);
+    int exponent = 0;
+    if (point == text)
+        return false;
+    if (point < end) {
+        digits = mw_read_digits(digits, point + 1, end, &behind);
+        exponent = (int)(point + 1 - end);
+        if (*point != '.' || behind < end || exponent == 0)
             return false;
     }
-    encode(out, false, digits, digits && point ? -(int)(len - 1 - point) : 0);
+    encode(out, false, digits, digits ? exponent : 0);
     return true;
 }
 
@@ -258,9 +259,22 @@ static bool fits(uint128 digits)
     return digits < (uint128)10000000000000000000u * 1000000000000000u;
 }
 
+/* Whether both have the same exponent and sign, and digits of one word: then words do. So it is with
+ * almost every price and almost every total that grows. */
+static inline bool are_alike(const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    return a->w[1] == b->w[1] && !(a->w[1] & HIGH_MASK);
+}
+
 int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
 {
     __int128 x, y;
+    uint64_t word;
+    if (are_alike(a, b) && !__builtin_add_overflow(a->w[0], b->w[0], &word)) {
+        out->w[0] = word;
+        out->w[1] = a->w[1];
+        return 0;
+    }
     int exponent;
     if (align(a, b, &x, &y, &exponent)) {
         __int128 sum = x + y;
@@ -297,11 +311,13 @@ int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const str
 
 int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
 {
-    struct mw_decimal result;
-    int failed = sign < 0 ? mw_decimal_sub(&result, sum, a) : mw_decimal_add(&result, sum, a);
-    if (!failed)
-        *sum = result;
-    return failed;
+    struct mw_decimal term = *a, result;
+    if (sign < 0)
+        mw_decimal_neg(&term, a);
+    if (mw_decimal_add(&result, sum, &term) < 0)
+        return -1;
+    *sum = result;
+    return 0;
 }
 
 int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
@@ -398,6 +414,10 @@ int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b)
 {
     __int128 x, y;
     int exponent;
+    if (are_alike(a, b)) {
+        int order = a->w[0] < b->w[0] ? -1 : a->w[0] > b->w[0];
+        return is_negative(a) ? -order : order;
+    }
     if (align(a, b, &x, &y, &exponent))
         return x < y ? -1 : x > y;
     _IDEC_flags flags = 0;

@@ -1,4 +1,5 @@
 #include "decode.h"
+#include "digits.h"
 #include "schema.h"
 #include "utf8.h"
 
@@ -10,6 +11,8 @@
 #include <emmintrin.h>
 #endif
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 struct mw_decoder {
     struct mw_decoder_view view;
     struct mw_schema schema;
@@ -18,6 +21,9 @@ struct mw_decoder {
     char *scratch;                  /* unescaped strings of this message */
     size_t scratch_len, scratch_cap;
     struct mw_field unused; /* where strings without a slot go */
+    struct mw_field *row;   /* the row that is being filled */
+    struct mw_schema_node *child; /* what parse_name_of found */
+    bool is_closed;         /* parse_member met the end of the object */
 };
 
 static const char *parse_value(struct mw_decoder *d, const char *p,
@@ -76,14 +82,11 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
     }
     leaf->word_count = (uint32_t)count;
     for (size_t i = 0; i < count; i++) {
-        size_t len = strlen(words[i]);
-        if (len > MW_SCHEMA_NAME_MAX) {
+        if (!mw_schema_set_text(&leaf->words[i], words[i], strlen(words[i]))) {
             mw_err_set(err, "word \"%s\" of path %zu: at most %d bytes", words[i], path,
-                       MW_SCHEMA_NAME_MAX);
+                       MW_SCHEMA_TEXT_MAX);
             return -1;
         }
-        memcpy(leaf->words[i].text, words[i], len);
-        leaf->words[i].len = (uint32_t)len;
     }
     return 0;
 }
@@ -316,27 +319,20 @@ static const char *parse_name(struct mw_decoder *d, const char *p, const char *n
 
 /* Containers ------------------------------------------------------------------------------------- */
 
-#ifdef __SSE2__
-/* A bit for each of 16 bytes that are not the same. */
-static inline unsigned differing(const char *p, const char *q)
-{
-    __m128i a = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m128i b = _mm_loadu_si128((const __m128i *)(const void *)q);
-    return (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) ^ 0xffff;
-}
-#endif
-
-/* Whether the `len` bytes at p, of which `room` can be read, are those at `name`, whose place has
- * room for MW_SCHEMA_NAME_MAX. */
-static inline bool is_same(const char *p, size_t room, const char *name, size_t len)
+/* Whether the bytes at p, of which `room` can be read, are those of `known`. */
+static inline bool is_known(const char *p, size_t room, const struct mw_schema_text *known)
 {
 #ifdef __SSE2__
-    if (len <= 16 && room >= 16)
-        return !(differing(p, name) & ((1u << len) - 1));
-    if (len <= 32 && room >= 32)
-        return !(differing(p, name) | (differing(p + 16, name + 16) & ((1u << (len - 16)) - 1)));
+    if (room >= MW_SCHEMA_TEXT_MAX) {
+        const __m128i *a = (const __m128i *)(const void *)p;
+        const __m128i *b = (const __m128i *)(const void *)known->bytes;
+        __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(a), _mm_loadu_si128(b));
+        __m128i high = _mm_cmpeq_epi8(_mm_loadu_si128(a + 1), _mm_loadu_si128(b + 1));
+        uint32_t same = (uint32_t)_mm_movemask_epi8(low) | (uint32_t)_mm_movemask_epi8(high) << 16;
+        return !(~same & known->mask);
+    }
 #endif
-    return room >= len && memcmp(p, name, len) == 0;
+    return room >= known->len && memcmp(p, known->bytes, known->len) == 0;
 }
 
 static struct mw_schema_node *find_child(struct mw_schema_node *parent,
@@ -348,101 +344,110 @@ static struct mw_schema_node *find_child(struct mw_schema_node *parent,
     return NULL;
 }
 
-/* A name that did not come at this place the last time; it is remembered. */
-static __attribute__((noinline)) const char *parse_new_key(struct mw_decoder *d, const char *p,
-                                                           struct mw_schema_node *parent,
-                                                           struct mw_schema_seen *seen,
-                                                           struct mw_schema_node **child)
-{
-    struct mw_field key;
-    const char *start = p;
-    if (p >= d->end || *p != '"')
-        return fail(d, p, "a member's name expected");
-    p = parse_string(d, p + 1, &key);
-    if (!p)
-        return NULL;
-    *child = parent ? find_child(parent, &key) : NULL;
-    if (p < d->end && *p == ':') {
-        if (seen && key.text == start + 1)
-            mw_schema_remember(seen, start, (size_t)(p + 1 - start), *child);
-        return p + 1;
-    }
-    p = skip_blanks(d, p);
-    if (p >= d->end || *p != ':')
-        return fail(d, p, "':' expected");
-    return p + 1;
-}
-
-/* Reads a member's name, at the quote, and the colon behind it; leaves the schema's child or NULL.
- * Members come in the same order message after message, so the order of the last one is remembered
- * in the schema, and a name is compared with the one that came at this place before it is read. */
-static inline const char *parse_key(struct mw_decoder *d, const char *p,
-                                    struct mw_schema_node *parent, unsigned place,
-                                    struct mw_schema_node **child)
-{
-    struct mw_schema_seen *seen = parent && place < MW_SCHEMA_SEEN_MAX ? &parent->seen[place] : NULL;
-    if (seen && seen->len && is_same(p, (size_t)(d->end - p), seen->text, seen->len)) {
-        *child = seen->child;
-        return p + seen->len;
-    }
-    return parse_new_key(d, p, parent, seen, child);
-}
-
 static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
 {
     if (!node || node->slot < 0)
         return &d->unused;
-    if (!node->is_in_row)
-        return &d->view.head[node->slot];
-    return &d->view.rows[(size_t)(d->view.row_count - 1) * d->view.row_width + (size_t)node->slot];
+    return (node->is_in_row ? d->row : d->view.head) + node->slot;
 }
 
-static uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field, size_t room)
+static inline uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field,
+                                size_t room)
 {
     for (uint32_t i = 0; i < node->word_count; i++)
-        if (node->words[i].len == field->len &&
-            is_same(field->text, room, node->words[i].text, field->len))
+        if (node->words[i].len == field->len && is_known(field->text, room, &node->words[i]))
             return (uint8_t)(i + 1);
     return 0;
 }
 
-/* A string, at its quote. */
-static inline const char *parse_text(struct mw_decoder *d, const char *p,
+/* A string, behind its opening quote. */
+static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
                                      const struct mw_schema_node *node)
 {
     struct mw_field *field = field_of(d, node);
-    p = parse_string(d, p + 1, field);
-    if (p && node) {
-        field->type = MW_FIELD_STRING;
-        field->word = node->word_count ? find_word(node, field, (size_t)(d->end - p)) : 0;
+    const char *start = p, *end = d->end;
+    p = find_special(p, end);
+    if (p < end && *p == '"') {
+        field->text = start;
+        field->len = (uint32_t)(p++ - start);
+    } else {
+        p = parse_string(d, start, field);
+        if (!p)
+            return NULL;
     }
+    field->type = MW_FIELD_STRING;
+    field->word = node && node->word_count ? find_word(node, field, (size_t)(end - field->text)) : 0;
     return p;
 }
 
+/* Reads a member's name, at its quote, and the colon; leaves the schema's child in d->child. What is
+ * here, from `start` to the value, is remembered when it stands without blanks and escapes. */
+static const char *parse_name_of(struct mw_decoder *d, const char *start, const char *p,
+                                 struct mw_schema_node *parent, unsigned place)
+{
+    struct mw_field key;
+    bool is_tight = p - start <= 1;
+    if (p >= d->end || *p != '"')
+        return fail(d, p, "a member's name expected");
+    const char *behind = parse_string(d, p + 1, &key);
+    if (!behind)
+        return NULL;
+    is_tight = is_tight && key.text == p + 1 && behind < d->end && *behind == ':';
+    p = skip_blanks(d, behind);
+    if (p >= d->end || *p != ':')
+        return fail(d, p, "':' expected");
+    d->child = parent ? find_child(parent, &key) : NULL;
+    if (parent && place < MW_SCHEMA_SEEN_MAX && is_tight) {
+        bool is_text = p + 1 < d->end && p[1] == '"';
+        mw_schema_remember(&parent->seen[place], start, (size_t)(p + 1 + is_text - start), d->child,
+                           is_text);
+    }
+    return p + 1;
+}
+
+/* A member that is not what stood at this place the last time, or the end of the object, which
+ * d->is_closed says. `p` is behind the opening brace or the member before. */
+static __attribute__((noinline)) const char *parse_member(struct mw_decoder *d, const char *p,
+                                                          struct mw_schema_node *parent,
+                                                          unsigned place, int depth)
+{
+    const char *start = p = skip_blanks(d, p);
+    d->is_closed = p < d->end && *p == '}';
+    if (d->is_closed)
+        return p + 1;
+    if (place > 0) {
+        if (p >= d->end || *p != ',')
+            return fail(d, p, "',' or '}' expected");
+        p = skip_blanks(d, p + 1);
+    }
+    p = parse_name_of(d, start, p, parent, place);
+    return p ? parse_value(d, skip_blanks(d, p), d->child, depth + 1) : NULL;
+}
+
+/* Members come in the same order message after message: what stood at each place the last time, from
+ * the comma before the name to the quote of the value, is compared as one text. */
 static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
                                 int depth)
 {
     struct mw_schema_node *wanted = node && node->seen ? node : NULL;
+    const struct mw_schema_seen *seen = wanted ? wanted->seen : NULL;
     p = skip_blanks(d, p + 1);
-    if (p < d->end && *p == '}')
-        return p + 1;
     for (unsigned place = 0;; place++) {
-        struct mw_schema_node *child;
-        p = parse_key(d, p, wanted, place, &child);
-        if (!p)
-            return NULL;
-        p = skip_blanks(d, p);
-        p = p < d->end && *p == '"' ? parse_text(d, p, child) : parse_value(d, p, child, depth + 1);
-        if (!p)
-            return NULL;
-        p = skip_blanks(d, p);
-        if (p < d->end && *p == ',')
-            p = skip_blanks(d, p + 1);
-        else if (p < d->end && *p == '}')
-            return p + 1;
-        else
-            return fail(d, p, "',' or '}' expected");
+        if (seen && place < MW_SCHEMA_SEEN_MAX && seen[place].text.len &&
+            is_known(p, (size_t)(d->end - p), &seen[place].text)) {
+            p += seen[place].text.len;
+            p = seen[place].is_text ? parse_text(d, p, seen[place].child)
+                                    : parse_value(d, skip_blanks(d, p), seen[place].child, depth + 1);
+            if (!p)
+                return NULL;
+        } else {
+            p = parse_member(d, p, wanted, place, depth);
+            if (!p || d->is_closed)
+                break;
+        }
     }
+    d->is_closed = false;
+    return p;
 }
 
 static bool begin_row(struct mw_decoder *d)
@@ -459,9 +464,8 @@ static bool begin_row(struct mw_decoder *d)
         view->rows = grown;
         d->row_capacity = capacity;
     }
-    memset(view->rows + (size_t)view->row_count * view->row_width, 0,
-           view->row_width * sizeof *view->rows);
-    view->row_count++;
+    d->row = view->rows + (size_t)view->row_count++ * view->row_width;
+    memset(d->row, 0, view->row_width * sizeof *d->row);
     return true;
 }
 
@@ -504,7 +508,7 @@ static const char *parse_value(struct mw_decoder *d, const char *p,
     if (p >= d->end)
         return fail(d, p, "a value expected");
     if (*p == '"')
-        return parse_text(d, p, node);
+        return parse_text(d, p + 1, node);
     if (*p == '{' || *p == '[') {
         if (depth >= MW_DECODE_DEPTH_MAX)
             return fail(d, p, "nesting of at most 64 expected");
@@ -586,34 +590,24 @@ int mw_decoder_read(struct mw_decoder *d, const char *text, size_t len)
 
 double mw_field_integer(const struct mw_field *field)
 {
-    uint64_t value = 0;
-    uint32_t i = 0;
-    bool negative = field->len && field->text && field->text[0] == '-';
+    const char *p = field->text, *end = p + field->len, *behind;
     if ((field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING) || field->len > 17)
         return NAN;
-    for (i = negative; i < field->len; i++) {
-        unsigned digit = (unsigned)(field->text[i] - '0');
-        if (digit > 9)
-            return NAN;
-        value = value * 10 + digit;
-    }
-    if (i == (uint32_t)negative || value > UINT64_C(9007199254740992))
+    bool negative = p < end && *p == '-';
+    p += negative;
+    uint64_t value = mw_read_digits(0, p, end, &behind);
+    if (p == end || behind < end || value > UINT64_C(9007199254740992))
         return NAN;
     return negative ? -(double)value : (double)value;
 }
 
 double mw_text_integer(const char *text, size_t len)
 {
-    uint64_t value = 0;
+    const char *behind;
     if (len == 0 || len > 15 || text[0] == '0')
         return NAN;
-    for (size_t i = 0; i < len; i++) {
-        unsigned digit = (unsigned)(text[i] - '0');
-        if (digit > 9)
-            return NAN;
-        value = value * 10 + digit;
-    }
-    return (double)value;
+    uint64_t value = mw_read_digits(0, text, text + len, &behind);
+    return behind == text + len ? (double)value : NAN;
 }
 
 int mw_field_is(const struct mw_field *field, const char *text, size_t len)

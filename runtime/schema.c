@@ -67,6 +67,25 @@ static bool is_same(const struct mw_schema_node *node, const struct step *step)
            memcmp(node->name, step->name, step->name_len) == 0;
 }
 
+bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t len)
+{
+    memset(text, 0, sizeof *text);
+    if (len > sizeof text->bytes)
+        return false;
+    memcpy(text->bytes, bytes, len);
+    text->len = (uint32_t)len;
+    text->mask = (uint32_t)((UINT64_C(1) << len) - 1);
+    return true;
+}
+
+void mw_schema_remember(struct mw_schema_seen *seen, const char *bytes, size_t len,
+                        struct mw_schema_node *child, bool is_text)
+{
+    (void)mw_schema_set_text(&seen->text, bytes, len); /* too long: read each time */
+    seen->child = child;
+    seen->is_text = is_text;
+}
+
 /* The child for a step, made at the end of the list when it is new: members come in this order. */
 static struct mw_schema_node *child_for(struct mw_schema_node *parent, const struct step *step)
 {
@@ -98,18 +117,6 @@ fail:
     free((char *)(uintptr_t)child->name);
     free(child);
     return NULL;
-}
-
-void mw_schema_remember(struct mw_schema_seen *seen, const char *text, size_t len,
-                        struct mw_schema_node *child)
-{
-    seen->len = 0;
-    if (len > sizeof seen->text)
-        return;
-    memset(seen->text, 0, sizeof seen->text);
-    memcpy(seen->text, text, len);
-    seen->len = (uint32_t)len;
-    seen->child = child;
 }
 
 static int add_path(struct mw_schema *schema, size_t number, const char *path,

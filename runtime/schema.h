@@ -6,20 +6,22 @@
 
 #include <stdbool.h>
 
-enum { MW_SCHEMA_NAME_MAX = 32, MW_SCHEMA_SEEN_MAX = 48 };
+enum { MW_SCHEMA_TEXT_MAX = 32, MW_SCHEMA_SEEN_MAX = 48 };
 
 struct mw_schema_node;
 
-/* `"name":` as it stood at one place of an object in the last message, and the child of that name. */
-struct mw_schema_seen {
-    char text[MW_SCHEMA_NAME_MAX];
-    uint32_t len; /* 0: nothing yet */
-    struct mw_schema_node *child;
+/* A short text that a message is compared with; `mask` has a bit for each of its bytes. */
+struct mw_schema_text {
+    char bytes[MW_SCHEMA_TEXT_MAX];
+    uint32_t len, mask;
 };
 
-struct mw_schema_word {
-    char text[MW_SCHEMA_NAME_MAX];
-    uint32_t len;
+/* What stood before a value in the last message, `,"name":` or, when the value is a string,
+ * `,"name":"`; and the child of that name. */
+struct mw_schema_seen {
+    struct mw_schema_text text; /* empty: nothing yet */
+    bool is_text;
+    struct mw_schema_node *child;
 };
 
 struct mw_schema_node {
@@ -29,7 +31,7 @@ struct mw_schema_node {
     int slot; /* in head or row; -1: only on the way to one */
     struct mw_schema_node *children, *next;
     struct mw_schema_seen *seen; /* of an object: MW_SCHEMA_SEEN_MAX places */
-    struct mw_schema_word *words;
+    struct mw_schema_text *words;
     uint32_t word_count;
 };
 
@@ -42,9 +44,12 @@ struct mw_schema {
 
 MW_MUST_USE int mw_schema_init(struct mw_schema *schema, const char *const *paths, size_t count,
                                struct mw_err *err);
-/* Notes what stood at a place; names that are too long are forgotten. */
-void mw_schema_remember(struct mw_schema_seen *seen, const char *text, size_t len,
-                        struct mw_schema_node *child);
+/* False, and the text is empty, when it is too long. */
+bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t len);
+
+/* Notes what stands at a place; what is too long is forgotten. */
+void mw_schema_remember(struct mw_schema_seen *seen, const char *bytes, size_t len,
+                        struct mw_schema_node *child, bool is_text);
 void mw_schema_fini(struct mw_schema *schema);
 
 #endif

@@ -9,6 +9,13 @@ size_t mw_ascii_prefix(const char *text, size_t len)
 {
     size_t i = 0;
 #ifdef __SSE2__
+    for (; i + 64 <= len; i += 64) { /* almost always all of it */
+        const __m128i *p = (const __m128i *)(const void *)(text + i);
+        __m128i low = _mm_or_si128(_mm_loadu_si128(p), _mm_loadu_si128(p + 1));
+        __m128i high = _mm_or_si128(_mm_loadu_si128(p + 2), _mm_loadu_si128(p + 3));
+        if (_mm_movemask_epi8(_mm_or_si128(low, high)))
+            break;
+    }
     for (; i + 16 <= len; i += 16) {
         int high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + i)));
         if (high)

@@ -22,7 +22,7 @@ function M.new(config)
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, books = {}, id_makers = {}, epoch = dispatch.now_ms(),
-    fill_count = 0, order_count = 0,
+    fill_count = 0, order_count = 0, watch = false, stopping = false,
   }, Desk)
   self.orders = orders.new(self.name, self)
   return self

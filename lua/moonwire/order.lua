@@ -47,16 +47,26 @@ local M = { terminal = terminal, Order = Order }
 --- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
 --- are decimals; qty may be nil for a market order by `amount` (quote currency to spend).
 function M.new(fields, now)
-  local self = setmetatable(fields, Order)
-  self.status = self.status or "pending_new"
-  self.created_at, self.updated_at = now, now
-  self._cum = decimal.sum(ZERO)    -- of the counted fills: quantity,
-  self._value = decimal.sum(ZERO)  -- and price x quantity
-  self._told = decimal.sum(ZERO)   -- the largest total that the venue has told
-  self._trades = {}             -- trade_id -> true, or what is provisional about it
-  self._estimated = nil         -- counted without a trade_id, on the venue's total alone
-  self._was_seen = false        -- the venue has shown that it knows the order
-  return self
+  -- Every order has these fields, in this order, from the start: then all orders are laid out alike,
+  -- which code that LuaJIT compiled for one of them relies on.
+  return setmetatable({
+    client_order_id = fields.client_order_id, order_id = fields.order_id, venue = fields.venue,
+    symbol = fields.symbol, side = fields.side, type = fields.type,
+    time_in_force = fields.time_in_force, price = fields.price, qty = fields.qty,
+    amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
+    reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
+    external = fields.external,
+    _cum = decimal.sum(ZERO),    -- of the counted fills: quantity,
+    _value = decimal.sum(ZERO),  -- and price x quantity
+    _told = decimal.sum(ZERO),   -- the largest total that the venue has told
+    _trades = {},                -- trade_id -> true, or what is provisional about it
+    _estimated = false,          -- counted without a trade_id, on the venue's total alone
+    _was_seen = false,           -- the venue has shown that it knows the order
+    _final = false,              -- "filled" was told, and fills are missing
+    _sent_at = false, _position = false, _waiters = false,
+    _cancel_wanted = false, _cancel_lost = false, _cancel_timer = false,
+    _cancel_is_under_way = false,
+  }, Order)
 end
 
 -- Fields that follow from the sums; each reading is a decimal of its own.
@@ -159,7 +169,7 @@ local function book_estimated(self, report, x)
   local estimated, old_price = self._estimated, self._estimate_price
   local rest = x.qty - decimal.min(estimated, x.qty)
   estimated = estimated - (x.qty - rest)
-  self._estimated = not estimated:is_zero() and estimated or nil
+  self._estimated = not estimated:is_zero() and estimated
   local fill
   if not rest:is_zero() then
     decimal.add_to(x.qty, rest, -1)

@@ -27,7 +27,7 @@ function M.new(desk, name, config, protocol)
     desk = desk, orders = desk.orders, name = name, config = config, protocol = protocol,
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
-    markets = nil, subscriptions = {}, venue_state = {},
+    markets = nil, subscriptions = {}, held = false,
   }, Session)
   self.reconciler = reconcile.new(self)
   self.private = link.new(self, "private", protocol.private)
@@ -95,7 +95,7 @@ function Session:on_link_lost(which, why, seconds)
   which.log.warn("%s connection lost: %s; connecting again in %.1f s", which.name, why, seconds)
   if which == self.private then
     if self.renew_timer then self.renew_timer:stop() end
-    self.held = nil
+    self.held = false
   else
     self.is_market_lost = true
     self.desk:on_market_lost(self)
@@ -151,7 +151,7 @@ function Session:after_logon(which)
   if which ~= self.private then return true end
   local ok, err, class = self.reconciler:run()
   local held = self.held
-  self.held = nil
+  self.held = false
   if not ok then return nil, "reconcile: " .. err, class end
   for _, report in ipairs(held or {}) do self:on_report(report) end
   return true

@@ -589,7 +589,12 @@ local function read_status(report, status, fields)
 end
 
 -- One buffer for all reports, decimals included: session:on_report uses it up.
-local report = {}
+local none
+local report = {
+  client_order_id = none, order_id = none, symbol = none, side = none, qty = none, cum_qty = none,
+  price = none, time = none, trade_id = none, execution = none, is_provisional = none,
+  status = none, reason = none, needs_asking = none, is_inferred = none, by_total = none,
+}
 local last_symbol = ""
 local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
