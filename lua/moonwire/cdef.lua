@@ -70,6 +70,36 @@ int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 ]]
 
 ffi.cdef [[
+struct mw_execution {
+  struct mw_decimal qty, price, fees[4];
+  double time;
+  uint16_t assets[4];
+  uint8_t fee_count, liquidity;
+};
+struct mw_order_totals {
+  struct mw_decimal qty, cum, value, told;
+  uint32_t has_qty;
+};
+struct mw_position_totals {
+  struct mw_decimal qty, cost, cash, fees[8];
+  uint16_t assets[8];
+  uint32_t fee_count;
+};
+unsigned mw_asset_number(const char *name, size_t len);
+const char *mw_asset_name(unsigned number);
+int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
+                          const struct mw_field *asset);
+int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
+void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty);
+void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
+int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
+int mw_order_state(const struct mw_order_totals *totals);
+void mw_position_totals_init(struct mw_position_totals *totals);
+int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
+int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
+]]
+
+ffi.cdef [[
 size_t mw_json_quote_long_numbers(const char *text, size_t len, char *out, size_t cap);
 ]]
 

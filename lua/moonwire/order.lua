@@ -11,14 +11,16 @@
 ---   3. a terminal status is never left, but for one that we only inferred from silence.
 ---   4. cum_qty never exceeds qty, and never shrinks.
 
-local C = require("moonwire.cdef").C
+local bit = require "bit"
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
+local ffi = require "moonwire.cdef"
+local trades = require "moonwire.trades"
+local C = ffi.C
 
 local Order = { __name = "moonwire.Order" }
 
 local ZERO = decimal "0"
-local compare = decimal.compare
 local AVERAGE_DECIMALS = 12           -- of avg_price, which is for reading; money is kept as value
 
 local terminal = { filled = true, canceled = true, rejected = true, expired = true }
@@ -44,6 +46,17 @@ end
 
 local M = { terminal = terminal, Order = Order }
 
+local Totals = ffi.typeof "struct mw_order_totals"
+local BEGUN, MISSING, COMPLETE = 1, 2, 4            -- bits of mw_order_state
+
+local function new_totals(qty)
+  local totals = Totals()
+  C.mw_order_totals_init(totals, qty)
+  return totals
+end
+
+local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
+
 --- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
 --- are decimals; qty may be nil for a market order by `amount` (quote currency to spend).
 function M.new(fields, now)
@@ -56,10 +69,9 @@ function M.new(fields, now)
     amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
     reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
     external = fields.external,
-    _cum = decimal.sum(ZERO),    -- of the counted fills: quantity,
-    _value = decimal.sum(ZERO),  -- and price x quantity
-    _told = decimal.sum(ZERO),   -- the largest total that the venue has told
-    _trades = {},                -- trade_id -> true, or what is provisional about it
+    _totals = new_totals(fields.qty),
+    _trades = trades.new(),
+    _provisional = false,        -- trades whose price is a bound so far
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
     _was_seen = false,           -- the venue has shown that it knows the order
     _final = false,              -- "filled" was told, and fills are missing
@@ -71,14 +83,15 @@ end
 
 -- Fields that follow from the sums; each reading is a decimal of its own.
 local derived = {
-  cum_qty = function(self) return decimal.copy(self._cum) end,
+  cum_qty = function(self) return decimal.copy(self._totals.cum) end,
   leaves_qty = function(self)
     if terminal[self.status] then return ZERO end
-    return self.qty and self.qty - self._cum
+    return self.qty and self.qty - self._totals.cum
   end,
   avg_price = function(self)
-    if self._cum:is_zero() then return nil end
-    return self._value:div(self._cum, AVERAGE_DECIMALS, "half_even")
+    local totals = self._totals
+    if totals.cum:is_zero() then return nil end
+    return totals.value:div(totals.cum, AVERAGE_DECIMALS, "half_even")
   end,
 }
 
@@ -98,7 +111,7 @@ end
 function Order:is_open() return not terminal[self.status] end
 
 --- Whether the venue has executed more than we have fills for: they must be asked for.
-function Order:is_missing_fills() return compare(self._told, self._cum) > 0 end
+function Order:is_missing_fills() return has(self._totals, MISSING) end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -108,7 +121,7 @@ end
 
 -- The status of a working order follows from what was counted.
 local function working(self)
-  return self._cum:sign() > 0 and "partially_filled" or "new"
+  return has(self._totals, BEGUN) and "partially_filled" or "new"
 end
 
 --- A fill: an execution that was counted, and of its order what belongs to it.
@@ -142,15 +155,14 @@ end
 
 -- A trade that was counted before by total or at a provisional price: only the money changes.
 local function amend(self, report, x, old_price)
-  decimal.add_product(self._value, x.price - old_price, x.qty, 1)
+  decimal.add_product(self._totals.value, x.price - old_price, x.qty, 1)
   local fill = new_fill(self, report, x)
   fill.old_price = old_price
   return fill
 end
 
 local function count(self, report, x)
-  decimal.add_to(self._cum, x.qty, 1)
-  decimal.add_product(self._value, x.price, x.qty, 1)
+  if C.mw_order_count(self._totals, x) ~= 0 then error("an order's total beyond 34 digits", 0) end
   return new_fill(self, report, x)
 end
 
@@ -178,31 +190,28 @@ local function book_estimated(self, report, x)
   return fill, amend(self, report, x, old_price)
 end
 
--- Trade ids are whole numbers as a rule, which need no text to be kept; C says which are.
-local function trade_key(id)
-  if type(id) == "number" then return id end
-  local number = C.mw_text_integer(id, #id)
-  return number == number and number or id
+local function book_known_trade(self, report, x, key)
+  local provisional = self._provisional and self._provisional[key]
+  if not provisional or report.is_provisional then return nil end
+  self._provisional[key] = nil
+  if provisional.has_fees then x.fee_count = 0 end           -- told before, and counted then
+  return nil, amend(self, report, x, provisional.price)
 end
 
 local function book_trade(self, report, x)
-  local key = trade_key(report.trade_id)
-  local known = self._trades[key]
-  if known then
-    if known == true or report.is_provisional then return nil end
-    self._trades[key] = true
-    if known.has_fees then x.fee_count = 0 end               -- told before, and counted then
-    return nil, amend(self, report, x, known.price)
+  local key = trades.key(report.trade_id)
+  if not self._trades:add(key) then return book_known_trade(self, report, x, key) end
+  if report.is_provisional then
+    self._provisional = self._provisional or {}
+    self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
   end
-  self._trades[key] = not report.is_provisional
-    or { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
   if self._estimated then return book_estimated(self, report, x) end
   return count(self, report, x)
 end
 
 -- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one fill.
 local function book_total(self, report)
-  local qty = report.cum_qty - self._cum
+  local qty = report.cum_qty - self._totals.cum
   if qty:sign() <= 0 then return nil end
   if report.is_estimate then
     self._estimated = self._estimated and self._estimated + qty or qty
@@ -216,15 +225,13 @@ local function book_total(self, report)
 end
 
 local function book(self, report)
-  local told = report.cum_qty
-  if told and compare(told, self._told) > 0 then decimal.set(self._told, told) end
+  if report.cum_qty then C.mw_order_told(self._totals, report.cum_qty) end
   local fill, amended
   if report.trade_id then
     fill, amended = book_trade(self, report, report.execution or execution.of(report))
   elseif report.by_total then
     fill = book_total(self, report)
   end
-  if fill and compare(self._cum, self._told) > 0 then decimal.set(self._told, self._cum) end
   return fill, amended
 end
 
@@ -253,8 +260,9 @@ local evidence = { new = true, partially_filled = true, filled = true, canceled 
 
 -- The status that follows from what was reported; "filled" only once all of it is counted.
 local function conclude(self, reported, report)
-  if reported == "filled"
-    and (self:is_missing_fills() or self.qty and compare(self._cum, self.qty) < 0) then
+  local state = C.mw_order_state(self._totals)
+  if reported == "filled" and (bit.band(state, MISSING) ~= 0
+                               or self.qty and bit.band(state, COMPLETE) == 0) then
     self._final, reported = "filled", working(self)
   end
   local status = next_status(self, reported)
@@ -285,7 +293,7 @@ function Order:apply(report)
   if fill and reported ~= "canceled" and reported ~= "expired" then
     reported = self._final or reported == "filled" and "filled" or "partially_filled"
   end
-  if self.qty and compare(self._cum, self.qty) >= 0 then reported = "filled" end
+  if has(self._totals, COMPLETE) then reported = "filled" end
   if reported then conclude(self, reported, report) end
   return self.status ~= before, fill, amended
 end

@@ -7,11 +7,14 @@
 
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
+local ffi = require "moonwire.cdef"
+local C = ffi.C
 
 local Position = { __name = "moonwire.Position" }
 
 local M = {}
 local ZERO = decimal "0"
+local Totals = ffi.typeof "struct mw_position_totals"
 local DECIMALS, STEP = 12, decimal "0.000000000001"
 
 ---@class moonwire.Position
@@ -30,23 +33,40 @@ local DECIMALS, STEP = 12, decimal "0.000000000001"
 function M.new(of)
   local base, quote = tostring(of.symbol):match("^([^/]+)/([^/]+)$")
   if not base then error("position: symbol BASE/QUOTE expected, got " .. tostring(of.symbol), 2) end
+  local totals = Totals()
+  C.mw_position_totals_init(totals)
   return setmetatable({
     strategy = of.strategy, venue = of.venue, symbol = of.symbol, base = base, quote = quote,
-    _qty = decimal.sum(ZERO), _cash = decimal.sum(ZERO), _cost = decimal.sum(ZERO), _fees = {},
+    _totals = totals,
   }, Position)
 end
 
--- What follows from the sums; each reading is a decimal (a table of decimals) of its own.
+-- All that was paid in an asset.
+local function fees_in(totals, asset)
+  local number = C.mw_asset_number(asset, #asset)
+  for i = 0, totals.fee_count - 1 do
+    if totals.assets[i] == number then return decimal.copy(totals.fees[i]) end
+  end
+  return ZERO
+end
+
+-- What follows from the totals; each reading is a decimal (a table of decimals) of its own.
 local derived = {
-  qty = function(self) return decimal.copy(self._qty) end,
-  realized = function(self) return self._cash + self._cost - (self._fees[self.quote] or ZERO) end,
+  qty = function(self) return decimal.copy(self._totals.qty) end,
+  realized = function(self)
+    local totals = self._totals
+    return totals.cash + totals.cost - fees_in(totals, self.quote)
+  end,
   avg_price = function(self)
-    if self._qty:is_zero() then return nil end
-    return self._cost:div(self._qty, DECIMALS, "half_even")
+    local totals = self._totals
+    if totals.qty:is_zero() then return nil end
+    return totals.cost:div(totals.qty, DECIMALS, "half_even")
   end,
   fees = function(self)
-    local fees = {}
-    for asset, amount in pairs(self._fees) do fees[asset] = decimal.copy(amount) end
+    local totals, fees = self._totals, {}
+    for i = 0, totals.fee_count - 1 do
+      fees[ffi.string(C.mw_asset_name(totals.assets[i]))] = decimal.copy(totals.fees[i])
+    end
     return fees
   end,
 }
@@ -77,22 +97,6 @@ local function share(cost, part, whole)
   return ok and result or error(result, 0)
 end
 
-local function add_fee(self, x, i)
-  local asset = execution.asset(x, i)
-  local sum = self._fees[asset]
-  if sum then return decimal.add_to(sum, x.fees[i], 1) end
-  self._fees[asset] = decimal.sum(x.fees[i])
-end
-
--- Written out: see link.lua on loops.
-local function add_fees(self, x)
-  local count = x.fee_count
-  if count > 0 then add_fee(self, x, 0) end
-  if count > 1 then add_fee(self, x, 1) end
-  if count > 2 then add_fee(self, x, 2) end
-  if count > 3 then add_fee(self, x, 3) end
-end
-
 local function execution_of(fill)
   return fill._execution or execution.of { last_qty = fill.qty, last_price = fill.price,
                                            fees = fill.fees }
@@ -107,24 +111,30 @@ local function sign_of(fill, order)
 end
 
 -- What is still held of a position that a fill closes in part, or opens anew on the other side.
-local function cost_after_close(self, sign, x)
-  local held = self._qty
+local function cost_after_close(totals, sign, x)
+  local held = totals.qty
   local left = sign > 0 and held + x.qty or held - x.qty
   if left:is_zero() then return ZERO end
   if left:sign() ~= held:sign() then return left * x.price end
-  return share(self._cost, left, held)
+  return share(totals.cost, left, held)
 end
+
+local function close(totals, sign, x)
+  decimal.set(totals.cost, cost_after_close(totals, sign, x))
+  decimal.add_product(totals.cash, x.price, x.qty, -sign)
+  decimal.add_to(totals.qty, x.qty, sign)
+end
+
+local function refuse() error("a position's total beyond 34 digits, or fees in more than 8 assets", 0) end
 
 --- Books a fill. Prices and quantities are decimals.
 ---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }
 ---@param order table|nil  for its side when the fill has none
 function Position:apply(fill, order)
-  local sign, x = sign_of(fill, order), execution_of(fill)
-  if decimal.sign(self._qty) == -sign then decimal.set(self._cost, cost_after_close(self, sign, x))
-  else decimal.add_product(self._cost, x.price, x.qty, sign) end
-  decimal.add_product(self._cash, x.price, x.qty, -sign)
-  decimal.add_to(self._qty, x.qty, sign)
-  add_fees(self, x)
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
+  local result = C.mw_position_count(totals, x, sign)
+  if result > 0 then close(totals, sign, x) end
+  if result < 0 then refuse() end
 end
 
 --- Corrects a fill that was booked at fill.old_price before its real price and fees were known; the
@@ -132,25 +142,28 @@ end
 --- still held changes avg_price, the rest realized; of a position that was reduced since, the fill
 --- counts as held as far as the position reaches.
 function Position:amend(fill, order)
-  local sign, x = sign_of(fill, order), execution_of(fill)
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
   local rise = x.price - fill.old_price
-  decimal.add_product(self._cash, rise, x.qty, -sign)
-  if self._qty:sign() == sign then
-    decimal.add_product(self._cost, rise, self._qty:abs():min(x.qty), sign)
+  decimal.add_product(totals.cash, rise, x.qty, -sign)
+  if totals.qty:sign() == sign then
+    decimal.add_product(totals.cost, rise, totals.qty:abs():min(x.qty), sign)
   end
-  add_fees(self, x)
+  if C.mw_position_add_fees(totals, x) ~= 0 then refuse() end
 end
 
 --- Profit, in quote currency, that closing at `mark` would add; before its fees.
 ---@param mark moonwire.decimal|string|number
 ---@return moonwire.decimal
-function Position:unrealized(mark) return self._qty * mark - self._cost end
+function Position:unrealized(mark)
+  local totals = self._totals
+  return totals.qty * mark - totals.cost
+end
 
 --- What own fills and fees changed in the account, by asset.
 ---@return table<string, moonwire.decimal>
 function Position:balances()
   local changes = { [self.base] = self.qty }
-  changes[self.quote] = (changes[self.quote] or ZERO) + self._cash
+  changes[self.quote] = (changes[self.quote] or ZERO) + self._totals.cash
   for asset, amount in pairs(self.fees) do changes[asset] = (changes[asset] or ZERO) - amount end
   return changes
 end

@@ -177,7 +177,7 @@ local function run(seed, is_told)
   end
   if order.status ~= expected_status(truth) then return describe("the venue says " .. truth.status) end
   if order.cum_qty ~= truth.cum then return describe("the venue executed " .. tostring(truth.cum)) end
-  if order._value ~= truth.value then return describe("the fills are worth " .. tostring(truth.value)) end
+  if order._totals.value ~= truth.value then return describe("the fills are worth " .. tostring(truth.value)) end
 end
 
 t.test("an order ends as the venue has it, whatever happened to the messages", function()

@@ -541,18 +541,6 @@ local CLEARING_ASSET = row "order.fillInformation.clearingAsset"
 
 local NEW, FILL, DONE, CANCELLED, REJECTED, FILLED = 1, 2, 3, 4, 5, 6
 local ZERO = decimal "0"
-local upper = setmetatable({}, { __index = function(t, k) t[k] = k:upper() return t[k] end })
-
-local amount = decimal.sum(ZERO)
-local last_asset = { [FEE_ASSET] = "", [TAX_ASSET] = "", [CLEARING_ASSET] = "" }
-
-local function add_fee(x, fields, amount_slot, asset_slot)
-  if not decode.decimal_into(amount, fields[amount_slot]) or amount:is_zero() then return end
-  local asset = decode.text_like(fields[asset_slot], last_asset[asset_slot]) or "unknown"
-  last_asset[asset_slot] = asset
-  execution.add_fee(x, upper[asset], amount)
-end
-
 -- A taker may have done better than the order's price, which is all that is sent; a market order has
 -- none at all, so its fills are left to be asked for.
 local function read_fill(report, fields)
@@ -563,9 +551,11 @@ local function read_fill(report, fields)
   decimal.set(x.price, report.price)
   local is_taker = fields[PARTICIPANT].word == 2
   x.liquidity, x.time = is_taker and execution.TAKER or execution.MAKER, report.time
-  add_fee(x, fields, FEE, FEE_ASSET)
-  add_fee(x, fields, TAX, TAX_ASSET)
-  add_fee(x, fields, CLEARING, CLEARING_ASSET)
+  if not (execution.read_fee(x, fields[FEE], fields[FEE_ASSET])
+          and execution.read_fee(x, fields[TAX], fields[TAX_ASSET])
+          and execution.read_fee(x, fields[CLEARING], fields[CLEARING_ASSET])) then
+    report.needs_asking = true                               -- a fee without its asset
+  end
   report.trade_id, report.execution = decode.id(fields[TRADE_ID]), x
   report.is_provisional = is_taker or nil
 end

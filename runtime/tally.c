@@ -1,0 +1,155 @@
+#include "tally.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+/* Assets ----------------------------------------------------------------------------------------- */
+
+enum { ASSETS_MAX = 4096 };
+struct asset {
+    char name[MW_ASSET_NAME_MAX + 1];
+};
+static struct asset assets[ASSETS_MAX]; /* by number - 1; names are for ever */
+static unsigned asset_count;
+
+unsigned mw_asset_number(const char *name, size_t len)
+{
+    struct asset wanted = {{0}};
+    if (len == 0 || len > MW_ASSET_NAME_MAX)
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        wanted.name[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
+    for (unsigned i = 0; i < asset_count; i++)
+        if (memcmp(&assets[i], &wanted, sizeof wanted) == 0)
+            return i + 1;
+    if (asset_count == ASSETS_MAX)
+        return 0;
+    assets[asset_count++] = wanted;
+    return asset_count;
+}
+
+const char *mw_asset_name(unsigned number)
+{
+    return number >= 1 && number <= asset_count ? assets[number - 1].name : "";
+}
+
+/* Executions ------------------------------------------------------------------------------------- */
+
+int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset)
+{
+    if (mw_decimal_sign(amount) == 0)
+        return 0;
+    if (x->fee_count == MW_FEES_MAX || asset == 0 || asset > UINT16_MAX)
+        return -1;
+    x->fees[x->fee_count] = *amount;
+    x->assets[x->fee_count++] = (uint16_t)asset;
+    return 0;
+}
+
+int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
+                          const struct mw_field *asset)
+{
+    struct mw_decimal value;
+    if (mw_field_decimal(&value, amount) < 0 || mw_decimal_sign(&value) == 0)
+        return 0;
+    if (asset->type != MW_FIELD_STRING)
+        return -1;
+    return mw_execution_add_fee(x, &value, mw_asset_number(asset->text, asset->len));
+}
+
+/* Orders ----------------------------------------------------------------------------------------- */
+
+static const struct mw_decimal *zero(void)
+{
+    static struct mw_decimal value;
+    if (!value.w[1])
+        (void)mw_decimal_parse(&value, "0", 1);
+    return &value;
+}
+
+void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty)
+{
+    totals->cum = totals->value = totals->told = *zero();
+    totals->has_qty = qty != NULL;
+    totals->qty = qty ? *qty : *zero();
+}
+
+void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
+{
+    if (mw_decimal_cmp(cum_qty, &totals->told) > 0)
+        totals->told = *cum_qty;
+}
+
+int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
+{
+    struct mw_decimal cum, value = totals->value;
+    if (mw_decimal_add(&cum, &totals->cum, &x->qty) < 0 ||
+        mw_decimal_add_product(&value, &x->price, &x->qty, 1) < 0)
+        return -1;
+    totals->cum = cum;
+    totals->value = value;
+    mw_order_told(totals, &cum);
+    return 0;
+}
+
+int mw_order_state(const struct mw_order_totals *totals)
+{
+    int state = mw_decimal_sign(&totals->cum) > 0 ? MW_ORDER_BEGUN : 0;
+    if (mw_decimal_cmp(&totals->told, &totals->cum) > 0)
+        state |= MW_ORDER_MISSING;
+    if (totals->has_qty && mw_decimal_cmp(&totals->cum, &totals->qty) >= 0)
+        state |= MW_ORDER_COMPLETE;
+    return state;
+}
+
+/* Positions -------------------------------------------------------------------------------------- */
+
+void mw_position_totals_init(struct mw_position_totals *totals)
+{
+    memset(totals, 0, sizeof *totals);
+    totals->qty = totals->cost = totals->cash = *zero();
+}
+
+static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount, uint16_t asset)
+{
+    uint32_t i = 0;
+    while (i < totals->fee_count && totals->assets[i] != asset)
+        i++;
+    if (i < totals->fee_count)
+        return mw_decimal_add_to(&totals->fees[i], amount, 1);
+    if (i == MW_FEE_ASSETS_MAX)
+        return -1;
+    totals->fees[i] = *amount;
+    totals->assets[i] = asset;
+    totals->fee_count++;
+    return 0;
+}
+
+int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x)
+{
+    struct mw_position_totals before = *totals;
+    for (int i = 0; i < x->fee_count; i++) {
+        if (add_fee(totals, &x->fees[i], x->assets[i]) < 0) {
+            *totals = before;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign)
+{
+    struct mw_decimal qty = totals->qty, cost = totals->cost, cash = totals->cash, value;
+    bool closes = mw_decimal_sign(&totals->qty) == -sign;
+    if (!closes &&
+        (mw_decimal_mul(&value, &x->price, &x->qty) < 0 ||
+         mw_decimal_add_to(&cost, &value, sign) < 0 || mw_decimal_add_to(&cash, &value, -sign) < 0 ||
+         mw_decimal_add_to(&qty, &x->qty, sign) < 0))
+        return -1;
+    if (mw_position_add_fees(totals, x) < 0)
+        return -1;
+    totals->qty = qty;
+    totals->cost = cost;
+    totals->cash = cash;
+    return closes;
+}

@@ -1,0 +1,62 @@
+/* tally.h: what is counted when an order executes: the execution itself, the totals of its order and
+ * of a position. Kept in place and counted in one call each, so that a fill costs the event path
+ * neither an allocation nor a dozen calls. Exact, or refused with nothing changed. Pure functions;
+ * order.lua, position.lua and execution.lua call them by FFI. */
+#ifndef MW_TALLY_H
+#define MW_TALLY_H
+
+#include "decimal.h"
+#include "decode.h"
+
+enum { MW_FEES_MAX = 4, MW_FEE_ASSETS_MAX = 8, MW_ASSET_NAME_MAX = 31 };
+
+/* One execution. A fee below 0 is a rebate. */
+struct mw_execution {
+    struct mw_decimal qty, price, fees[MW_FEES_MAX];
+    double time;                  /* seconds since 1970; 0: not told */
+    uint16_t assets[MW_FEES_MAX]; /* of each fee: mw_asset_number */
+    uint8_t fee_count, liquidity; /* liquidity: execution.lua's number, 0: not told */
+};
+
+/* An order's: its quantity, what was counted of it, its value (price x quantity of that), and the
+ * largest total that the venue has told. */
+struct mw_order_totals {
+    struct mw_decimal qty, cum, value, told;
+    uint32_t has_qty; /* 0: a market order by amount */
+};
+
+/* A position's: quantity held (below 0: short), what it stands for, and what all fills paid and
+ * brought; fees by asset. See position.lua. */
+struct mw_position_totals {
+    struct mw_decimal qty, cost, cash, fees[MW_FEE_ASSETS_MAX];
+    uint16_t assets[MW_FEE_ASSETS_MAX];
+    uint32_t fee_count;
+};
+
+enum { MW_ORDER_BEGUN = 1, MW_ORDER_MISSING = 2, MW_ORDER_COMPLETE = 4 };
+
+/* The number of an asset, from 1, the same for one name ("IDR", "idr") as long as the process lives.
+ * 0: the name is empty or too long, or there are 65535. */
+unsigned mw_asset_number(const char *name, size_t len);
+const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
+
+/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, or no asset to the amount. */
+int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
+                          const struct mw_field *asset);
+int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
+
+void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty /* or NULL */);
+/* The venue told this total. */
+void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
+/* Counts an execution; told is never below what was counted. -1: beyond 34 digits. */
+int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
+/* Bits of MW_ORDER_: something was counted; less than told; all of the quantity. */
+int mw_order_state(const struct mw_order_totals *totals);
+
+void mw_position_totals_init(struct mw_position_totals *totals);
+/* Counts an execution; sign is 1 for a buy, -1 for a sell. 1: it closes (some of) what is held, and
+ * quantity, cost and cash wait for position.lua. -1: beyond 34 digits, or fees in too many assets. */
+int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
+int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
+
+#endif
