@@ -157,7 +157,7 @@ end
 local function amend(self, report, x, old_price)
   decimal.add_product(self._totals.value, x.price - old_price, x.qty, 1)
   local fill = new_fill(self, report, x)
-  fill.old_price = old_price
+  fill.amends, fill.old_price = true, old_price
   return fill
 end
 

@@ -12,14 +12,13 @@ local D = decimal
 
 local function new()
   stage.new()
-  local orders = orders_module.new "moonwire"
   local heard = {}
   local function say(...) heard[#heard + 1] = table.concat({ ... }, " ") end
-  orders:listen {
+  local orders = orders_module.new("moonwire", {
     on_order_changed = function(_, order) say("order", order.previous_status, order.status) end,
     on_order_filled = function(_, _, fill) say("fill", tostring(fill.qty)) end,
     on_fill_amended = function(_, _, fill) say("amended", tostring(fill.price)) end,
-  }
+  })
   local function said()
     local text = table.concat(heard, "|")
     for i = #heard, 1, -1 do heard[i] = nil end
@@ -93,7 +92,7 @@ end)
 
 -- Hearing -----------------------------------------------------------------------------------------
 
-t.test("listeners hear of a fill before the status that it causes", function()
+t.test("the desk hears of a fill before the status that it causes", function()
   local orders, said = new()
   local order = add(orders)
   t.equal(orders:apply(order, { status = "new" }), true)
@@ -130,16 +129,6 @@ t.test("a late fill of a canceled order is heard", function()
   orders:apply(orders:find("idx", nil, "x-1"), trade("late", "1"))
   t.equal(said(), "fill 1")
   t.equal(order.status, "canceled")
-end)
-
-t.test("every listener hears, in the order in which they came", function()
-  local orders = new()
-  local heard = {}
-  for i = 1, 2 do
-    orders:listen { on_order_changed = function() heard[#heard + 1] = i end }
-  end
-  orders:apply(add(orders), { status = "new" })
-  t.equal(table.concat(heard), "12")
 end)
 
 -- Open orders -------------------------------------------------------------------------------------

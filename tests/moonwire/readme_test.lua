@@ -55,7 +55,10 @@ local function methods(class)
   return names
 end
 
-local function class_of(object) return getmetatable(object).__index end
+local function class_of(object)
+  local metatable = getmetatable(object)
+  return type(metatable.__index) == "table" and metatable.__index or metatable
+end
 
 local function classes()
   local order = require("moonwire.order").Order
