@@ -108,12 +108,38 @@ static int queue(struct connection *connection, const char *bytes, size_t len, s
     return 0;
 }
 
+static const char *reason_of(int status)
+{
+    static const struct {
+        int status;
+        const char *reason;
+    } reasons[] = {{200, "OK"},
+                   {400, "Bad Request"},
+                   {401, "Unauthorized"},
+                   {403, "Forbidden"},
+                   {404, "Not Found"},
+                   {405, "Method Not Allowed"},
+                   {408, "Request Timeout"},
+                   {413, "Content Too Large"},
+                   {426, "Upgrade Required"},
+                   {429, "Too Many Requests"},
+                   {431, "Request Header Fields Too Large"},
+                   {500, "Internal Server Error"},
+                   {502, "Bad Gateway"},
+                   {503, "Service Unavailable"},
+                   {504, "Gateway Timeout"}};
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (reasons[i].status == status)
+            return reasons[i].reason;
+    return "Other"; /* clients must not rely on it: RFC 9112 4 */
+}
+
 static int queue_reply(struct connection *connection, const struct mw_reply *reply,
                        struct mw_err *err)
 {
     char head[512];
     int len = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n%s", reply->status,
-                       reply->status == 200 ? "OK" : "Status", reply->body_len,
+                       reason_of(reply->status), reply->body_len,
                        connection->keeps_alive ? "" : "Connection: close\r\n");
     if (queue(connection, head, (size_t)len, err) < 0 ||
         queue(connection, reply->headers, strlen(reply->headers), err) < 0 ||

@@ -14,4 +14,4 @@ function _G.keep_running() is_kept = true end
 
 local file = ...
 assert(loadfile(file))(select(2, ...))
-if not is_kept then host.stop(0) end
+if not is_kept then host.stop(require("tests.tap").status or 1) end

@@ -44,7 +44,8 @@ end
 function M.done()
   io.stdout:write(("%d passed, %d failed\n"):format(passed, failed))
   io.stdout:flush()
-  if failed > 0 then require("moonwire.host").stop(1) end
+  M.status = failed > 0 and 1 or 0
+  require("moonwire.host").stop(M.status)
 end
 
 return M

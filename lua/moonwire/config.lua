@@ -111,9 +111,12 @@ local function environment_of(state)
   local function secret(make, name, argument)
     if state.is_over then error(name .. " is for the configuration alone", 3) end
     if type(argument) ~= "string" then error(name .. ' takes a text: ' .. name .. '("...")', 3) end
+    -- A variable is gone once it was read: the same words give the same handle.
+    local words = name .. "\0" .. argument
+    if state.made[words] then return state.made[words] end
     local handle, err = make(name == "file" and fields.resolve(state.directory, argument) or argument)
     if handle ~= nil then
-      state.handles[handle] = true
+      state.handles[handle], state.made[words] = true, handle
       return handle
     end
     local line = debug.getinfo(3, "l").currentline
@@ -291,7 +294,7 @@ function M.load(path, secrets, load_protocol)
   if not text then return nil, err end
   local state = {
     directory = path:match("^(.*)/[^/]*$") or "", secrets = secrets, load_protocol = load_protocol,
-    handles = {}, missing = {}, problems = {}, protocols = {},
+    handles = {}, made = {}, missing = {}, problems = {}, protocols = {},
   }
   if path:find("^/[^/]*$") then state.directory = "/." end
   local value, problem = run_text(text, state)
@@ -311,7 +314,7 @@ end
 --- The configuration of an empty file: no venues, no strategies, no limits.
 ---@return moonwire.Configuration
 function M.default()
-  local configuration = check({}, { directory = "", handles = {}, missing = {}, protocols = {} })
+  local configuration = check({}, { directory = "", handles = {}, made = {}, missing = {}, protocols = {} })
   return configuration
 end
 

@@ -120,6 +120,12 @@ function Desk:send(order)
 end
 function Desk:cancel(order) self.sessions[order.venue]:cancel(order) end
 
+--- Cancels, and again as often as the venue shows that it works.
+function Desk:end_order(order)
+  order._must_end = true
+  self:cancel(order)
+end
+
 --- An order of a callback that failed: it was never sent.
 function Desk:discard(order, why)
   order.status, order.reason = "rejected", why
@@ -132,6 +138,7 @@ function Desk:on_order_changed(order)
   local runner = self.runners[order.strategy]
   if order._waiters then order:wake_waiters() end
   if self.stopping then self.stopping:on_order_changed() end
+  if order._must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
   if runner then
     runner:call("on_order", order, { previous = order.previous_status, reason = order.reason })

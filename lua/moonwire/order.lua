@@ -55,6 +55,13 @@ local function new_totals(qty)
   return totals
 end
 
+-- The venue told the quantity of an order for which we had only an upper bound.
+local function learn_qty(self, qty)
+  self.qty, self.is_qty_estimate = decimal.copy(qty), nil
+  decimal.set(self._totals.qty, qty)
+  self._totals.has_qty = 1
+end
+
 local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
 
 --- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
@@ -68,8 +75,8 @@ function M.new(fields, now)
     time_in_force = fields.time_in_force, price = fields.price, qty = fields.qty,
     amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
     reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
-    external = fields.external,
-    _totals = new_totals(fields.qty),
+    external = fields.external, is_qty_estimate = fields.is_qty_estimate,
+    _totals = new_totals(not fields.is_qty_estimate and fields.qty or nil),
     _trades = trades.new(),
     _provisional = false,        -- trades whose price is a bound so far
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
@@ -77,7 +84,7 @@ function M.new(fields, now)
     _final = false,              -- "filled" was told, and fills are missing
     _sent_at = false, _position = false, _waiters = false,
     _cancel_wanted = false, _cancel_lost = false, _cancel_timer = false,
-    _cancel_is_under_way = false,
+    _cancel_is_under_way = false, _must_end = false,
   }, Order)
 end
 
@@ -261,8 +268,8 @@ local evidence = { new = true, partially_filled = true, filled = true, canceled 
 -- The status that follows from what was reported; "filled" only once all of it is counted.
 local function conclude(self, reported, report)
   local state = C.mw_order_state(self._totals)
-  if reported == "filled" and (bit.band(state, MISSING) ~= 0
-                               or self.qty and bit.band(state, COMPLETE) == 0) then
+  if reported == "filled" and (bit.band(state, MISSING) ~= 0 or self._totals.has_qty == 1
+                               and bit.band(state, COMPLETE) == 0) then
     self._final, reported = "filled", working(self)
   end
   local status = next_status(self, reported)
@@ -283,6 +290,9 @@ function Order:apply(report)
   local before = self.status
   if not self.order_id then self.order_id = report.order_id end
   self.updated_at = report.time or self.updated_at
+  if self.is_qty_estimate and report.qty and not report.is_qty_estimate then
+    learn_qty(self, report.qty)
+  end
   local fill, amended = book(self, report)
   local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end

@@ -99,7 +99,7 @@ function Orders:adopt(venue, report)
     venue = venue, client_order_id = report.client_order_id, order_id = report.order_id,
     symbol = report.symbol, side = report.side, type = report.type or "limit",
     time_in_force = report.time_in_force or "gtc", price = report.price, qty = report.qty,
-    external = not self:is_ours(report.client_order_id),
+    external = not self:is_ours(report.client_order_id), is_qty_estimate = report.is_qty_estimate,
     status = "new",
   }, report.time)
   return self:add(order)

@@ -17,6 +17,7 @@ Session.__index = Session
 local M = {}
 local WARM_SECONDS = 20               -- an HTTP connection that was idle for longer is used once
 local CLOCK_SECONDS = 300
+local INSIST_SECONDS = 1              -- between cancels of an order that is to end
 
 --- @param desk moonwire.Desk
 --- @param name string       the venue's name in the configuration
@@ -325,6 +326,13 @@ function Session:apply(order, report)
   self.orders:apply(order, report)
   if order:is_missing_fills() or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order) end
+end
+
+--- Cancels again what is to end and works: its cancel was refused or did not arrive.
+function Session:insist(order)
+  local works = order.status == "new" or order.status == "partially_filled"
+  if not works or order._cancel_is_under_way or order._cancel_timer then return end
+  order._cancel_timer = dispatch.after(INSIST_SECONDS, self, "cancel_queued", order)
 end
 
 --- Marks an order as unknown until the venue gives evidence.

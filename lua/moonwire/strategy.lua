@@ -306,7 +306,7 @@ function Runner:stop(reason)
   self.timers, self.tasks = {}, {}
   if self.desk.config.on_stop ~= "leave" then
     for _, order in ipairs(self.desk.orders:list_open { strategy = self.name }) do
-      self.desk:cancel(order)
+      self.desk:end_order(order)
     end
   end
   self.desk:on_runner_stopped(self)

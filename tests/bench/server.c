@@ -56,11 +56,14 @@ static void accept_websocket(struct server *server, struct line *line)
 
 static void read_id(const char *message, size_t len, char id[ID_MAX])
 {
-    static const char name[] = "\"client_order_id\":\"";
+    static const char name[] = "\"client_order_id\":";
     const char *from = memmem(message, len, name, sizeof name - 1);
     if (!from)
         die("an order without client_order_id");
     from += sizeof name - 1;
+    from += *from == ' '; /* Python writes one */
+    if (*from++ != '"')
+        die("a client_order_id that is no text");
     const char *to = memchr(from, '"', len - (size_t)(from - message));
     if (!to || to - from >= ID_MAX)
         die("a client_order_id without end");

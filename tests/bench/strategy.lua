@@ -23,7 +23,7 @@ function S:on_fill()
   if self.count == 0 then self.began, self.began_cpu = host.monotonic(), host.cpu() end
   self.count = self.count + 1
   if self.is_trip then
-    if self.count < self.params.events then send(self, self.qty) end
+    send(self, self.qty)                   -- the venue ends it
   elseif self.count == self.params.events then
     self:stop "all events are in"
   end

@@ -1,7 +1,6 @@
 --- Clients that were not written here, against the simulated venue: the samples of the venue's
 --- documents in Python and JavaScript, curl, and the WebSocket libraries of Python and Node.
 
-local ffi = require "ffi"
 local e2e = require "tests.e2e.lib"
 local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
@@ -13,11 +12,7 @@ local DOCUMENT_KEY = "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"
 local DOCUMENT_SECRET = "da78a39e9dda31c399bcc293d997a347dc7fd040"
                         .. "8cb5151931243a302b273ec3238510ea61e11f7c"
 
--- A venue whose own files lie in a directory of the test, which goes away with it.
-local function new_sim(arguments)
-  ffi.C.setenv("XDG_RUNTIME_DIR", e2e.directory(), 1)
-  return e2e.sim("indodax", arguments)
-end
+local function new_sim(arguments) return e2e.sim("indodax", arguments) end
 
 -- Starts a client; each library has a variable of its own for the certificates that it trusts.
 local function start(sim, program, file, arguments, more)

@@ -386,6 +386,69 @@ test("SIGTERM with open orders cancels them all", function()
   check_ledger(sim)
 end)
 
+test("a cancel that meets a 503 on the way down is sent again", function()
+  local sim = e2e.sim "indodax"
+  local run = sim:run([[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start() self:buy { qty = "0.001", price = "1500000000" } end
+function S:on_order(order, event) print("order " .. event.previous .. ">" .. order.status) end
+return S]])
+  run:wait_for "order pending_new>new"
+  sim:control("fault", { fault = "http:503:cancel:1:before" })
+  equal(run:stop(), 0, "exit status")
+  equal(sim:orders()[1].status, "canceled")
+end)
+
+test("an open order of somebody else that fills is over here too", function()
+  local sim = e2e.sim "indodax"
+  local client = e2e.spawn({ "/bin/sh", os.getenv("PWD") .. "/tests/e2e/clients/tapi.sh", "trade",
+    "pair=btc_idr&type=buy&price=1500000000&btc=0.001&order_type=limit&time_in_force=GTC"
+    .. "&client_order_id=hand-1" },
+    { REST_URL = sim.info.rest_url, KEY = sim.info.key, SECRET = sim.info.secret,
+      CURL_CA_BUNDLE = sim.info.ca_file })
+  equal(client:wait_exit(), 0)
+  local run = sim:run([[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx" }
+function S:on_start() self:every(0.1, "look") end
+function S:look() self:task "ask" end
+function S:ask()
+  local order = mw.venue("idx"):order "hand-1"
+  print("hand-1 is " .. (order and order.status or "unknown"))
+end
+return S]], { venue = "reconcile_every = 1," })
+  run:wait_for "open order of somebody else"
+  sim:control("trade", { pair = "btc_idr", side = "sell", price = "1500000000", qty = "0.001" })
+  run:wait_for "hand%-1 is filled"
+  equal(run:stop(), 0)
+end)
+
+test("without --json the simulator prints a configuration that runs", function()
+  local directory = e2e.directory()
+  local process = e2e.moonwire({ "sim", "indodax", "--port", "0", "--market", "off" },
+                               { XDG_RUNTIME_DIR = directory })
+  process:wait_for "\n}\n"
+  local text = process:out()
+  local path = directory .. "/moonwire.lua"
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  local key, secret = text:match "key%s+= env%(%b\"\"%),%s+%-%- (%S+)",
+                      text:match "secret%s+= env%(%b\"\"%),%s+%-%- (%S+)"
+  local strategy = directory .. "/s.lua"
+  file = assert(io.open(strategy, "w"))
+  file:write [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx" }
+function S:on_start() print "started" self:stop() end
+return S]]
+  file:close()
+  local run = e2e.moonwire({ "run", "--config", path, strategy }, { SIM_KEY = key, SIM_SECRET = secret })
+  run:wait_for "started"
+  equal(run:wait_exit(), 0)
+end)
+
 test("the book feeds on_book, trades feed on_trade", function()
   local sim = e2e.sim "indodax"
   sim:control("quote", { pair = "btc_idr", side = "sell", price = "1550000000", qty = "0.5" })

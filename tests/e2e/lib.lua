@@ -180,7 +180,7 @@ Sim.__index = Sim
 function M.sim(venue, arguments)
   local words = { "sim", venue, "--json", "--port", "0", "--market", "off" }
   for _, word in ipairs(arguments or {}) do words[#words + 1] = word end
-  local process = M.moonwire(words)
+  local process = M.moonwire(words, { XDG_RUNTIME_DIR = M.directory() })
   local line = process:wait_for("(%b{})")
   return setmetatable({ process = process, info = assert(json.decode(line)) }, Sim)
 end

@@ -245,7 +245,7 @@ function M.run(options, files)
                  private_url = "wss" .. authority .. sim.private_path,
                  market_url = "wss" .. authority .. sim.market_path }
   if options.json then print_json(name, urls, server.files, credentials)
-  else print_configuration(name, venue.config_name, urls, server.files, credentials, venue.curl) end
+  else print_configuration(name, sim.config_name, urls, server.files, credentials, venue.curl) end
 end
 
 return M

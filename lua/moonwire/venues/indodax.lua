@@ -312,7 +312,8 @@ local function listed_report(s, market, row)
   total, left = decimal_of(row["order_" .. suffix]), decimal_of(row["remain_" .. suffix])
   report.may_have_fills = total == nil or left == nil or left < total
   if report.price and total and not s.orders:find(s.name, report.client_order_id, report.order_id) then
-    report.qty = total:div(report.price, 8, "down")
+    report.qty = total:div(report.price, 8, "down")         -- the fee reserve included: too much
+    report.is_qty_estimate = true
   end
   return report
 end
@@ -353,7 +354,9 @@ function M.fetch_order(s, order)
   if not status then return nil, "unknown order status " .. tostring(row.status) end
   local report = listed_report(s, market, row)
   report.status = status
-  if status == "filled" then report.cum_qty = order.qty or report.cum_qty end
+  if status == "filled" then
+    report.cum_qty = not order.is_qty_estimate and order.qty or report.cum_qty
+  end
   if status == "canceled" and report.cum_qty == nil then report.may_have_fills = true end
   return report
 end
