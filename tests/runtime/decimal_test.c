@@ -218,6 +218,37 @@ static void products(void)
     }
 }
 
+/* A sum in place, and a product that is added to one; what does not fit leaves the sum as it was.
+ */
+static void running_sums(void)
+{
+    for (int i = 0; i < CASES; i++) {
+        next_case();
+        struct number a = {random_digits(17), (int)below(21) - 10};
+        struct number b = {random_digits(17), (int)below(21) - 10};
+        struct number start = {random_digits(34), a.exponent + b.exponent}, exact = start;
+        int sign = below(2) ? 1 : -1;
+        struct mw_decimal x, y, sum, before, product;
+        if (!make(&x, a) || !make(&y, b) || !make(&sum, start)) {
+            report("(parsed) and", a, b, 0, &x, a);
+            continue;
+        }
+        before = sum;
+        exact.digits += sign * a.digits * b.digits;
+        int code = mw_decimal_add_product(&sum, &x, &y, sign);
+        if (fits(exact) && !is_right(code, &sum, exact))
+            report(sign < 0 ? "subtracted as product with" : "added as product with", a, b, code,
+                   &sum, exact);
+        CHECK(code == 0 || memcmp(&sum, &before, sizeof sum) == 0);
+        mw_decimal_copy(&sum, &before);
+        CHECK_INT(mw_decimal_mul(&product, &x, &y), 0);
+        code = mw_decimal_add_to(&sum, &product, sign);
+        if (fits(exact) && !is_right(code, &sum, exact))
+            report("(their product) in place with", a, b, code, &sum, exact);
+        CHECK(code == 0 || memcmp(&sum, &before, sizeof sum) == 0);
+    }
+}
+
 /* num / den (den > 0) by the rule, from the two whole numbers that enclose it. */
 static wide rounded(wide num, wide den, enum mw_rounding rounding)
 {
@@ -259,7 +290,7 @@ static void random_division(struct number *a, struct number *b, int decimals)
             b->digits = below(2) ? 2 : -20;
             b->exponent = a->exponent + decimals;
         }
-    } while (b->digits == 0);
+    } while (!b->digits || (!a->digits && b->exponent != decimals)); /* a zero keeps no exponent */
 }
 
 static void quotients(void)
@@ -809,6 +840,7 @@ static void integers(void)
 static const struct test_case cases[] = {
     {"sums, differences and comparisons are exact", sums},
     {"products are exact", products},
+    {"sums in place are as exact, and stay when the new one does not fit", running_sums},
     {"quotients are rounded by each rule as the exact ones", quotients},
     {"multiples of a step are the ones that each rule picks", steps},
     {"each rounding rule has its table", rounding_table},
