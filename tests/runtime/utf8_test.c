@@ -117,10 +117,10 @@ static void a_cut_sequence(void)
     }
 }
 
-/* The ASCII scan looks at 16 bytes at once: every length and place around its blocks. */
+/* The ASCII scan looks at 16 and at 64 bytes at once: every length and place around its blocks. */
 static void every_place_in_a_block(void)
 {
-    for (size_t len = 0; len <= 67; len++) {
+    for (size_t len = 0; len <= 150; len++) {
         char *text = malloc(len ? len : 1);
         if (!text)
             abort();
@@ -149,7 +149,7 @@ static void every_place_in_a_block(void)
 
 static void first_of_two_counts(void)
 {
-    char text[40];
+    char text[140];
     memset(text, 'a', sizeof text);
     for (size_t first = 0; first < sizeof text; first++)
         for (size_t second = first; second < sizeof text; second++) {
