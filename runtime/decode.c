@@ -485,6 +485,8 @@ static const char *parse_array(struct mw_decoder *d, const char *p,
         return p + 1;
     for (uint32_t position = 0;; position++) {
         struct mw_schema_node *child = node ? child_at(node, position) : NULL;
+        if (child && child->is_rows && position == 0 && d->view.row_count)
+            return fail(d, p, "the rows only once expected");
         if (child && child->is_rows && !begin_row(d))
             return fail(d, p, "no more rows can be held");
         p = parse_value(d, p, child, depth + 1);
@@ -560,6 +562,7 @@ int mw_decoder_next(struct mw_decoder *d)
 {
     const char *p = skip_blanks(d, d->at);
     struct mw_decoder_view *view = &d->view;
+    size_t scratch_before = d->scratch_len;
     memset(view->head, 0, d->schema.head_width * sizeof *view->head);
     view->row_count = view->has_more = 0;
     if (p >= d->end)
@@ -573,6 +576,7 @@ int mw_decoder_next(struct mw_decoder *d)
     if (!behind) {
         const char *line_break = memchr(p, '\n', (size_t)(d->end - p));
         d->at = line_break ? skip_blanks(d, line_break) : d->end;
+        d->scratch_len = scratch_before; /* lines of this text may be read again */
         memset(view->head, 0, d->schema.head_width * sizeof *view->head);
         view->row_count = 0;
     } else {

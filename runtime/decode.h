@@ -4,7 +4,8 @@
  *
  * A path is of member names and array positions: `push.channel`, `error.code`, `[0]`, `[3][1]`; one
  * array of a schema may be its rows, `push.pub.data[].order.orderId`: then every element of it is
- * a row with fields of its own. Of members with the same name the last one counts. */
+ * a row with fields of its own. Of members with the same name the last one counts, but what stood
+ * inside an object or an array before stays; the rows come once. */
 #ifndef MW_DECODE_H
 #define MW_DECODE_H
 

@@ -25,7 +25,7 @@ struct call {
     struct curl_slist *headers;
     struct buffer sent, body, head; /* what we send; the answer's body and headers */
     size_t read;                    /* how much of the body libcurl has taken */
-    bool is_too_large, has_started;
+    bool is_too_large, has_started, may_repeat;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -97,6 +97,21 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *arg)
     memcpy(bytes, call->sent.bytes + call->read, taken);
     call->read += taken;
     return taken;
+}
+
+/* Called before each time that the request goes out: the second time is libcurl's own retry on a fresh
+ * connection, which only GET may have. A body is not enough to tell: DELETE often has none. */
+static int on_begin(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+    struct call *call = arg;
+    (void)ip;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    if (call->has_started && !call->may_repeat)
+        return CURL_PREREQFUNC_ABORT;
+    call->has_started = true;
+    return CURL_PREREQFUNC_OK;
 }
 
 static int on_seek(void *arg, curl_off_t offset, int origin)
@@ -176,15 +191,19 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
 
 /* Life of a call -------------------------------------------------------------------------------- */
 
+static void unlink_call(struct call *call)
+{
+    struct call **link = &call->http->active;
+    while (*link && *link != call)
+        link = &(*link)->next;
+    if (*link)
+        *link = call->next;
+}
+
 static void release(struct call *call)
 {
     struct mw_http *http = call->http;
-    for (struct call **link = &http->active; *link; link = &(*link)->next) {
-        if (*link == call) {
-            *link = call->next;
-            break;
-        }
-    }
+    unlink_call(call);
     for (struct curl_slist *header = call->headers; header; header = header->next)
         OPENSSL_cleanse(header->data, strlen(header->data));
     curl_slist_free_all(call->headers);
@@ -240,7 +259,7 @@ static bool may_have_arrived(struct call *call)
 {
     long request_size = 0;
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size); /* 0 when not known */
-    return request_size > 0 || call->read > 0;
+    return request_size > 0 || call->read > 0 || call->has_started;
 }
 
 static void emit_done(struct call *call, CURLcode code)
@@ -282,6 +301,7 @@ static void finish_calls(struct mw_http *http)
         CURLcode code = message->data.result;
         curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
         curl_multi_remove_handle(http->multi, call->easy);
+        unlink_call(call); /* first: the handler may cancel it */
         emit_done(call, code);
         release(call);
     }
@@ -393,9 +413,12 @@ static int set_body(struct call *call, const struct mw_http_request *request, st
 static void set_options(struct call *call, const struct mw_http_request *request)
 {
     CURL *easy = call->easy;
-    long timeout_ms = request->timeout_ns ? (long)(request->timeout_ns / 1000000) : DEFAULT_TIMEOUT_MS;
+    long timeout_ms = request->timeout_ns ? (long)((request->timeout_ns + 999999) / 1000000) : DEFAULT_TIMEOUT_MS;
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_begin);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+    call->may_repeat = !request->body && strcmp(request->method, "GET") == 0;
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);

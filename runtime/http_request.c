@@ -9,7 +9,7 @@
 static int copy_head(const char *bytes, size_t head_len, struct mw_http_request_text *request)
 {
     const char *line = bytes, *end = bytes + head_len;
-    char *out = malloc(head_len + 1);
+    char *out = malloc(2 * head_len + 1); /* "a:b\n" becomes "a: b\n" */
     if (!out)
         return 500;
     request->text = out;

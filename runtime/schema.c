@@ -42,13 +42,13 @@ static bool next_step(const char **path, bool is_first, struct step *step)
     const char *p = *path;
     memset(step, 0, sizeof *step);
     if (*p == '[') {
-        char *end;
-        step->is_rows = p[1] == ']';
+        size_t digits = strspn(p + 1, "0123456789");
+        step->is_rows = digits == 0;
         step->is_position = !step->is_rows;
-        step->position = (uint32_t)strtoul(p + 1, &end, 10);
-        if (*end != ']' || (step->is_position && (end == p + 1 || step->position > 1000)))
+        step->position = (uint32_t)strtoul(p + 1, NULL, 10);
+        if (p[1 + digits] != ']' || digits > 4 || step->position > 1000)
             return false;
-        *path = end + 1;
+        *path = p + digits + 2;
         return true;
     }
     if (!is_first && *p++ != '.')
@@ -131,8 +131,9 @@ static int add_path(struct mw_schema *schema, size_t number, const char *path,
             return -1;
         }
         bool is_array = step.is_rows || step.is_position;
-        if (node->children && (node->children->name == NULL) != is_array) {
-            mw_err_set(err, "path \"%s\": an object and an array at one place", path);
+        if (node->children && ((node->children->name == NULL) != is_array ||
+                               (is_array && node->children->is_rows != step.is_rows))) {
+            mw_err_set(err, "path \"%s\": two of an object, an array and rows at one place", path);
             return -1;
         }
         node = child_for(node, &step);

@@ -24,6 +24,7 @@ struct connection {
     struct buffer in, out;
     struct mw_ws_reader *frames; /* NULL: HTTP */
     bool waits_for_reply, in_upgrade, was_refused, keeps_alive, closes_when_sent;
+    bool is_closing; /* our close frame went out first: the peer answers it */
     bool has_spoken, is_half_open, was_opened, is_ended, was_continued;
 };
 
@@ -309,15 +310,18 @@ static void send_close(struct connection *connection, int code, const char *reas
 {
     char payload[125], frame[160];
     struct mw_err err;
-    if (len > sizeof payload - 2)
+    if (len > sizeof payload - 2) {
         len = sizeof payload - 2;
+        while (len && ((unsigned char)reason[len] & 0xc0) == 0x80)
+            len--; /* not in the middle of a character */
+    }
     payload[0] = (char)(code >> 8);
     payload[1] = (char)code;
     if (len)
         memcpy(payload + 2, reason, len);
     size_t frame_len = mw_ws_frame_write((uint8_t *)frame, MW_WS_CLOSE, NULL, payload,
                                          code ? len + 2 : 0);
-    connection->closes_when_sent = true;
+    connection->closes_when_sent = !connection->is_closing;
     if (queue(connection, frame, frame_len, &err) < 0)
         end(connection);
 }
@@ -334,15 +338,19 @@ static void take_message(struct connection *connection, const struct mw_ws_messa
         event.kind = MW_EVENT_server_ws_pong;
         break;
     case MW_WS_CLOSE:
-        if (!connection->closes_when_sent)
+        if (connection->is_closing)
+            connection->closes_when_sent = true;
+        else if (!connection->closes_when_sent)
             send_close(connection, message->close_code, message->data, message->len);
         end_websocket(connection, message->close_code, message->data, message->len);
+        lws_callback_on_writable(connection->wsi);
         return;
     default:
         event.kind = MW_EVENT_server_ws_message;
         event.num = message->opcode;
     }
-    emit(connection, &event);
+    if (!connection->is_closing)
+        emit(connection, &event);
 }
 
 static void read_messages(struct connection *connection)
@@ -370,7 +378,8 @@ int mw_server_send(struct mw_server *server, uint64_t id, int opcode, const char
                    struct mw_err *err)
 {
     struct connection *connection = find(server, id);
-    if (!connection || !connection->frames || connection->closes_when_sent) {
+    if (!connection || !connection->frames || connection->closes_when_sent ||
+        connection->is_closing) {
         mw_err_set(err, "WebSocket client %llu is gone", (unsigned long long)id);
         return -1;
     }
@@ -391,8 +400,10 @@ int mw_server_send_raw(struct mw_server *server, uint64_t id, const char *data, 
 void mw_server_close(struct mw_server *server, uint64_t id, int code, const char *reason)
 {
     struct connection *connection = find(server, id);
-    if (connection && connection->frames && !connection->closes_when_sent)
-        send_close(connection, code, reason, strlen(reason));
+    if (!connection || !connection->frames || connection->closes_when_sent || connection->is_closing)
+        return;
+    connection->is_closing = true;
+    send_close(connection, code, reason, strlen(reason));
 }
 
 void mw_server_drop(struct mw_server *server, uint64_t id, bool half_open)

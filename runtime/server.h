@@ -42,7 +42,8 @@ MW_MUST_USE int mw_server_send(struct mw_server *server, uint64_t id, int opcode
 /* Bytes as they are: for faults. */
 MW_MUST_USE int mw_server_send_raw(struct mw_server *server, uint64_t id, const char *data,
                                    size_t len, struct mw_err *err);
-/* Close frame, then the connection when the peer has answered. */
+/* Close frame; the connection ends when the peer has answered or left. Nothing is told or sent
+ * any more. */
 void mw_server_close(struct mw_server *server, uint64_t id, int code, const char *reason);
 
 /* Closes TCP without a word; half_open: keeps it, reads and writes nothing any more. */

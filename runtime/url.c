@@ -41,6 +41,16 @@ bool mw_url_is_loopback(const char *host)
 static int parse_authority(struct mw_url *url, const char *text, const char *end, struct mw_err *err)
 {
     const char *host = text, *host_end;
+    if (memchr(text, '@', (size_t)(end - text))) { /* and what it is must not be printed */
+        mw_err_set(err, "a user name or password in it is not allowed");
+        return -1;
+    }
+    for (const char *p = text; p < end; p++) {
+        if ((unsigned char)*p <= ' ' || (unsigned char)*p >= 127) {
+            mw_err_set(err, "character %d is not allowed in a host name", (unsigned char)*p);
+            return -1;
+        }
+    }
     if (*text == '[') {
         host = text + 1;
         host_end = memchr(text, ']', (size_t)(end - text));
@@ -52,8 +62,8 @@ static int parse_authority(struct mw_url *url, const char *text, const char *end
         text = host_end;
     }
     if (!host_end || host_end == host || host_end - host >= MW_URL_HOST_MAX ||
-        memchr(host, '@', (size_t)(host_end - host)) || (text < end && *text != ':')) {
-        mw_err_set(err, "no valid host name in it (a user name is not allowed)");
+        (text < end && *text != ':')) {
+        mw_err_set(err, "no valid host name in it");
         return -1;
     }
     memcpy(url->host, host, (size_t)(host_end - host));

@@ -180,6 +180,9 @@ static void finish(struct session *session)
 static void finish_soon(struct session *session)
 {
     session->phase = DEAD;
+    if (session->lookup)
+        mw_resolve_cancel(session->lookup); /* or its answer would bring the session back */
+    session->lookup = NULL;
     ev_io_stop(loop_of(session), &session->io);
     ev_timer_stop(loop_of(session), &session->timer);
     ev_timer_set(&session->timer, 0., 0.);
@@ -523,6 +526,8 @@ static void begin_close(struct session *session, int code, const char *reason)
     char payload[CONTROL_MAX];
     struct mw_err err;
     size_t len = reason ? strnlen(reason, sizeof payload - 2) : 0;
+    while (len && reason[len] && ((unsigned char)reason[len] & 0xc0) == 0x80)
+        len--; /* not in the middle of a character: the peer would refuse the reason */
     payload[0] = (char)(code >> 8);
     payload[1] = (char)code;
     if (len)

@@ -14,6 +14,7 @@ struct mw_ws_reader {
     void *arg;
     size_t limit;
     bool has_ended, from_client;
+    bool is_drained; /* the source has nothing at present */
     uint64_t frame_got;           /* bytes so far of the frame that is being read */
     int opcode;                   /* of the message that is being put together; 0: none */
     char *message;                /* its bytes so far */
@@ -27,6 +28,7 @@ static ssize_t on_read(uint8_t *buf, size_t len, int flags, void *arg)
     (void)flags;
     struct mw_ws_reader *reader = arg;
     ssize_t got = reader->read(reader->arg, buf, len);
+    reader->is_drained = got <= 0;
     if (got < 0)
         reader->has_ended = true;
     return got > 0 ? got : -1;
@@ -188,6 +190,8 @@ enum mw_ws_read_result mw_ws_reader_next(struct mw_ws_reader *reader, struct mw_
         struct wslay_frame_iocb frame;
         memset(&frame, 0, sizeof frame);
         ssize_t got = wslay_frame_recv(reader->frames, &frame);
+        if (got == WSLAY_ERR_WANT_READ && !reader->is_drained)
+            continue; /* libwslay stops at a short read; TLS may hold more, which epoll does not see */
         if (got == WSLAY_ERR_WANT_READ || got == WSLAY_ERR_INVALID_CALLBACK)
             return reader->has_ended ? MW_WS_ENDED : MW_WS_AGAIN;
         if (got < 0)

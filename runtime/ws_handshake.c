@@ -1,5 +1,6 @@
 #include "ws_handshake.h"
 
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -109,12 +110,13 @@ int mw_ws_response_parse(const char *text, size_t len, struct mw_ws_response *re
         return -1;
     }
     const char *line_end = memchr(text, '\n', len); /* there is one: blank */
-    char status[4] = "";
-    if (line_end - text < 13 || sscanf(text + 9, "%3[0-9]", status) != 1 || strlen(status) != 3) {
+    const char *digit = text + 9; /* the text has no NUL at its end: no sscanf, no strtol */
+    if (line_end - text < 13 || !isdigit((unsigned char)digit[0]) ||
+        !isdigit((unsigned char)digit[1]) || !isdigit((unsigned char)digit[2])) {
         mw_err_set(err, "the answer has no HTTP status");
         return -1;
     }
-    response->status = atoi(status);
+    response->status = (digit[0] - '0') * 100 + (digit[1] - '0') * 10 + digit[2] - '0';
     response->headers = line_end + 1;
     response->body_at = (size_t)(blank + 4 - text);
     response->headers_len = (size_t)(blank + 2 - response->headers);

@@ -189,7 +189,7 @@ static void answers(void)
     CHECK(strstr(err.text, "is gone or was answered"));
     reply(404, "", "");
     CHECK_INT(mw_server_reply(server, heard[MW_EVENT_server_request].id, &late, &err), -1);
-    CHECK_GOT("HTTP/1.1 404 Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    CHECK_GOT("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
     wait_for(MW_EVENT_COUNT, SIZE_MAX);
     CHECK(got_end && got_len == 0);
     close_all();
@@ -237,9 +237,9 @@ static void refusals(void)
         const char *request, *answer;
     } bad[] = {
         {"nonsense\r\n\r\n",
-         "HTTP/1.1 400 Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
+         "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
         {"POST / HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n",
-         "HTTP/1.1 413 Status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
+         "HTTP/1.1 413 Content Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         open_all();
@@ -449,7 +449,7 @@ static void refused(void)
     open_all();
     hook = refuse;
     say(upgrade);
-    CHECK_GOT("HTTP/1.1 503 Status\r\nContent-Length: 5\r\nConnection: close\r\nX-Why: "
+    CHECK_GOT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\nConnection: close\r\nX-Why: "
               "full\r\n\r\nlater");
     wait_for(MW_EVENT_COUNT, SIZE_MAX);
     CHECK(got_end);

@@ -46,7 +46,8 @@ static void parts(void)
 static void refusals(void)
 {
     static const char *const scheme = "https://, http://, wss:// or ws:// expected";
-    static const char *const host = "no valid host name in it (a user name is not allowed)";
+    static const char *const host = "no valid host name in it";
+    static const char *const user = "a user name or password in it is not allowed";
     static const char *const plain =
         "without TLS only loopback addresses are allowed: use https://";
     const struct {
@@ -60,8 +61,9 @@ static void refusals(void)
         {"https://", host},
         {"https:///path", host},
         {"https://:443/", host},
-        {"https://user@example.com/", host},
-        {"https://user:word@example.com/", NULL},
+        {"https://user@example.com/", user},
+        {"https://user:word@example.com/", user},
+        {"https://exa mple.com/", "character 32 is not allowed in a host name"},
         {"https://[]/", host},
         {"https://[::1/", host},
         {"https://[::1]x/", host},
