@@ -172,6 +172,37 @@ t.test("fills that cannot be had are booked at the order's price, and put right 
   t.equal(tostring(s.runners.one.instance:position().avg_price), "940000000")
 end)
 
+t.test("a filled order whose fills do not show yet is asked about until they do", function()
+  local s, order, S = in_doubt()
+  s.answers.getOrderByClientOrderId = single(order, "0", "filled")
+  s:advance(10)
+  t.equal(order:is_open(), true, "filled only when it is counted")
+  s.answers["/api/v2/myTrades"] = trades(one_trade("1", "0.001", "950000000"))
+  s:advance(20)
+  t.equal(order.status, "filled")
+  t.equal(table.concat(S.fills, " "), "0.001")
+end)
+
+t.test("a total of the stream whose fills do not show yet is asked about until they do", function()
+  local s, order, S = play()
+  s.answers.getOrderByClientOrderId = single(order, "0", "filled")
+  s:push(s:update(order, { status = "DONE", executedQty = "0.001" }))
+  s:advance(1)
+  t.equal(order:is_open(), true)
+  s.answers["/api/v2/myTrades"] = trades(one_trade("1", "0.001", "950000000"))
+  s:advance(20)
+  t.equal(order.status, "filled")
+  t.equal(table.concat(S.fills, " "), "0.001")
+end)
+
+t.test("two reasons to ask about an order are one question", function()
+  local s, order = play { answers = { getOrderByClientOrderId = { 502, "" } } }
+  s:push(s:update(order, { status = "HALTED" }))
+  s:push(s:update(order, { status = "HALTED" }))
+  s:advance(1)
+  t.equal(#s:asked "getOrderByClientOrderId", 1)
+end)
+
 -- After a log-on ----------------------------------------------------------------------------------
 
 local function again(s)
