@@ -570,6 +570,10 @@ t.test("the documentation has a row with a meaning for every key", function()
       '| `digest` | "sha512" or "sha256" | "sha512" | d |')
 end)
 
+t.test("the documentation of a protocol's options has their urls too", function()
+  has(config.markdown(FAKE.options), "| `history_url` | a url that begins with https:// |")
+end)
+
 -- fields ------------------------------------------------------------------------------------------
 
 t.test("the distance counts letters added, dropped, changed and swapped", function()
