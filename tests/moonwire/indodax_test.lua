@@ -30,7 +30,9 @@ local function rows(name) return assert(json.decode(vector(name))) end
 -- The module uses its report and the decimals in it again.
 local function copy(from)
   local to = {}
-  for name, value in pairs(from) do to[name] = decimal.is(value) and decimal.copy(value) or value end
+  for name, value in pairs(from) do
+    to[name] = decimal.is(value) and decimal.copy(value) or value
+  end
   local x = from.execution
   if not x then return to end
   to.execution = nil
