@@ -1,22 +1,7 @@
-#include "certificate.h"
 #include "http.h"
-#include "server.h"
-#include "test.h"
+#include "loopback.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static const double patience = 20; /* seconds until a test gives up */
-
-/* A server on loopback, a client, and what they were told ----------------------------------------
- */
+/* A client of the server, and what both were told ---------------------------------------------- */
 
 struct answer {
     uint64_t id;
@@ -25,11 +10,7 @@ struct answer {
     size_t len;
 };
 
-static char dir[] = "/tmp/moonwire-http-XXXXXX", ca_file[64], cert_file[64], key_file[64];
-static struct mw_host *host;
-static struct mw_server *server;
 static struct mw_http *http;
-static struct mw_err err;
 static char url[64]; /* of the server */
 
 static struct answer answers[64];
@@ -40,22 +21,8 @@ static struct mw_reply reply;
 static void (*on_request)(const struct mw_event *event);
 static void (*on_answer)(const struct answer *answer);
 
-/* Every name but these goes where it always goes. */
-int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
-                struct addrinfo **addresses)
+static void take_event(const struct mw_event *event)
 {
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (name && strcmp(name, "other.test") == 0)
-        name = "127.0.0.1";
-    else if (name && strcmp(name, "nowhere.test") == 0)
-        return EAI_NONAME;
-    return real(name, port, hints, addresses);
-}
-
-static void on_event(void *arg, const struct mw_event *event)
-{
-    (void)arg;
     if (event->kind == MW_EVENT_server_request) {
         size_t i = request_count++ % COUNT(request_ids);
         request_ids[i] = event->id;
@@ -82,39 +49,12 @@ static void on_event(void *arg, const struct mw_event *event)
     }
 }
 
-static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    (void)loop;
-    (void)revents;
-    *(bool *)timer->data = true;
-}
-
-/* Runs the loop until there are `wanted` in *count; the test has failed when that takes too long.
- */
-static void wait_for(const size_t *count, size_t wanted)
-{
-    bool is_late = false;
-    ev_timer deadline;
-    ev_timer_init(&deadline, on_deadline, patience, 0.);
-    deadline.data = &is_late;
-    ev_now_update(mw_host_loop(host));
-    ev_timer_start(mw_host_loop(host), &deadline);
-    while (*count < wanted && !is_late)
-        ev_run(mw_host_loop(host), EVRUN_ONCE);
-    ev_timer_stop(mw_host_loop(host), &deadline);
-    CHECK(!is_late);
-}
-
 static void open_all(bool is_tls)
 {
-    struct mw_listen_options options = {.cert_file = is_tls ? cert_file : NULL,
-                                        .key_file = is_tls ? key_file : NULL};
     int port = 0;
-    host = mw_host_new(&err);
-    server = mw_server_new(host, &err);
+    (void)open_server(is_tls, &port);
+    hook = take_event;
     http = mw_http_new(host, &err);
-    mw_host_listen(host, on_event, NULL);
-    CHECK(mw_server_listen(server, &options, &port, &err) != 0);
     (void)snprintf(url, sizeof url, "%s://127.0.0.1:%d", is_tls ? "https" : "http", port);
     answer_count = request_count = 0;
     on_request = NULL;
@@ -125,9 +65,8 @@ static void open_all(bool is_tls)
 static void close_all(void)
 {
     mw_http_free(http);
-    mw_server_free(server);
-    mw_host_free(host);
     http = NULL;
+    close_server();
     for (size_t i = 0; i < COUNT(answers); i++) {
         free(answers[i].body);
         free(answers[i].text);
@@ -155,37 +94,14 @@ static const struct answer *asked(const char *base, const char *method, const ch
 {
     uint64_t id = ask(base, method, body);
     size_t count = answer_count;
-    wait_for(&answer_count, count + 1);
+    WAIT_UNTIL(answer_count >= count + 1);
     const struct answer *answer = &answers[count % COUNT(answers)];
     CHECK_INT(answer_count, count + 1);
     CHECK_INT(answer->id, id);
     return answer;
 }
 
-/* A port that nobody listens at. */
-static int free_port(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(bind(fd, (struct sockaddr *)&address, len) == 0);
-    CHECK(getsockname(fd, (struct sockaddr *)&address, &len) == 0);
-    (void)close(fd);
-    return ntohs(address.sin_port);
-}
-
-static int open_files(void)
-{
-    int count = 0;
-    DIR *list = opendir("/proc/self/fd");
-    while (readdir(list))
-        count++;
-    (void)closedir(list);
-    return count;
-}
-
-/* Answers ----------------------------------------------------------------------------------------
- */
+/* Answers -------------------------------------------------------------------------------------- */
 
 static void answered(void)
 {
@@ -218,7 +134,7 @@ static void sent_as_asked(void)
                                           .body_len = 15,
                                           .ca_file = ca_file};
         CHECK(mw_http_request(http, &request, &err) != 0);
-        wait_for(&answer_count, i + 1);
+        WAIT_UNTIL(answer_count >= i + 1);
         (void)snprintf(expected, sizeof expected, "%s /\n", methods[i]);
         CHECK(strstr(request_text[i], expected) == request_text[i]);
         CHECK(strstr(request_text[i], "\nx-key: a key: with a colon\n"));
@@ -268,12 +184,12 @@ static void many_at_once(void)
         CHECK(i == 0 || ids[i] > ids[i - 1]);
     }
     CHECK_INT(answer_count, 0); /* never from inside the call */
-    wait_for(&request_count, REQUESTS);
+    WAIT_UNTIL(request_count >= REQUESTS);
     for (int i = REQUESTS - 1; i >= 0; i--) {
         struct mw_reply echo = {200, "", request_body[i], strlen(request_body[i])};
         CHECK_INT(mw_server_reply(server, request_ids[i], &echo, &err), 0);
     }
-    wait_for(&answer_count, REQUESTS);
+    WAIT_UNTIL(answer_count >= REQUESTS);
     for (int i = 0; i < REQUESTS; i++) {
         int number = atoi(answers[i].body);
         CHECK_INT(answers[i].id, ids[number]);
@@ -293,7 +209,7 @@ static void asks_from_the_answer(void)
     open_all(true);
     on_answer = ask_again;
     (void)ask(url, "GET", NULL);
-    wait_for(&answer_count, 5);
+    WAIT_UNTIL(answer_count >= 5);
     CHECK_INT(request_count, 5);
     CHECK_TEXT(request_body[4], "fine");
     close_all();
@@ -310,8 +226,7 @@ static void proxies(void)
     (void)unsetenv("ALL_PROXY");
 }
 
-/* No answer --------------------------------------------------------------------------------------
- */
+/* No answer ------------------------------------------------------------------------------------ */
 
 static void unknown_authority(void)
 {
@@ -319,14 +234,14 @@ static void unknown_authority(void)
     struct mw_http_request request = {
         .method = "POST", .url = url, .body = "secret", .body_len = 6};
     CHECK(mw_http_request(http, &request, &err) != 0); /* by the system's store */
-    wait_for(&answer_count, 1);
+    WAIT_UNTIL(answer_count >= 1);
     CHECK_INT(answers[0].status, 0);
     CHECK_INT(answers[0].may_have_arrived, 0);
     CHECK(strstr(answers[0].text, "certificate"));
     CHECK_INT(request_count, 0);
     request.ca_file = "/nonexistent.pem";
     CHECK(mw_http_request(http, &request, &err) != 0);
-    wait_for(&answer_count, 2);
+    WAIT_UNTIL(answer_count >= 2);
     CHECK_INT(answers[1].status, 0);
     CHECK_INT(answers[1].may_have_arrived, 0);
     CHECK_INT(asked(url, "GET", NULL)->status, 200); /* a good one is not harmed by it */
@@ -362,7 +277,7 @@ static void no_tls_there(void)
                                       .ca_file = ca_file,
                                       .timeout_ns = 150000000};
     CHECK(mw_http_request(http, &request, &err) != 0);
-    wait_for(&answer_count, 2);
+    WAIT_UNTIL(answer_count >= 2);
     CHECK_INT(answers[1].status, 0);
     CHECK_INT(answers[1].may_have_arrived, 0);
     CHECK_INT(request_count, 1);
@@ -372,9 +287,11 @@ static void no_tls_there(void)
 static void nobody_there(void)
 {
     char nowhere[64];
+    int port;
+    (void)close(bound_socket(&port));
     open_all(true);
     CHECK_INT(asked(url, "POST", "x")->status, 200);
-    (void)snprintf(nowhere, sizeof nowhere, "https://127.0.0.1:%d", free_port());
+    (void)snprintf(nowhere, sizeof nowhere, "https://127.0.0.1:%d", port);
     for (int i = 0; i < 2; i++) { /* on a handle that has sent something before */
         const struct answer *answer = asked(nowhere, "POST", "x");
         CHECK_INT(answer->status, 0);
@@ -401,7 +318,7 @@ static void too_slow(void)
     on_request = hold;
     int64_t begun_ns = mw_host_clock_ns();
     CHECK(mw_http_request(http, &request, &err) != 0);
-    wait_for(&answer_count, 1);
+    WAIT_UNTIL(answer_count >= 1);
     CHECK(mw_host_clock_ns() - begun_ns >= 149000000);
     CHECK_INT(answers[0].status, 0);
     CHECK_INT(answers[0].may_have_arrived, 1);
@@ -427,7 +344,7 @@ static void incomplete(void)
         .method = "GET", .url = url, .ca_file = ca_file, .timeout_ns = 150000000};
     on_request = half_an_answer;
     CHECK(mw_http_request(http, &request, &err) != 0);
-    wait_for(&answer_count, 1);
+    WAIT_UNTIL(answer_count >= 1);
     CHECK_INT(answers[0].status, 0); /* half an answer is none */
     CHECK_INT(answers[0].may_have_arrived, 1);
     close_all();
@@ -474,7 +391,7 @@ static void body_limit(void)
     request.body_len = MW_HTTP_BODY_MAX;
     reply.body_len = 1;
     CHECK(mw_http_request(http, &request, &err) != 0);
-    wait_for(&answer_count, 3);
+    WAIT_UNTIL(answer_count >= 3);
     CHECK_INT(answers[2].status, 200);
     CHECK(strstr(request_text[2], "\ncontent-length: 16777216\n"));
     CHECK(!strstr(request_text[2], "\nexpect:")); /* no round trip before the body */
@@ -482,8 +399,7 @@ static void body_limit(void)
     free(large);
 }
 
-/* Sent once --------------------------------------------------------------------------------------
- */
+/* Sent once ------------------------------------------------------------------------------------ */
 
 static void hang_up(const struct mw_event *event)
 {
@@ -537,14 +453,12 @@ static void closed_while_idle(void)
         CHECK(answer->status == 200 || answer->may_have_arrived == 1);
         CHECK(request_count <= i + 1);
         mw_server_drop(server, request_ids[i], false);
-        for (int turn = 0; turn < 3; turn++)
-            ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+        run_turns(3);
     }
     close_all();
 }
 
-/* The client's own side --------------------------------------------------------------------------
- */
+/* The client's own side ------------------------------------------------------------------------ */
 
 static void refused_at_once(void)
 {
@@ -582,7 +496,7 @@ static void canceled(void)
     open_all(true);
     on_request = hold;
     uint64_t first = ask(url, "POST", "a");
-    wait_for(&request_count, 1);
+    WAIT_UNTIL(request_count >= 1);
     mw_http_cancel(http, first);
     mw_http_cancel(http, first); /* and once more, and one that never was */
     mw_http_cancel(http, 12345);
@@ -599,7 +513,7 @@ static void freed_under_way(void)
     open_all(true);
     on_request = hold;
     (void)ask(url, "POST", "a");
-    wait_for(&request_count, 1);
+    WAIT_UNTIL(request_count >= 1);
     (void)ask(url, "POST", "b");
     mw_http_free(http);
     http = NULL;
@@ -642,17 +556,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    if (!mkdtemp(dir) || mw_certificate_make(dir, &err) < 0) {
-        printf("%s\n0 passed, 1 failed\n", err.text);
-        return 1;
-    }
-    (void)snprintf(ca_file, sizeof ca_file, "%s/ca.pem", dir);
-    (void)snprintf(cert_file, sizeof cert_file, "%s/server.pem", dir);
-    (void)snprintf(key_file, sizeof key_file, "%s/server.key", dir);
-    int result = test_main(cases, COUNT(cases));
-    (void)unlink(ca_file);
-    (void)unlink(cert_file);
-    (void)unlink(key_file);
-    (void)rmdir(dir);
-    return result;
+    return loopback_main(cases, COUNT(cases));
 }

@@ -1,110 +1,16 @@
-#include "server.h"
-#include "test.h"
+#include "loopback.h"
 #include "ws_frame.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+/* A client of the server that is a bare socket: every byte is the test's own ------------------- */
 
-static const double patience = 20; /* seconds until a test gives up */
-
-/* A server, and a client that is a bare socket: every byte is the test's own ---------------------
- */
-
-static struct mw_host *host;
-static struct mw_server *server;
-static struct mw_err err;
 static uint64_t listener;
 static int port, client = -1;
+static ev_io client_io;
 static char got[100000]; /* what the client has read */
 static size_t got_len;
 static bool got_end;
-
-static struct {
-    size_t count;
-    uint64_t id;
-    int64_t num, num2;
-    char text[512], data[512];
-} heard[MW_EVENT_COUNT];
-static void (*hook)(const struct mw_event *event);
-
-static void on_event(void *arg, const struct mw_event *event)
-{
-    (void)arg;
-    heard[event->kind].count++;
-    heard[event->kind].id = event->id;
-    heard[event->kind].num = event->num;
-    heard[event->kind].num2 = event->num2;
-    (void)snprintf(heard[event->kind].text, 512, "%.*s", (int)event->text_len,
-                   event->text ? event->text : "");
-    (void)snprintf(heard[event->kind].data, 512, "%.*s", (int)event->len,
-                   event->data ? event->data : "");
-    if (hook)
-        hook(event);
-}
-
-static void connect_client(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(connect(client, (struct sockaddr *)&address, sizeof address), 0);
-    got_len = 0;
-    got[0] = '\0';
-    got_end = false;
-}
-
-static void close_client(void)
-{
-    if (client >= 0)
-        (void)close(client);
-    client = -1;
-}
-
-static void open_all(void)
-{
-    struct mw_listen_options options = {0};
-    host = mw_host_new(&err);
-    server = mw_server_new(host, &err);
-    mw_host_listen(host, on_event, NULL);
-    listener = mw_server_listen(server, &options, &port, &err);
-    CHECK(listener != 0);
-    CHECK(port > 0);
-    memset(heard, 0, sizeof heard);
-    hook = NULL;
-    connect_client();
-}
-
-static void close_all(void)
-{
-    close_client();
-    mw_server_free(server);
-    mw_host_free(host);
-}
-
-static void say_bytes(const char *bytes, size_t len)
-{
-    CHECK_INT(send(client, bytes, len, MSG_NOSIGNAL), len);
-}
-
-static void say(const char *text)
-{
-    say_bytes(text, strlen(text));
-}
-
-static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    (void)loop;
-    (void)revents;
-    *(bool *)timer->data = true;
-}
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
 {
@@ -119,32 +25,69 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
         ev_io_stop(loop, io);
 }
 
-/* Runs the loop, and reads, until there were `count` events of a kind, or (MW_EVENT_COUNT) the
- * client has read `count` bytes, or the end when that is SIZE_MAX. */
-static void wait_for(uint32_t kind, size_t count)
+static void connect_client(void)
 {
-    struct ev_loop *loop = mw_host_loop(host);
-    bool is_late = false;
-    ev_timer deadline;
-    ev_io io;
-    ev_timer_init(&deadline, on_deadline, patience, 0.);
-    deadline.data = &is_late;
-    ev_io_init(&io, on_readable, client, EV_READ);
-    ev_now_update(loop);
-    ev_timer_start(loop, &deadline);
-    if (client >= 0 && !got_end)
-        ev_io_start(loop, &io);
-    while (!is_late &&
-           (kind < MW_EVENT_COUNT ? heard[kind].count < count : got_len < count && !got_end))
-        ev_run(loop, EVRUN_ONCE);
-    ev_io_stop(loop, &io);
-    ev_timer_stop(loop, &deadline);
-    CHECK(!is_late);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    ev_io_stop(mw_host_loop(host), &client_io); /* of the client before */
+    client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(connect(client, (struct sockaddr *)&address, sizeof address), 0);
+    got_len = 0;
+    got[0] = '\0';
+    got_end = false;
+    ev_io_init(&client_io, on_readable, client, EV_READ);
+    ev_io_start(mw_host_loop(host), &client_io);
 }
+
+static void close_client(void)
+{
+    ev_io_stop(mw_host_loop(host), &client_io);
+    if (client >= 0)
+        (void)close(client);
+    client = -1;
+}
+
+static void open_all(void)
+{
+    listener = open_server(false, &port);
+    connect_client();
+}
+
+static void close_all(void)
+{
+    close_client();
+    close_server();
+}
+
+static void say_bytes(const char *bytes, size_t len)
+{
+    CHECK_INT(send(client, bytes, len, MSG_NOSIGNAL), len);
+}
+
+static void say(const char *text)
+{
+    say_bytes(text, strlen(text));
+}
+
+static void wait_for_bytes(size_t count)
+{
+    WAIT_UNTIL(got_len >= count || got_end);
+}
+
+static void check_end(int line)
+{
+    WAIT_UNTIL(got_end);
+    if (got_len == 0)
+        return;
+    printf("%s:%d: expected the end, got \"%s\"\n", __FILE__, line, got);
+    test_failures++;
+}
+#define CHECK_END() check_end(__LINE__)
 
 static void check_got(int line, const char *bytes, size_t len)
 {
-    wait_for(MW_EVENT_COUNT, len);
+    wait_for_bytes(len);
     if (got_len == len && memcmp(got, bytes, len) == 0) {
         got_len = 0;
         return;
@@ -167,14 +110,13 @@ static void answer_fine(const struct mw_event *event)
         reply(200, "", heard[MW_EVENT_server_request].data);
 }
 
-/* HTTP -------------------------------------------------------------------------------------------
- */
+/* HTTP ----------------------------------------------------------------------------------------- */
 
 static void answers(void)
 {
     open_all();
     say("POST /a?b HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody");
-    wait_for(MW_EVENT_server_request, 1);
+    (void)wait_for(MW_EVENT_server_request, 1);
     CHECK_TEXT(heard[MW_EVENT_server_request].text, "POST /a?b\nhost: h\ncontent-length: 4\n");
     CHECK_TEXT(heard[MW_EVENT_server_request].data, "body");
     CHECK_INT(heard[MW_EVENT_server_request].num2, listener);
@@ -182,7 +124,7 @@ static void answers(void)
     reply(200, "X-A: 1\r\n", "fine");
     CHECK_GOT("HTTP/1.1 200 OK\r\nContent-Length: 4\r\nX-A: 1\r\n\r\nfine");
     say("GET / HTTP/1.1\r\nConnection: close\r\n\r\n"); /* on the same connection */
-    wait_for(MW_EVENT_server_request, 2);
+    (void)wait_for(MW_EVENT_server_request, 2);
     CHECK(heard[MW_EVENT_server_request].id > first);
     struct mw_reply late = {200, "", "", 0};
     CHECK_INT(mw_server_reply(server, first, &late, &err), -1);
@@ -190,8 +132,7 @@ static void answers(void)
     reply(404, "", "");
     CHECK_INT(mw_server_reply(server, heard[MW_EVENT_server_request].id, &late, &err), -1);
     CHECK_GOT("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end && got_len == 0);
+    CHECK_END();
     close_all();
 }
 
@@ -201,16 +142,15 @@ static void one_after_the_other(void)
     say("POST /1 HTTP/1.1\r\nContent-Length: 1\r\n\r\n1POST /2 HTTP/1.1\r\nContent-Length: "
         "1\r\n\r\n"
         "2POST /3 HTTP/1.1\r\nContent-Le");
-    wait_for(MW_EVENT_server_request, 1);
-    for (int turn = 0; turn < 10; turn++)
-        ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+    (void)wait_for(MW_EVENT_server_request, 1);
+    run_turns(10);
     CHECK_INT(heard[MW_EVENT_server_request].count, 1); /* the next waits for this one's answer */
     reply(200, "", "a");
-    wait_for(MW_EVENT_server_request, 2);
+    (void)wait_for(MW_EVENT_server_request, 2);
     CHECK_TEXT(heard[MW_EVENT_server_request].data, "2");
     reply(200, "", "b");
     say("ngth: 1\r\n\r\n3");
-    wait_for(MW_EVENT_server_request, 3);
+    (void)wait_for(MW_EVENT_server_request, 3);
     CHECK_TEXT(heard[MW_EVENT_server_request].data, "3");
     reply(200, "", "c");
     CHECK_GOT(
@@ -225,8 +165,8 @@ static void answers_from_the_handler(void)
     hook = answer_fine;
     for (int i = 0; i < 5; i++)
         say("POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi");
-    wait_for(MW_EVENT_server_request, 5);
-    wait_for(MW_EVENT_COUNT, 5 * strlen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    (void)wait_for(MW_EVENT_server_request, 5);
+    wait_for_bytes(5 * strlen("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
     CHECK_INT(heard[MW_EVENT_server_request].count, 5);
     close_all();
 }
@@ -245,8 +185,7 @@ static void refusals(void)
         open_all();
         say(bad[i].request);
         CHECK_GOT(bad[i].answer);
-        wait_for(MW_EVENT_COUNT, SIZE_MAX);
-        CHECK(got_end);
+        CHECK_END();
         CHECK_INT(heard[MW_EVENT_server_request].count, 0);
         close_all();
     }
@@ -268,14 +207,13 @@ static void client_gone(void)
 {
     open_all();
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 1);
+    (void)wait_for(MW_EVENT_server_request, 1);
     uint64_t id = heard[MW_EVENT_server_request].id;
     close_client();
     connect_client(); /* and another one, which is served after the first has been noticed */
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 2);
-    for (int turn = 0; turn < 10; turn++)
-        ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+    (void)wait_for(MW_EVENT_server_request, 2);
+    run_turns(10);
     struct mw_reply late = {200, "", "", 0};
     CHECK_INT(mw_server_reply(server, id, &late, &err), -1);
     reply(200, "", "ok");
@@ -287,19 +225,18 @@ static void faults(void)
 {
     open_all();
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 1);
+    (void)wait_for(MW_EVENT_server_request, 1);
     uint64_t id = heard[MW_EVENT_server_request].id;
     CHECK_INT(mw_server_send_raw(server, id, "HTTP/1.1 2", 10, &err), 0);
     CHECK_GOT("HTTP/1.1 2");
     mw_server_drop(server, id, false);
     mw_server_drop(server, 999, false);
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end && got_len == 0);
+    CHECK_END();
     CHECK_INT(mw_server_send_raw(server, id, "x", 1, &err), -1);
     close_all();
     open_all();
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 1);
+    (void)wait_for(MW_EVENT_server_request, 1);
     mw_server_drop(server, heard[MW_EVENT_server_request].id, true);
     reply(200, "", "never sent");
     int first = client;
@@ -312,8 +249,7 @@ static void faults(void)
     close_all();
 }
 
-/* WebSocket --------------------------------------------------------------------------------------
- */
+/* WebSocket ------------------------------------------------------------------------------------ */
 
 static const char upgrade[] = "GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                               "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -345,7 +281,7 @@ static void websocket(void)
 {
     uint64_t id = open_websocket();
     say_frame(MW_WS_TEXT, "hello", 5);
-    wait_for(MW_EVENT_server_ws_message, 1);
+    (void)wait_for(MW_EVENT_server_ws_message, 1);
     CHECK_INT(heard[MW_EVENT_server_ws_message].id, id);
     CHECK_INT(heard[MW_EVENT_server_ws_message].num, MW_WS_TEXT);
     CHECK_TEXT(heard[MW_EVENT_server_ws_message].data, "hello");
@@ -354,14 +290,13 @@ static void websocket(void)
     say_frame(MW_WS_PING, "p", 1);
     CHECK_GOT("\x8a\x01p");
     say_frame(MW_WS_PONG, "q", 1);
-    wait_for(MW_EVENT_server_ws_pong, 1);
+    (void)wait_for(MW_EVENT_server_ws_pong, 1);
     CHECK_TEXT(heard[MW_EVENT_server_ws_pong].data, "q");
     CHECK_INT(mw_server_send_raw(server, id, "\x8f", 1, &err), 0);
     CHECK_GOT("\x8f");
     say_frame(MW_WS_CLOSE, "\x0f\xa1why", 5);
     CHECK_GOT_BYTES("\x88\x05\x0f\xa1why");
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end);
+    CHECK_END();
     CHECK_INT(heard[MW_EVENT_server_ws_close].count, 1);
     CHECK_INT(heard[MW_EVENT_server_ws_close].num, 4001);
     CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, "why");
@@ -379,7 +314,7 @@ static void along_with_the_upgrade(void)
     size_t len = sizeof upgrade - 1;
     len += mw_ws_frame_write(all + len, MW_WS_TEXT, mask, "early", 5);
     say_bytes((char *)all, len);
-    wait_for(MW_EVENT_server_ws_message, 1);
+    (void)wait_for(MW_EVENT_server_ws_message, 1);
     CHECK_TEXT(heard[MW_EVENT_server_ws_message].data, "early");
     close_all();
 }
@@ -389,14 +324,12 @@ static void violation(void)
     static const char why[] = "a client's frame without a mask";
     (void)open_websocket();
     say("\x81\x01x");
-    wait_for(MW_EVENT_server_ws_close, 1);
+    (void)wait_for(MW_EVENT_server_ws_close, 1);
     CHECK_INT(heard[MW_EVENT_server_ws_close].num, 1002);
     CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, why);
     CHECK_INT(heard[MW_EVENT_server_ws_message].count, 0);
-    wait_for(MW_EVENT_COUNT, 4 + strlen(why));
-    CHECK(memcmp(got, "\x88\x21\x03\xea", 4) == 0 && strcmp(got + 4, why) == 0);
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end);
+    CHECK_GOT("\x88\x21\x03\xea" "a client's frame without a mask");
+    CHECK_END();
     CHECK_INT(heard[MW_EVENT_server_ws_close].count, 1);
     close_all();
 }
@@ -409,9 +342,8 @@ static void closed(void)
     CHECK_INT(mw_server_send(server, id, MW_WS_TEXT, "x", 1, &err), -1);
     CHECK_GOT_BYTES("\x88\x07\x03\xe9going");
     say_frame(MW_WS_CLOSE, "\x03\xe9", 2);
-    wait_for(MW_EVENT_server_ws_close, 1);
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end && got_len == 0);
+    (void)wait_for(MW_EVENT_server_ws_close, 1);
+    CHECK_END();
     CHECK_INT(heard[MW_EVENT_server_ws_close].count, 1);
     close_all();
 }
@@ -424,7 +356,7 @@ static void lost(void)
             mw_server_drop(server, id, false);
         else
             close_client();
-        wait_for(MW_EVENT_server_ws_close, 1);
+        (void)wait_for(MW_EVENT_server_ws_close, 1);
         CHECK_INT(heard[MW_EVENT_server_ws_close].id, id);
         CHECK_INT(heard[MW_EVENT_server_ws_close].num, 0);
         CHECK_INT(mw_server_send(server, id, MW_WS_TEXT, "x", 1, &err), -1);
@@ -449,10 +381,9 @@ static void refused(void)
     open_all();
     hook = refuse;
     say(upgrade);
-    CHECK_GOT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\nConnection: close\r\nX-Why: "
-              "full\r\n\r\nlater");
-    wait_for(MW_EVENT_COUNT, SIZE_MAX);
-    CHECK(got_end);
+    CHECK_GOT("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\nConnection: close\r\n"
+              "X-Why: full\r\n\r\nlater");
+    CHECK_END();
     CHECK_INT(heard[MW_EVENT_server_ws_open].count + heard[MW_EVENT_server_ws_close].count, 0);
     close_all();
     uint64_t id = open_websocket();
@@ -461,8 +392,7 @@ static void refused(void)
     close_all();
 }
 
-/* Listening --------------------------------------------------------------------------------------
- */
+/* Listening ------------------------------------------------------------------------------------ */
 
 static void listeners(void)
 {
@@ -475,15 +405,10 @@ static void listeners(void)
     port = second_port;
     connect_client();
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 1);
+    (void)wait_for(MW_EVENT_server_request, 1);
     CHECK_INT(heard[MW_EVENT_server_request].num2, second);
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(bind(taken, (struct sockaddr *)&address, len), 0);
+    int taken = bound_socket(&options.port);
     CHECK_INT(listen(taken, 1), 0);
-    CHECK_INT(getsockname(taken, (struct sockaddr *)&address, &len), 0);
-    options.port = ntohs(address.sin_port);
     CHECK_INT(mw_server_listen(server, &options, &other, &err), 0);
     CHECK(strstr(err.text, "in use, or the certificate cannot be read"));
     (void)close(taken);
@@ -497,16 +422,6 @@ static void listeners(void)
     close_all();
 }
 
-static int open_files(void)
-{
-    int count = 0;
-    DIR *list = opendir("/proc/self/fd");
-    while (readdir(list))
-        count++;
-    (void)closedir(list);
-    return count;
-}
-
 static void freed(void)
 {
     int before = open_files();
@@ -518,7 +433,7 @@ static void freed(void)
     close_all();
     open_all();
     say("GET / HTTP/1.1\r\n\r\n");
-    wait_for(MW_EVENT_server_request, 1); /* never answered */
+    (void)wait_for(MW_EVENT_server_request, 1); /* never answered */
     close_all();
     mw_server_free(NULL);
     CHECK_INT(open_files(), before);
@@ -541,4 +456,8 @@ static const struct test_case cases[] = {
     {"eight listeners have each their own id and port", listeners},
     {"connections end with the server, and nothing stays open", freed},
 };
-TEST_MAIN(cases)
+
+int main(void)
+{
+    return loopback_main(cases, COUNT(cases));
+}

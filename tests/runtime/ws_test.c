@@ -1,125 +1,24 @@
-#include "certificate.h"
-#include "server.h"
-#include "test.h"
+#include "loopback.h"
 #include "ws.h"
 #include "ws_frame.h"
 
-#include <dirent.h>
-#include <dlfcn.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <stdbool.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <unistd.h>
+/* A client of the server ----------------------------------------------------------------------- */
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-static const double patience = 20; /* seconds until a test gives up */
-
-/* A server on loopback, a client, and what was heard of them --------------------------------------
- */
-
-struct heard { /* the last event of its kind, and how many there were */
-    size_t count;
-    uint64_t id;
-    int64_t num, num2;
-    char *data, *text;
-    size_t len;
-};
-
-static char dir[] = "/tmp/moonwire-ws-XXXXXX", ca_file[64], cert_file[64], key_file[64];
-static struct mw_host *host;
-static struct mw_server *server;
 static struct mw_ws_pool *pool;
-static struct mw_err err;
 static char url[64];
-static struct heard heard[MW_EVENT_COUNT];
-static void (*hook)(const struct mw_event *event);
-
-/* Every name but these goes where it always goes. */
-int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
-                struct addrinfo **addresses)
-{
-    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
-    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (name && strcmp(name, "other.test") == 0)
-        name = "127.0.0.1";
-    else if (name && strcmp(name, "nowhere.test") == 0)
-        return EAI_NONAME;
-    return real(name, port, hints, addresses);
-}
-
-static void on_event(void *arg, const struct mw_event *event)
-{
-    (void)arg;
-    struct heard *h = &heard[event->kind];
-    free(h->data);
-    free(h->text);
-    *h = (struct heard){h->count + 1,
-                        event->id,
-                        event->num,
-                        event->num2,
-                        malloc(event->len + 1),
-                        strndup(event->text ? event->text : "", event->text_len),
-                        event->len};
-    if (event->len)
-        memcpy(h->data, event->data, event->len);
-    h->data[event->len] = '\0';
-    if (hook)
-        hook(event);
-}
-
-static void on_deadline(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    (void)loop;
-    (void)revents;
-    *(bool *)timer->data = true;
-}
-
-/* Runs the loop until there were `count` events of the kind; too late is a failure. */
-static const struct heard *wait_for(enum mw_event_kind kind, size_t count)
-{
-    bool is_late = false;
-    ev_timer deadline;
-    ev_timer_init(&deadline, on_deadline, patience, 0.);
-    deadline.data = &is_late;
-    ev_now_update(mw_host_loop(host));
-    ev_timer_start(mw_host_loop(host), &deadline);
-    while (heard[kind].count < count && !is_late)
-        ev_run(mw_host_loop(host), EVRUN_ONCE);
-    ev_timer_stop(mw_host_loop(host), &deadline);
-    if (is_late) {
-        printf("no event %s in %.0f s\n", mw_event_name(kind), patience);
-        test_failures++;
-    }
-    return &heard[kind];
-}
 
 static void open_all(bool is_tls)
 {
-    struct mw_listen_options options = {.cert_file = is_tls ? cert_file : NULL,
-                                        .key_file = is_tls ? key_file : NULL};
     int port = 0;
-    host = mw_host_new(&err);
-    server = mw_server_new(host, &err);
+    (void)open_server(is_tls, &port);
     pool = mw_ws_pool_new(host, &err);
-    mw_host_listen(host, on_event, NULL);
-    CHECK(mw_server_listen(server, &options, &port, &err) != 0);
     (void)snprintf(url, sizeof url, "%s://127.0.0.1:%d/feed?x=%%31", is_tls ? "wss" : "ws", port);
-    hook = NULL;
 }
 
 static void close_all(void)
 {
     mw_ws_pool_free(pool);
-    mw_server_free(server);
-    mw_host_free(host);
-    for (int i = 0; i < MW_EVENT_COUNT; i++) {
-        free(heard[i].data);
-        free(heard[i].text);
-        heard[i] = (struct heard){0};
-    }
+    close_server();
 }
 
 /* Begins a session; everything that is not given is the default. */
@@ -155,8 +54,7 @@ static uint64_t server_id(void)
 static void check_closed(int line, uint64_t id, int code, const char *why)
 {
     const struct heard *h = wait_for(MW_EVENT_ws_close, 1);
-    for (int turn = 0; turn < 5; turn++)
-        ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+    run_turns(5);
     if (h->count == 1 && h->id == id && h->num == code && strcmp(h->text, why) == 0)
         return;
     printf("%s:%d: expected ws_close %d \"%s\", got %zu of them, %d \"%s\"\n", __FILE__, line, code,
@@ -172,28 +70,7 @@ static void echo(const struct mw_event *event)
                   0);
 }
 
-static int free_port(int *fd)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof address;
-    *fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(bind(*fd, (struct sockaddr *)&address, len) == 0);
-    CHECK(getsockname(*fd, (struct sockaddr *)&address, &len) == 0);
-    return ntohs(address.sin_port);
-}
-
-static int open_files(void)
-{
-    int count = 0;
-    DIR *list = opendir("/proc/self/fd");
-    while (readdir(list))
-        count++;
-    (void)closedir(list);
-    return count;
-}
-
-/* Open -------------------------------------------------------------------------------------------
- */
+/* Open ----------------------------------------------------------------------------------------- */
 
 static void opens(void)
 {
@@ -286,8 +163,7 @@ static void pings(void)
     close_all();
 }
 
-/* Close ------------------------------------------------------------------------------------------
- */
+/* Close ---------------------------------------------------------------------------------------- */
 
 static void closed_by_them(void)
 {
@@ -371,8 +247,7 @@ static void closed_before_open(void)
     close_all();
 }
 
-/* Refused and lost -------------------------------------------------------------------------------
- */
+/* Refused and lost ----------------------------------------------------------------------------- */
 
 static void refuse(const struct mw_event *event)
 {
@@ -497,7 +372,7 @@ static void bad_certificates(void)
 static void nobody_there(void)
 {
     char where[64], why[128];
-    int fd, port = free_port(&fd);
+    int port, fd = bound_socket(&port);
     (void)close(fd);
     open_all(true);
     (void)snprintf(where, sizeof where, "wss://127.0.0.1:%d/", port);
@@ -514,7 +389,7 @@ static void slow_handshake(void)
 {
     for (int tls = 0; tls < 2; tls++) {
         char where[64];
-        int fd, port = free_port(&fd);
+        int port, fd = bound_socket(&port);
         CHECK(listen(fd, 5) == 0); /* the kernel connects, and nobody ever answers */
         open_all(true);
         (void)snprintf(where, sizeof where, "%s://127.0.0.1:%d/", tls ? "wss" : "ws", port);
@@ -588,8 +463,7 @@ static void queued(void)
     free(text);
 }
 
-/* The client's own side --------------------------------------------------------------------------
- */
+/* The client's own side ------------------------------------------------------------------------ */
 
 static void refused_at_once(void)
 {
@@ -653,8 +527,7 @@ static void freed_in_every_phase(void)
     for (int turns = 0; turns < 40; turns++) {
         open_all(true);
         (void)BEGIN(.url = NULL);
-        for (int i = 0; i < turns; i++)
-            ev_run(mw_host_loop(host), EVRUN_NOWAIT);
+        run_turns(turns);
         size_t closed = heard[MW_EVENT_ws_close].count;
         mw_ws_pool_free(pool);
         pool = NULL;
@@ -701,17 +574,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    if (!mkdtemp(dir) || mw_certificate_make(dir, &err) < 0) {
-        printf("%s\n0 passed, 1 failed\n", err.text);
-        return 1;
-    }
-    (void)snprintf(ca_file, sizeof ca_file, "%s/ca.pem", dir);
-    (void)snprintf(cert_file, sizeof cert_file, "%s/server.pem", dir);
-    (void)snprintf(key_file, sizeof key_file, "%s/server.key", dir);
-    int result = test_main(cases, COUNT(cases));
-    (void)unlink(ca_file);
-    (void)unlink(cert_file);
-    (void)unlink(key_file);
-    (void)rmdir(dir);
-    return result;
+    return loopback_main(cases, COUNT(cases));
 }
