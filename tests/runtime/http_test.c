@@ -331,6 +331,21 @@ static void too_slow(void)
     close_all();
 }
 
+static void short_timeouts(void)
+{
+    static const int64_t timeouts_ns[] = {1, 999999};
+    open_all(true);
+    on_request = hold;
+    for (size_t i = 0; i < COUNT(timeouts_ns) && answer_count == i; i++) {
+        struct mw_http_request request = {
+            .method = "GET", .url = url, .ca_file = ca_file, .timeout_ns = timeouts_ns[i]};
+        CHECK(mw_http_request(http, &request, &err) != 0);
+        WAIT_UNTIL(answer_count >= i + 1);
+        CHECK_INT(answers[i].status, 0);
+    }
+    close_all();
+}
+
 static void half_an_answer(const struct mw_event *event)
 {
     static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive!";
@@ -444,6 +459,41 @@ static void lost_on_a_kept_connection(void)
     close_all();
 }
 
+static void lost_without_a_body(void)
+{
+    static const struct {
+        const char *method, *body;
+    } kinds[] = {{"DELETE", NULL}, {"POST", NULL}, {"PUT", NULL}, {"POST", ""},
+                 {"DELETE", ""},   {"GET", ""}};
+    open_all(true);
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        on_request = NULL;
+        CHECK_INT(asked(url, "GET", NULL)->status, 200); /* from now on there is a connection */
+        on_request = hang_up;
+        const struct answer *answer = asked(url, kinds[i].method, kinds[i].body);
+        CHECK_INT(answer->status, 0);
+        CHECK_INT(answer->may_have_arrived, 1);
+        CHECK_TEXT(answer->text,
+                   "the connection was lost after the request had been sent; not sent again");
+        check_requests(3 * i + 2);
+    }
+    close_all();
+}
+
+/* What only asks may be asked again: once, and then its end is the end. */
+static void lost_get(void)
+{
+    open_all(true);
+    CHECK_INT(asked(url, "GET", NULL)->status, 200);
+    on_request = hang_up;
+    const struct answer *answer = asked(url, "GET", NULL);
+    CHECK_INT(answer->status, 0);
+    CHECK_INT(answer->may_have_arrived, 1);
+    CHECK(request_count <= 3);
+    check_requests(request_count);
+    close_all();
+}
+
 static void closed_while_idle(void)
 {
     open_all(true);
@@ -508,6 +558,32 @@ static void canceled(void)
     close_all();
 }
 
+static void cancel_itself(const struct answer *answer)
+{
+    mw_http_cancel(http, answer->id);
+}
+
+static void canceled_in_its_answer(void)
+{
+    open_all(true);
+    for (size_t i = 0; i < 3; i++) {
+        on_answer = cancel_itself;
+        on_request = i == 1 ? hang_up : NULL; /* an answer or none: it is over either way */
+        CHECK_INT(asked(url, "POST", "a")->status, i == 1 ? 0 : 200);
+        on_answer = NULL;
+        on_request = hold;
+        uint64_t first = ask(url, "POST", "b"), second = ask(url, "POST", "c");
+        WAIT_UNTIL(request_count >= 3 * i + 3);
+        CHECK(first != second);
+        for (size_t j = 3 * i + 1; j < 3 * i + 3; j++) /* none of them took another's place */
+            CHECK_INT(mw_server_reply(server, request_ids[j], &reply, &err), 0);
+        WAIT_UNTIL(answer_count >= 3 * i + 3);
+        CHECK_INT(answers[3 * i + 1].id + answers[3 * i + 2].id, first + second);
+        CHECK_INT(answer_count, 3 * i + 3);
+    }
+    close_all();
+}
+
 static void freed_under_way(void)
 {
     open_all(true);
@@ -542,14 +618,18 @@ static const struct test_case cases[] = {
     {"a server without TLS is no https server", no_tls_there},
     {"when nobody is there nothing has arrived", nobody_there},
     {"a request without an answer in time may have arrived", too_slow},
+    {"a time of less than a millisecond is one and not for ever", short_timeouts},
     {"half an answer is none", incomplete},
     {"an answer that is no HTTP is an error", nonsense},
     {"an answer of 16 MiB is taken and a larger one is an error that says so", body_limit},
     {"a connection that dies before the answer means maybe", lost_on_a_fresh_connection},
     {"a request that a kept connection has lost is not sent again", lost_on_a_kept_connection},
+    {"nor is one without a body, or with an empty one", lost_without_a_body},
+    {"a plain GET that is lost ends all the same", lost_get},
     {"a connection that the server closed while idle costs no request", closed_while_idle},
     {"what cannot be sent is refused at once", refused_at_once},
     {"a canceled request has no event", canceled},
+    {"a request may be canceled while its answer is handled", canceled_in_its_answer},
     {"requests under way end with the client", freed_under_way},
     {"no file stays open", nothing_open},
 };
