@@ -87,6 +87,25 @@ static void byte_for_byte(void)
     CHECK(memcmp(request.body, "abc0123456789", 13) == 0);
 }
 
+/* Each of these lines is longer when it has its blank: so is the whole of them. */
+static void bare_line_feeds(void)
+{
+    enum { LINES = 200 };
+    char text[LINES * 4 + 32], expected[LINES * 5 + 32];
+    int len = snprintf(text, sizeof text, "GET / HTTP/1.1\n");
+    int expected_len = snprintf(expected, sizeof expected, "GET /\n");
+    for (int i = 0; i < LINES; i++) {
+        len += snprintf(text + len, sizeof text - (size_t)len, i % 3 ? "a:b\n" : "c:\n");
+        expected_len += snprintf(expected + expected_len, sizeof expected - (size_t)expected_len,
+                                 i % 3 ? "a: b\n" : "c: \n");
+        (void)snprintf(text + len, sizeof text - (size_t)len, "d:e\r\n\r\n");
+        (void)snprintf(expected + expected_len, sizeof expected - (size_t)expected_len, "d: e\n");
+        CHECK_INT(parse(text), 1);
+        CHECK_REQUEST(expected, "");
+        CHECK_INT(request.consumed, len + 7);
+    }
+}
+
 static void kept_alive(void)
 {
     static const struct {
@@ -243,6 +262,7 @@ static void changed(void)
 static const struct test_case cases[] = {
     {"target, values and body are as they were sent, names in lower case", as_it_stands},
     {"a request that is not all there needs more bytes", byte_for_byte},
+    {"lines that end in a bare line feed are lines like others", bare_line_feeds},
     {"a connection is kept unless the client says otherwise", kept_alive},
     {"a header is found by its whole name, the first of them", headers},
     {"a client that waits for 100 is noticed until its body is there", waits_for_continue},
