@@ -11,8 +11,9 @@ static uint8_t bytes[1 << 20];
 static size_t byte_count, byte_at;
 static size_t chunk;   /* at most so many at a time; 0: what is asked for */
 static size_t cuts[2]; /* and never beyond these places; 0: none */
-static bool ends,
-    pauses; /* there will be no more behind the last one; the next read finds nothing */
+static bool ends;      /* there will be no more behind the last one */
+static bool pauses;    /* the next read finds nothing */
+static bool is_steady; /* no read finds nothing before the last one */
 
 static struct mw_ws_reader *reader;
 static struct mw_ws_message message;
@@ -37,7 +38,7 @@ static ssize_t read_piece(void *arg, uint8_t *buf, size_t len)
             len = cuts[i] - byte_at;
     memcpy(buf, bytes + byte_at, len);
     byte_at += len;
-    pauses = chunk || cuts[0];
+    pauses = !is_steady && (chunk || cuts[0]);
     return (ssize_t)len;
 }
 
@@ -48,7 +49,7 @@ static void begin(size_t limit, bool from_client)
     CHECK(reader);
     byte_count = byte_at = 0;
     chunk = cuts[0] = cuts[1] = 0;
-    ends = pauses = false;
+    ends = pauses = is_steady = false;
     err.text[0] = '\0';
 }
 
@@ -273,6 +274,32 @@ static void every_chunking(void)
                 cuts[1] = second;
                 check_conversation();
             }
+        }
+    }
+}
+
+/* A short read is no reason to stop: what TLS holds back no event of the loop will tell of. */
+static void not_drained(void)
+{
+    static const size_t payloads[] = {0, 5, 125, 126, 128, 4096, 65536};
+    for (int masked = 0; masked < 2; masked++) {
+        for (size_t size = 1; size <= 20; size++) {
+            begin(200000, masked);
+            for (size_t i = 0; i < COUNT(payloads); i++) {
+                char *data = filled(payloads[i]);
+                put_frame(0x82, data, payloads[i], masked);
+                put_frame(0x02, data, payloads[i], masked); /* and the same in two fragments */
+                put_frame(0x80, data, payloads[i], masked);
+                free(data);
+            }
+            chunk = size;
+            is_steady = true;
+            for (size_t i = 0; i < 2 * COUNT(payloads); i++) {
+                CHECK_INT(mw_ws_reader_next(reader, &message, &err), MW_WS_MESSAGE);
+                CHECK_INT(message.len, payloads[i / 2] * (i % 2 + 1));
+            }
+            CHECK_INT(byte_at, byte_count);
+            CHECK_INT(mw_ws_reader_next(reader, &message, &err), MW_WS_AGAIN);
         }
     }
 }
@@ -532,6 +559,7 @@ static const struct test_case cases[] = {
     {"messages around every change of the length's form are read in pieces of any size",
      read_lengths},
     {"a conversation is the same however its bytes are cut", every_chunking},
+    {"the reader goes on until its source has nothing more", not_drained},
     {"a stream that ends too early is an end and never a message", early_end},
     {"a thousand fragments are one message", many_fragments},
     {"a client must mask and a server must not", wrong_mask},
