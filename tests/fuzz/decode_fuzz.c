@@ -73,9 +73,9 @@ static void check_text(const struct mw_field *field, const char *text, size_t le
 {
     MUST(field->len == len && (len == 0 || memcmp(field->text, text, len) == 0),
          "%s is \"%.*s\", expected \"%.*s\"", path, (int)field->len, field->text, (int)len, text);
-    double found = mw_field_integer(field), expected = integer_of(text, len);
     if (field->type == MW_FIELD_OBJECT || field->type == MW_FIELD_ARRAY)
-        expected = NAN;
+        return;
+    double found = mw_field_integer(field), expected = integer_of(text, len);
     MUST(found == expected || (isnan(found) && isnan(expected)), "%s is %g, expected %g", path,
          found, expected);
 }
@@ -96,6 +96,8 @@ static void check_field(const struct check *check, const struct mw_field *field,
     const char *name = check->shape->paths[path], *found = p ? strchr(begins, *p) : NULL;
     int type = !p ? MW_FIELD_ABSENT : found ? (int)(found - begins) : MW_FIELD_NUMBER;
     MUST(field->type == type, "%s has type %d, expected %d", name, field->type, type);
+    if (type != MW_FIELD_NUMBER && type != MW_FIELD_STRING)
+        MUST(isnan(mw_field_integer(field)), "%s of type %d has a number", name, type);
     if (type == MW_FIELD_STRING) {
         size_t len = oracle_unescape(p, check->end, check->room);
         check_text(field, check->room, len, name);
@@ -107,6 +109,22 @@ static void check_field(const struct check *check, const struct mw_field *field,
     }
 }
 
+/* Whether the rows stand twice, which the decoder refuses though it is JSON. */
+static bool has_rows_twice(const struct check *check)
+{
+    const char *rows = check->shape->rows, *last = rows ? strrchr(rows, '.') : NULL;
+    char before[64] = "";
+    bool is_twice = false;
+    int times = 0;
+    if (!last)
+        return false;
+    memcpy(before, rows, (size_t)(last - rows));
+    const char *parent = follow(check, check->start, before, &is_twice);
+    (void)oracle_member(parent, check->end, last + 1, strlen(last + 1), check->room, &times);
+    (void)follow(check, check->start, rows, &is_twice);
+    return is_twice || times > 1;
+}
+
 /* The paths into a row, for each of them; those beside it, from the root. */
 static void check_fields(const struct check *check)
 {
@@ -116,15 +134,7 @@ static void check_fields(const struct check *check)
     bool is_doubtful = false;
     if (check->shape->rows)
         rows = follow(check, check->start, check->shape->rows, &is_doubtful);
-    if (check->shape->rows && *check->shape->rows && rows) {
-        int times = 0; /* the array itself may stand twice */
-        const char *last = strrchr(check->shape->rows, '.');
-        char before[64] = "";
-        memcpy(before, check->shape->rows, (size_t)(last - check->shape->rows));
-        (void)oracle_member(follow(check, check->start, before, &is_doubtful), check->end, last + 1,
-                            strlen(last + 1), check->room, &times);
-        is_doubtful |= times > 1;
-    }
+    is_doubtful |= has_rows_twice(check);
     while (oracle_element(rows, check->end, count))
         count++;
     MUST(is_doubtful || view->row_count == count, "%u rows, expected %zu", view->row_count, count);
@@ -165,12 +175,14 @@ static void check_message(struct check *check, const char *message, size_t size)
             behind++;
         int expected = start == end ? 0 : behind && (behind == end || *behind == '\n') ? 1 : -1;
         int result = mw_decoder_next(check->decoder);
+        check->start = start;
+        if (result == -1 && expected == 1 && has_rows_twice(check))
+            expected = -1;
         MUST(result == expected, "at %zu: %d, expected %d", (size_t)(start - message), result,
              expected);
         if (result == 0)
             return;
         if (result == 1) {
-            check->start = start;
             MUST(view->text == start &&
                      view->text + view->text_len == oracle_value(start, end, 0), "another text");
             check_fields(check);
