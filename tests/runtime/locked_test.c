@@ -124,8 +124,7 @@ static void is_wiped_before_it_goes(void)
         seen.watched = NULL;
         CHECK(seen.is_wiped);
         CHECK(seen.given_back >= sizes[i]);
-        CHECK_INT(msync(memory, page(), MS_ASYNC), -1); /* nothing is mapped there any more */
-        CHECK_INT(errno, ENOMEM);
+        CHECK(has_flag(memory, " rd") != 1); /* nothing is mapped there any more */
     }
 }
 
@@ -276,9 +275,12 @@ static void nothing_left_in_memory(void)
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     CHECK(fd >= 0 && write(fd, bytes, LOADED_LEN) == LOADED_LEN && close(fd) == 0);
     char *argv[] = {"locked", path, NULL}, *envp[] = {variable, NULL};
+    char program[4096]; /* its name, not the link: a checker that runs us answers for us there */
+    ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[len > 0 ? len : 0] = '\0';
     pid_t child = fork();
     if (child == 0) {
-        execve("/proc/self/exe", argv, envp);
+        execve(program, argv, envp);
         _exit(127);
     }
     int status = 0;
