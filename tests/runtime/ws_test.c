@@ -2,6 +2,9 @@
 #include "ws.h"
 #include "ws_frame.h"
 
+#include <semaphore.h>
+#include <threads.h>
+
 /* A client of the server ----------------------------------------------------------------------- */
 
 static struct mw_ws_pool *pool;
@@ -178,6 +181,7 @@ static void closed_by_them(void)
         CHECK_CLOSED(id, cases[i].code, cases[i].reason);
         CHECK_INT(heard[MW_EVENT_ws_close].num2, 0);
         CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->id, server_id());
+        CHECK_INT(heard[MW_EVENT_server_ws_close].num, cases[i].code); /* we have answered it */
         CHECK_INT(mw_ws_send(pool, id, "late", 4, &err), -1);
         CHECK_TEXT(err.text, "websocket session is closed");
         close_all();
@@ -245,6 +249,112 @@ static void closed_before_open(void)
     CHECK_CLOSED(id, 4000, "changed our mind");
     CHECK_INT(heard[MW_EVENT_ws_open].count, 0);
     close_all();
+}
+
+/* The thread of a look-up ends when its answer waits for the loop: then this is posted. */
+static sem_t lookups_over;
+static tss_t in_lookup;
+
+static void on_lookup_over(void *value)
+{
+    (void)value;
+    (void)sem_post(&lookups_over);
+}
+
+static void mark_lookup(void)
+{
+    (void)tss_set(in_lookup, &lookups_over); /* any value: its end is what is waited for */
+}
+
+static void open_with_lookups(bool is_tls)
+{
+    open_all(is_tls);
+    on_lookup = mark_lookup;
+}
+
+static void await_lookup(void)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += (time_t)patience;
+    CHECK_INT(sem_timedwait(&lookups_over, &until), 0);
+}
+
+static void closed_during_lookup(void)
+{
+    for (int tls = 0; tls < 2; tls++) {
+        open_with_lookups(tls);
+        uint64_t id = BEGIN(.url = NULL);
+        await_lookup();
+        mw_ws_close(pool, id, 4000, "changed our mind");
+        mw_ws_close(pool, id, 4001, "twice");
+        CHECK_INT(heard[MW_EVENT_ws_close].count, 0);
+        CHECK_CLOSED(id, 4000, "changed our mind");
+        run_turns(20);
+        CHECK_INT(heard[MW_EVENT_ws_close].count, 1);
+        CHECK_INT(heard[MW_EVENT_ws_open].count + heard[MW_EVENT_server_upgrade].count, 0);
+        close_all();
+    }
+}
+
+static uint64_t paired;
+
+static void close_other(const struct mw_event *event)
+{
+    if (event->kind == MW_EVENT_ws_close && event->id != paired)
+        mw_ws_close(pool, paired, 4000, "the other one failed");
+}
+
+/* Both look-ups have ended when the loop learns of them; the handler of one closes the other. */
+static void closed_by_the_other(void)
+{
+    for (int first = 0; first < 2; first++) {
+        open_with_lookups(true);
+        hook = close_other;
+        if (first)
+            paired = BEGIN(.url = NULL);
+        uint64_t failed = BEGIN(.url = "wss://nowhere.test/");
+        if (!first)
+            paired = BEGIN(.url = NULL);
+        CHECK(failed != paired);
+        await_lookup();
+        await_lookup();
+        const struct heard *h = wait_for(MW_EVENT_ws_close, 2);
+        run_turns(20);
+        CHECK_INT(h->count, 2);
+        CHECK_INT(h->id, paired);
+        CHECK_INT(h->num, 4000);
+        CHECK_TEXT(h->text, "the other one failed");
+        CHECK_INT(heard[MW_EVENT_ws_open].count, 0);
+        close_all();
+    }
+}
+
+/* A reason has 123 bytes at most: what is longer is cut, and never within a character. */
+static void long_reasons(void)
+{
+    static const char *const characters[] = {"x", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"};
+    for (size_t i = 0; i < COUNT(characters); i++) {
+        for (int before = 0; before < 4; before++) {
+            char reason[256], expected[256];
+            int len = snprintf(reason, sizeof reason, "%.*s", before, "abc"), cut = 0;
+            while (len < 140) {
+                len += snprintf(reason + len, sizeof reason - (size_t)len, "%s", characters[i]);
+                cut = len <= 123 ? len : cut;
+            }
+            (void)snprintf(expected, sizeof expected, "%.*s", cut, reason);
+            open_all(false);
+            mw_ws_close(pool, OPENED(.url = NULL), 4000, reason);
+            CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->num, 4000);
+            CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, expected);
+            close_all();
+            open_all(false);
+            uint64_t id = OPENED(.url = NULL);
+            mw_server_close(server, server_id(), 4001, reason);
+            CHECK_CLOSED(id, 4001, expected); /* the server cuts likewise */
+            close_all();
+        }
+    }
 }
 
 /* Refused and lost ----------------------------------------------------------------------------- */
@@ -556,6 +666,10 @@ static const struct test_case cases[] = {
     {"a connection that dies ends the session with code 0", closed_without_a_word},
     {"a handler may close the session that it is called for", closed_in_handlers},
     {"a session that is closed before it is open never opens", closed_before_open},
+    {"a session that is closed while its name is looked up ends once, with our reason",
+     closed_during_lookup},
+    {"and so it does when another's end closes it", closed_by_the_other},
+    {"a reason that is too long is cut behind a character", long_reasons},
     {"the body of a refused handshake can be read", refused},
     {"an answer that is no acceptance of our key is refused", bad_handshakes},
     {"a message over the limit is an error that says so, to both sides", over_the_limit},
@@ -574,5 +688,13 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    return loopback_main(cases, COUNT(cases));
+    if (sem_init(&lookups_over, 0, 0) != 0 ||
+        tss_create(&in_lookup, on_lookup_over) != thrd_success) {
+        printf("no semaphore or no key\n0 passed, 1 failed\n");
+        return 1;
+    }
+    int result = loopback_main(cases, COUNT(cases));
+    tss_delete(in_lookup);
+    (void)sem_destroy(&lookups_over);
+    return result;
 }
