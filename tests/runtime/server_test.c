@@ -348,6 +348,63 @@ static void closed(void)
     close_all();
 }
 
+/* The peer's answer ends it and has the last word; until then nothing is told and nothing sent. */
+static void closed_and_answered(void)
+{
+    static const struct {
+        const char *answer;
+        size_t len;
+        int code;
+        const char *reason;
+    } answers_to_it[] = {
+        {"\x03\xe9going", 7, 1001, "going"}, {"\x0f\xa1no", 4, 4001, "no"}, {"", 0, 0, ""}};
+    for (size_t i = 0; i < COUNT(answers_to_it); i++) {
+        uint64_t id = open_websocket();
+        mw_server_close(server, id, 1001, "going");
+        CHECK_GOT_BYTES("\x88\x07\x03\xe9going");
+        say_frame(MW_WS_TEXT, "late", 4);
+        say_frame(MW_WS_PONG, "late", 4);
+        run_turns(10);
+        CHECK(!got_end); /* it waits */
+        CHECK_INT(heard[MW_EVENT_server_ws_close].count, 0);
+        say_frame(MW_WS_CLOSE, answers_to_it[i].answer, answers_to_it[i].len);
+        (void)wait_for(MW_EVENT_server_ws_close, 1);
+        CHECK_INT(heard[MW_EVENT_server_ws_close].id, id);
+        CHECK_INT(heard[MW_EVENT_server_ws_close].num, answers_to_it[i].code);
+        CHECK_TEXT(heard[MW_EVENT_server_ws_close].data, answers_to_it[i].reason);
+        CHECK_END(); /* and no answer to the answer */
+        CHECK_INT(heard[MW_EVENT_server_ws_close].count, 1);
+        CHECK_INT(heard[MW_EVENT_server_ws_message].count, 0);
+        CHECK_INT(heard[MW_EVENT_server_ws_pong].count, 0);
+        close_all();
+    }
+}
+
+static void closed_and_left(void)
+{
+    uint64_t id = open_websocket();
+    mw_server_close(server, id, 1001, "going");
+    CHECK_GOT_BYTES("\x88\x07\x03\xe9going");
+    close_client(); /* without an answer */
+    CHECK_INT(wait_for(MW_EVENT_server_ws_close, 1)->num, 0);
+    CHECK_INT(heard[MW_EVENT_server_ws_close].id, id);
+    close_all();
+}
+
+static void long_reason(void)
+{
+    char reason[256] = "x";
+    for (int i = 0; i < 50; i++)
+        memcpy(reason + 1 + 3 * i, "\xe2\x82\xac", 4);
+    uint64_t id = open_websocket();
+    mw_server_close(server, id, 4000, reason);
+    wait_for_bytes(4 + 121); /* 1 + 3 * 40: the next character ends at 124 */
+    CHECK_INT(got_len, 4 + 121);
+    CHECK(memcmp(got, "\x88\x7b\x0f\xa0", 4) == 0);
+    CHECK(memcmp(got + 4, reason, 121) == 0);
+    close_all();
+}
+
 static void lost(void)
 {
     for (int drop = 0; drop < 2; drop++) {
@@ -451,6 +508,9 @@ static const struct test_case cases[] = {
     {"frames that come along with the upgrade are read", along_with_the_upgrade},
     {"a client's violation ends its session and is told why", violation},
     {"the server's close is sent once", closed},
+    {"the server's close waits for the client's answer and tells its code", closed_and_answered},
+    {"a client that leaves instead of answering is a close with code 0", closed_and_left},
+    {"a reason that is too long is cut behind a character", long_reason},
     {"a client that is lost is one close with code 0", lost},
     {"an upgrade can be refused while it is decided", refused},
     {"eight listeners have each their own id and port", listeners},
