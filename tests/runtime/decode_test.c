@@ -150,6 +150,24 @@ static void bad_paths(void)
         {{"id", "a["}, "decoder: path \"a[\": names, [position] and one [] expected"},
         {{"id", "a[-1]"}, "decoder: path \"a[-1]\": names, [position] and one [] expected"},
         {{"id", "a[1001]"}, "decoder: path \"a[1001]\": names, [position] and one [] expected"},
+        {{"id", "a[4294967297]"},
+         "decoder: path \"a[4294967297]\": names, [position] and one [] expected"},
+        {{"id", "a[18446744073709551617]"},
+         "decoder: path \"a[18446744073709551617]\": names, [position] and one [] expected"},
+        {{"id", "a[ 1]"}, "decoder: path \"a[ 1]\": names, [position] and one [] expected"},
+        {{"id", "a[+1]"}, "decoder: path \"a[+1]\": names, [position] and one [] expected"},
+        {{"id", "a[00001]"}, "decoder: path \"a[00001]\": names, [position] and one [] expected"},
+        {{"id", "a[1 ]"}, "decoder: path \"a[1 ]\": names, [position] and one [] expected"},
+        {{"a[0]", "a[].x"},
+         "decoder: path \"a[].x\": two of an object, an array and rows at one place"},
+        {{"a[].x", "a[0]"},
+         "decoder: path \"a[0]\": two of an object, an array and rows at one place"},
+        {{"[]", "[0]"},
+         "decoder: path \"[0]\": two of an object, an array and rows at one place"},
+        {{"a[].x[1]", "a[0].x"},
+         "decoder: path \"a[0].x\": two of an object, an array and rows at one place"},
+        {{"a[].b", "a.b"},
+         "decoder: path \"a.b\": two of an object, an array and rows at one place"},
         {{"id", "a[0]b"}, "decoder: path \"a[0]b\": names, [position] and one [] expected"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -343,6 +361,39 @@ static void last_one_counts(void)
     CHECK_FIELD(*row(1, 0), NUMBER, "3");
 }
 
+static void rows_twice(void)
+{
+    static const struct {
+        const char *text, *error;
+    } bad[] = {
+        {"{\"r\":[{\"q\":1},{\"q\":2}],\"r\":[{\"q\":3}]}",
+         "offset 28: the rows only once expected, found '{'"},
+        {"{\"r\":[1],\"x\":0,\"\\u0072\":[ 2]}",
+         "offset 26: the rows only once expected, found '2'"},
+        {"{\"r\":[7],\"r\":[],\"r\":[8]}", "offset 21: the rows only once expected, found '8'"},
+    };
+    OPEN("r[].q", "r", "x");
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        CHECK_INT(read_text(bad[i].text), -1);
+        CHECK_TEXT(view->error, bad[i].error);
+        CHECK_INT(view->row_count, 0);
+        CHECK_FIELD(view->head[0], ABSENT, "");
+    }
+    CHECK_INT(read_text("{\"r\":[],\"r\":5,\"r\":[{\"q\":3}],\"r\":[]}"), 1);
+    CHECK_INT(view->row_count, 1); /* none, and then one: that is once */
+    CHECK_FIELD(*row(0, 0), NUMBER, "3");
+    CHECK_FIELD(view->head[0], ARRAY, "[]"); /* and the last one counts */
+    CHECK_INT(read_text("{\"r\":[1]}\n{\"r\":[2,3]}"), 1); /* once a text */
+    CHECK_INT(view->row_count, 1);
+    CHECK_INT(mw_decoder_next(decoder), 1);
+    CHECK_INT(view->row_count, 2);
+    OPEN("o.r[].q");
+    CHECK_INT(read_text("{\"o\":{\"r\":[1]},\"o\":{\"r\":[2]}}"), -1);
+    OPEN("[].q");
+    CHECK_INT(read_text("[[1],[2]]"), 1); /* an array in a row is none of them */
+    CHECK_INT(view->row_count, 2);
+}
+
 static void order_of_members(void)
 {
     static const char *const members[] = {"\"a\":1", "\"b\":\"two\"", "\"c\":[3]",
@@ -462,6 +513,57 @@ static void recovery(void)
     CHECK_INT(mw_decoder_next(decoder), 0);
 }
 
+/* A text that fails on its third line is read again from its second: what its escapes have taken
+ * is given back, or the room, which is that of the message, would not do. */
+static void recovery_within_texts(void)
+{
+    static const char *const lines[] = {"[\"\\n a text with an escape\",\n",
+                                        "{\"a\\tb\":\"\\u20ac\",\"c\":\n",
+                                        "[[\"\\\"\\\"\\\"\\\"\",\n"};
+    static char text[8000];
+    OPEN("[0]", "[1]");
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        for (int count = 1; count <= 120; count++) {
+            size_t len = 0;
+            for (int j = 0; j < count; j++)
+                len += (size_t)snprintf(text + len, sizeof text - len, "%s", lines[i]);
+            start(text, len);
+            for (int j = 0; j < count; j++)
+                CHECK_INT(mw_decoder_next(decoder), -1);
+            CHECK_INT(mw_decoder_next(decoder), 0);
+        }
+    }
+}
+
+static void fields_beside_failures(void)
+{
+    enum { TEXTS = 30 };
+    static char text[TEXTS * 80];
+    struct mw_field fields[TEXTS];
+    size_t len = 0;
+    int good = 0, bad = 0, result;
+    OPEN("[0]");
+    for (int i = 0; i < TEXTS; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "[\"\\u00e9 %d\"]\n[\"\\t\\t\",\n"
+                                "\"\\t\\t\" x\n\"\\t\\t\" y\n",
+                                i);
+    start(text, len);
+    while ((result = mw_decoder_next(decoder)) != 0) {
+        if (result == 1)
+            fields[good++] = view->head[0];
+        else
+            bad++;
+    }
+    CHECK_INT(good, TEXTS);
+    CHECK_INT(bad, 3 * TEXTS);
+    for (int i = 0; i < good; i++) { /* what is given back is not another text's */
+        char expected[16];
+        (void)snprintf(expected, sizeof expected, "\xc3\xa9 %d", i);
+        CHECK_FIELD(fields[i], STRING, expected);
+    }
+}
+
 static void fields_of_all_texts(void)
 {
     enum { TEXTS = 200 };
@@ -501,12 +603,15 @@ static const struct test_case cases[] = {
     {"only shortest UTF-8 without surrogates is taken, wherever it stands", utf8},
     {"strings of every length with an escape in every place are read whole", string_lengths},
     {"of members with the same name the last one counts", last_one_counts},
+    {"rows that come a second time are refused", rows_twice},
     {"members are found in whatever order they come", order_of_members},
     {"what the schema does not know is checked and left out", unknown_members},
     {"a message of another shape leaves its paths absent", other_shapes},
     {"64 levels are read and 65 are refused", depth},
     {"a message may be several texts, one a line", several_texts},
     {"behind a malformed text reading goes on at the next line", recovery},
+    {"texts that fail over several lines with escapes have room enough", recovery_within_texts},
+    {"a text that fails leaves the fields of those before alone", fields_beside_failures},
     {"fields of all texts stay good until the next message", fields_of_all_texts},
 };
 
