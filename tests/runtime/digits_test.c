@@ -1,0 +1,101 @@
+#include "digits.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+/* Reads a copy without a byte behind it: the sanitizer sees a read too far. Checks the value, and
+ * the place of the first byte that is no digit. */
+static void check_digits(int line, uint64_t value, const char *text, size_t len)
+{
+    uint64_t expected = value;
+    size_t count = 0;
+    for (; count < len && text[count] >= '0' && text[count] <= '9'; count++)
+        expected = expected * 10 + (uint64_t)(text[count] - '0');
+    char *copy = malloc(len ? len : 1);
+    const char *behind = NULL;
+    if (len)
+        memcpy(copy, text, len);
+    uint64_t got = mw_read_digits(value, copy, copy + len, &behind);
+    if (got != expected || behind != copy + count) {
+        printf("%s:%d: %" PRIu64 " and \"%.*s\": expected %" PRIu64 " and %zu bytes, got %" PRIu64
+               " and %td\n",
+               __FILE__, line, value, (int)len, text, expected, count, got, behind - copy);
+        test_failures++;
+    }
+    free(copy);
+}
+#define CHECK_DIGITS(value, text, len) check_digits(__LINE__, value, text, len)
+
+static void lengths(void)
+{
+    static const char *const texts[] = {"1234567890123456789", "9999999999999999999",
+                                        "0000000000000000000", "9876543210987654321",
+                                        "0000000100000000100"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        for (size_t len = 0; len <= 19; len++)
+            CHECK_DIGITS(0, texts[i], len);
+}
+
+static void one_other_byte(void)
+{
+    for (size_t len = 1; len <= 19; len++) {
+        for (size_t place = 0; place < len; place++) {
+            for (int byte = 0; byte < 256; byte++) {
+                char text[] = "1234567890123456789";
+                text[place] = (char)byte;
+                CHECK_DIGITS(0, text, len);
+            }
+        }
+    }
+}
+
+static void each_digit_in_each_place(void)
+{
+    for (size_t place = 0; place < 16; place++) {
+        for (char digit = '0'; digit <= '9'; digit++) {
+            char zeros[] = "0000000000000000", nines[] = "9999999999999999";
+            zeros[place] = nines[place] = digit;
+            CHECK_DIGITS(0, zeros, 16);
+            CHECK_DIGITS(0, nines, 16);
+            CHECK_DIGITS(0, zeros + place / 8 * 8, 8);
+        }
+    }
+}
+
+static void continued(void)
+{
+    static const char text[] = "123456789.123456789";
+    for (size_t before = 0; before <= 9; before++) { /* what stands before the point goes first */
+        const char *behind = NULL;
+        uint64_t value = mw_read_digits(0, text, text + before, &behind);
+        CHECK(behind == text + before);
+        for (size_t len = 0; len <= 9; len++)
+            CHECK_DIGITS(value, text + 10, len);
+        CHECK_DIGITS(value, text + before, 10);
+    }
+    CHECK_DIGITS(UINT64_C(99999999999), "99999999", 8);
+    CHECK_DIGITS(7, "", 0);
+    CHECK_DIGITS(7, "x", 1);
+}
+
+static void random_digits(void)
+{
+    uint64_t state = 20261121;
+    for (int i = 0; i < 20000; i++) {
+        char text[24];
+        for (size_t j = 0; j < sizeof text; j++) {
+            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+            text[j] = (char)('0' + (state >> 33) % (j % 20 == 19 ? 256 : 10));
+        }
+        CHECK_DIGITS(0, text, (size_t)(state >> 40) % 20);
+    }
+}
+
+static const struct test_case cases[] = {
+    {"up to 19 digits of every number are read", lengths},
+    {"reading stops at every byte that is no digit, in every place", one_other_byte},
+    {"each digit has its worth in each place", each_digit_in_each_place},
+    {"digits go on where others ended", continued},
+    {"random digits are read as one by one", random_digits},
+};
+TEST_MAIN(cases)
