@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SIGNALS_MAX = 8 };
+enum { SIGNALS_MAX = 8, POLLS_PER_TURN = 15 };
 
 struct mw_host {
     struct ev_loop *loop;
@@ -14,6 +14,8 @@ struct mw_host {
     void *on_event_arg;
     ev_signal signals[SIGNALS_MAX];
     int signal_count;
+    void (*poll)(void *arg);
+    void *poll_arg;
     bool is_stopped, is_spinning;
     int status;
 };
@@ -86,6 +88,8 @@ int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg)
     bool has_chores = idle != NULL;
     while (!host->is_stopped) {
         uint64_t before = host->last_seq;
+        for (int i = 0; host->is_spinning && host->poll && i < POLLS_PER_TURN; i++)
+            host->poll(host->poll_arg);
         ev_run(host->loop, host->is_spinning || has_chores ? EVRUN_NOWAIT : EVRUN_ONCE);
         if (host->last_seq != before)
             has_chores = idle != NULL;
@@ -105,6 +109,12 @@ void mw_host_stop(struct mw_host *host, int status)
 void mw_host_set_spin(struct mw_host *host, bool spin)
 {
     host->is_spinning = spin;
+}
+
+void mw_host_on_spin(struct mw_host *host, void (*poll)(void *arg), void *arg)
+{
+    host->poll = poll;
+    host->poll_arg = arg;
 }
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int revents)

@@ -109,7 +109,14 @@ static int l_ws_close(lua_State *L)
     return 0;
 }
 
+/* host.ws_pool() -> what mw_ws_send takes by FFI, as light userdata */
+static int l_ws_pool(lua_State *L)
+{
+    lua_pushlightuserdata(L, mw_api_of(L)->ws); /* pool */
+    return 1;
+}
+
 const luaL_Reg mw_lua_ws[] = {
     {"ws_open", l_ws_open}, {"ws_send", l_ws_send}, {"ws_ping", l_ws_ping},
-    {"ws_close", l_ws_close}, {NULL, NULL},
+    {"ws_close", l_ws_close}, {"ws_pool", l_ws_pool}, {NULL, NULL},
 };

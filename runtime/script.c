@@ -6,8 +6,9 @@
 #include <string.h>
 
 enum {
-    GC_STEP_KB = 16,       /* a step of about 10 us */
-    GC_THRESHOLD_KB = 512, /* do not begin a cycle for less growth than this */
+    GC_STEP_KB = 4,        /* a step of a few us: what arrives meanwhile waits for it */
+    GC_THRESHOLD_KB = 1024, /* do not begin a cycle for less growth than this, */
+    GC_GROWTH_PERCENT = 60, /* nor for less than this: LuaJIT begins one by itself at 100 */
 };
 
 struct mw_script {
@@ -49,18 +50,22 @@ static int enter(lua_State *L)
     push_text(L, event->data, event->len);        /* door kind id num data */
     push_text(L, event->text, event->text_len);   /* door kind id num data text */
     lua_pushnumber(L, (lua_Number)event->num2);   /* door kind id num data text num2 */
-    lua_call(L, 6, 0);                            /* - */
-    return 0;
+    lua_call(L, 6, 1);                            /* more */
+    return 1;
 }
 
-/* After an error: what other handlers were promised for the end of the event. */
+/* What handlers asked for until the end of the event, also when the event's own handler raised. */
 static void run_promised(struct mw_script *script)
 {
     lua_State *L = script->L;
-    lua_settop(L, 1);                                    /* traceback */
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
-    if (lua_pcall(L, 0, 0, 1))
-        script->report(script->report_arg, &script->event, lua_tostring(L, -1));
+    for (bool more = true; more;) {
+        lua_settop(L, 1);                                    /* traceback */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
+        bool failed = lua_pcall(L, 0, 1, 1) != 0;            /* traceback more|text */
+        if (failed)
+            script->report(script->report_arg, &script->event, lua_tostring(L, -1));
+        more = failed || lua_toboolean(L, -1);
+    }
 }
 
 int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
@@ -75,16 +80,16 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
         lua_pushinteger(L, (lua_Integer)event->kind);        /* traceback door kind */
         lua_pushnumber(L, (lua_Number)event->id);            /* traceback door kind id */
-        failed = lua_pcall(L, 2, 0, 1);                      /* traceback [text] */
+        failed = lua_pcall(L, 2, 1, 1);                      /* traceback more|text */
     } else {
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* traceback enter */
         lua_pushlightuserdata(L, &script->event);             /* traceback enter event */
-        failed = lua_pcall(L, 1, 0, 1);                       /* traceback [text] */
+        failed = lua_pcall(L, 1, 1, 1);                       /* traceback more|text */
     }
-    if (failed) {
+    if (failed)
         script->report(script->report_arg, event, lua_tostring(L, -1));
+    if (failed || lua_toboolean(L, -1))
         run_promised(script);
-    }
     script->is_running = false;
     lua_settop(L, 0); /* - */
     return failed ? -1 : 0;
@@ -98,7 +103,9 @@ const struct mw_event *mw_script_event(const struct mw_script *script)
 bool mw_script_collect(struct mw_script *script)
 {
     int kb = lua_gc(script->L, LUA_GCCOUNT, 0);
-    if (!script->is_collecting && kb < script->kb_after_cycle + GC_THRESHOLD_KB)
+    int growth = script->kb_after_cycle / 100 * GC_GROWTH_PERCENT;
+    if (!script->is_collecting &&
+        kb < script->kb_after_cycle + (growth > GC_THRESHOLD_KB ? growth : GC_THRESHOLD_KB))
         return false;
     script->is_collecting = lua_gc(script->L, LUA_GCSTEP, GC_STEP_KB) == 0;
     if (!script->is_collecting)

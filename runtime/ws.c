@@ -22,6 +22,7 @@ enum {
     QUEUE_MAX = 16 * 1024 * 1024,
     CONTROL_MAX = 125,
     MASKS = 1024,
+    POLLED_MAX = 4, /* a spinning loop reads up to so many sessions directly */
     NORMAL_CLOSE = 1000,
 };
 static const ev_tstamp close_seconds = 3., default_handshake_seconds = 10.;
@@ -62,11 +63,13 @@ struct mw_ws_pool {
     struct session *buckets[BUCKETS];
     uint8_t masks[MASKS][4]; /* RFC 6455 10.3: not to be foreseen by whoever chooses the payload */
     unsigned masks_used;
+    struct session *polled[POLLED_MAX]; /* open sessions, the first of them */
 };
 
 static void on_io(struct ev_loop *loop, ev_io *io, int revents);
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents);
 static void advance(struct session *session);
+static void poll_sessions(void *arg);
 
 static struct ev_loop *loop_of(struct session *session)
 {
@@ -92,6 +95,7 @@ struct mw_ws_pool *mw_ws_pool_new(struct mw_host *host, struct mw_err *err)
     }
     pool->host = host;
     pool->masks_used = MASKS;
+    mw_host_on_spin(host, poll_sessions, pool);
     pool->tls = mw_tls_new(err);
     pool->resolver = mw_resolver_new(host, err);
     if (!pool->tls || !pool->resolver) {
@@ -132,6 +136,9 @@ static void free_session(struct session *session)
 
 static void unlink_session(struct session *session)
 {
+    for (int i = 0; i < POLLED_MAX; i++)
+        if (session->pool->polled[i] == session)
+            session->pool->polled[i] = NULL;
     struct session **link = &session->pool->buckets[session->id % BUCKETS];
     while (*link && *link != session)
         link = &(*link)->next;
@@ -150,6 +157,7 @@ void mw_ws_pool_free(struct mw_ws_pool *pool)
             free_session(session);
         }
     }
+    mw_host_on_spin(pool->host, NULL, NULL);
     mw_resolver_free(pool->resolver);
     mw_tls_free(pool->tls);
     free(pool);
@@ -449,6 +457,12 @@ static void begin_frames(struct session *session, const struct mw_ws_response *r
         return;
     }
     session->phase = OPEN;
+    for (int i = 0; i < POLLED_MAX; i++) {
+        if (!session->pool->polled[i]) {
+            session->pool->polled[i] = session;
+            break;
+        }
+    }
     session->last_read = ev_now(loop_of(session));
     set_deadline(session, session->silence);
     event.text = response->headers;
@@ -621,6 +635,14 @@ static void advance(struct session *session)
     case DEAD:
         break;
     }
+}
+
+static void poll_sessions(void *arg)
+{
+    struct mw_ws_pool *pool = arg;
+    for (int i = 0; i < POLLED_MAX; i++)
+        if (pool->polled[i] && pool->polled[i]->phase == OPEN)
+            read_messages(pool->polled[i]);
 }
 
 static void on_io(struct ev_loop *loop, ev_io *io, int revents)

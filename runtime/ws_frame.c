@@ -244,7 +244,16 @@ size_t mw_ws_frame_write(uint8_t *out, int opcode, const uint8_t *mask, const ch
     }
     memcpy(out + at, mask, 4);
     at += 4;
-    for (size_t i = 0; i < len; i++)
+    size_t i = 0;
+    uint64_t key, word;
+    memcpy(&key, mask, 4);
+    memcpy((uint8_t *)&key + 4, mask, 4);
+    for (; i + 8 <= len; i += 8) {
+        memcpy(&word, data + i, 8);
+        word ^= key;
+        memcpy(out + at + i, &word, 8);
+    }
+    for (; i < len; i++)
         out[at + i] = (uint8_t)data[i] ^ mask[i & 3];
     return at + len;
 }

@@ -54,6 +54,9 @@ struct mw_decoder_view {
   char error[160];
 };
 struct mw_err { char text[1024]; };
+struct mw_ws_pool;
+int mw_ws_send(struct mw_ws_pool *pool, uint64_t id, const char *text, size_t len,
+               struct mw_err *err);
 struct mw_decoder;
 struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err);
 void mw_decoder_free(struct mw_decoder *decoder);

@@ -28,18 +28,34 @@ function M.tag(name)
   return M.base36(hash % 36^5, 5)
 end
 
+-- The last two digits of a sequence come from a table, so that an id is made by one step.
+local BLOCK = 36 * 36
+local plain, padded = {}, {}          -- plain[37] = "11", padded[1] = "01"
+for i = 0, BLOCK - 1 do plain[i], padded[i] = M.base36(i), M.base36(i, 2) end
+
 local Maker = { __name = "moonwire.ClientIdMaker" }
 Maker.__index = Maker
 
---- Makes ids for one strategy in one run. `epoch` is the start of the run in ms.
-function M.maker(runtime, strategy, epoch)
-  return setmetatable({ prefix = ("mw-%s-%s-%s-"):format(M.tag(runtime), M.tag(strategy),
-                                                          M.base36(epoch)), seq = 0 }, Maker)
+local function begin_block(self, block)
+  self.block, self.last = block, -1
+  self.head = block == 0 and self.prefix or self.prefix .. M.base36(block)
+  self.tails = block == 0 and plain or padded
+end
+
+--- Makes ids for one strategy in one run. `epoch` is the start of the run in ms; the first id has the
+--- sequence number behind `after` (default 0).
+function M.maker(runtime, strategy, epoch, after)
+  local self = setmetatable({ prefix = ("mw-%s-%s-%s-"):format(M.tag(runtime), M.tag(strategy),
+                                                                M.base36(epoch)) }, Maker)
+  begin_block(self, math.floor((after or 0) / BLOCK))
+  self.last = (after or 0) % BLOCK
+  return self
 end
 
 function Maker:next()
-  self.seq = self.seq + 1
-  return self.prefix .. M.base36(self.seq)
+  if self.last == BLOCK - 1 then begin_block(self, self.block + 1) end
+  self.last = self.last + 1
+  return self.head .. self.tails[self.last]
 end
 
 --- Takes an id apart: { runtime=, strategy=, epoch=, seq= } (tags and base-36 texts), or nil when it

@@ -134,10 +134,10 @@ end
 function Decimal.__lt(a, b) return C.mw_decimal_cmp(check(a, 2), check(b, 2)) < 0 end
 function Decimal.__le(a, b) return C.mw_decimal_cmp(check(a, 2), check(b, 2)) <= 0 end
 
---- Plain notation, without trailing zeros: "0.000015", "1550000000".
-function Decimal.__tostring(a)
-  return ffi.string(buffer, C.mw_decimal_format(a, buffer, TEXT_MAX))
-end
+--- Plain notation, without trailing zeros: "0.000015", "1550000000". As tostring(), which LuaJIT does
+--- not compile for it.
+function M.text(a) return ffi.string(buffer, C.mw_decimal_format(a, buffer, TEXT_MAX)) end
+Decimal.__tostring = M.text
 
 function Decimal.__concat(a, b) return tostring(a) .. tostring(b) end
 

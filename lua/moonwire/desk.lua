@@ -64,28 +64,28 @@ local function check_precision(market, order)
   return true
 end
 
-local function open_quantities(self, fields)
-  local total, count = decimal "0", 0
-  for order in pairs(self.orders.open) do
-    count = count + 1
+local function open_qty(self, fields)
+  local total = decimal "0"
+  for _, order in ipairs(self.orders.open) do
     if order.strategy == fields.strategy and order.venue == fields.venue
       and order.symbol == fields.symbol and order.side == fields.side and order.leaves_qty then
       total = total + order.leaves_qty
     end
   end
-  return total, count
+  return total
 end
 
 local function risk_context(self, fields, market)
-  local runner = self.runners[fields.strategy]
-  local same_side, open_orders = open_quantities(self, fields)
-  local book = self:book(fields.venue, fields.symbol)
-  runner.sent_times = runner.sent_times or {}
-  return {
-    open_orders = open_orders, open_qty = same_side, market = market,
-    position = self:position(fields.strategy, fields.venue, fields.symbol).qty,
-    reference_price = book and book:mid() or nil, now = dispatch.now(), sent_times = runner.sent_times,
+  local runner, book = self.runners[fields.strategy], self:book(fields.venue, fields.symbol)
+  local context = {
+    open_orders = self.orders.open_count, market = market, now = dispatch.now(),
+    reference_price = book and book:mid() or nil, sent_times = runner.sent_times,
   }
+  if self.config.risk and self.config.risk.max_position then
+    context.open_qty = open_qty(self, fields)
+    context.position = self:position(fields.strategy, fields.venue, fields.symbol).qty
+  end
+  return context
 end
 
 --- Checks an order and records it as pending_new; it is sent by Desk:send. nil and why it is refused.
@@ -141,7 +141,7 @@ function Desk:on_order_changed(order)
   if order._must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
   if runner then
-    runner:call("on_order", order, { previous = order.previous_status, reason = order.reason })
+    runner:hear("on_order", order, { previous = order.previous_status, reason = order.reason })
   end
 end
 
@@ -156,7 +156,7 @@ function Desk:on_order_filled(order, fill)
     order._position = held
   end
   held:apply(fill, order)
-  runner:call("on_fill", fill, order)
+  runner:hear("on_fill", fill, order)
 end
 
 function Desk:on_fill_amended(order, fill)
@@ -192,13 +192,13 @@ function Desk:on_book(book)
   end
   of_venue[book.symbol] = book
   for _, runner in ipairs(self.runner_list) do
-    if runner:hears(book.venue, "book", book.symbol) then runner:call("on_book", book) end
+    if runner:hears(book.venue, "book", book.symbol) then runner:hear("on_book", book) end
   end
 end
 
 function Desk:on_trade(trade)
   for _, runner in ipairs(self.runner_list) do
-    if runner:hears(trade.venue, "trades", trade.symbol) then runner:call("on_trade", trade) end
+    if runner:hears(trade.venue, "trades", trade.symbol) then runner:hear("on_trade", trade) end
   end
 end
 
@@ -231,7 +231,7 @@ function Desk:on_session_state(session, state)
   if state ~= "down" then session.is_settled = true end
   start_runners(self)
   for _, runner in ipairs(self.runner_list) do
-    if runner.state == "running" then runner:call("on_session", session.name, state) end
+    if runner.state == "running" then runner:hear("on_session", session.name, state) end
   end
 end
 

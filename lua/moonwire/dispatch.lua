@@ -45,8 +45,14 @@ function M.message_text() return ffi.string(event.data, event.len) end
 --- Calls object[method](object, a, b, c) when the event that is being handled is done, in the order
 --- in which it was asked for.
 function M.defer(object, method, a, b, c)
-  later_last = later_last + 1
-  later[later_last] = { object, method, a, b, c }
+  local last = later_last + 1
+  local job = later[last]
+  if not job then
+    job = { object = false, method = false, a = false, b = false, c = false }
+    later[last] = job
+  end
+  later_last = last
+  job.object, job.method, job.a, job.b, job.c = object, method, a, b, c
 end
 
 local Timer = { __name = "moonwire.Timer" }
@@ -90,16 +96,22 @@ local function on_timer(id)
   timer.object[timer.method](timer.object, unpack(timer, 1, timer.n))
 end
 
-local function run_later()
-  while later_first <= later_last do
-    local job = later[later_first]
-    later[later_first] = nil
-    later_first = later_first + 1
-    local object = job[1]
-    local ok, err = xpcall(object[job[2]], debug.traceback, object, job[3], job[4], job[5])
-    if not ok then host.log("error", ("%s failed: %s"):format(job[2], err)) end
+local function run_next()
+  if later_last == 0 then return end
+  local job = later[later_first]
+  if later_first == later_last then later_first, later_last = 1, 0
+  else later_first = later_first + 1 end
+  local object, a, b, c = job.object, job.a, job.b, job.c
+  job.object, job.a, job.b, job.c = false, false, false, false
+  object[job.method](object, a, b, c)
+end
+
+--- Does now what was asked for until the end of the event, before more of the event is looked at.
+function M.catch_up()
+  while later_last > 0 do
+    local ok, err = xpcall(run_next, debug.traceback)
+    if not ok then host.log("error", err) end
   end
-  later_first, later_last = 1, 0
 end
 
 --- How much is open, for tests that look for leaks.
@@ -143,17 +155,24 @@ local function handle(kind, id, num, data, text, num2)
   if name == "ws_close" or name == "http_done" then bound[id] = nil end
 end
 
--- A handler that raised must not keep what others were promised: the host calls again without a kind,
--- and the queue runs in any case.
+-- What was asked for until the end of the event is done in calls of its own, without a kind: the host
+-- makes them as long as the last one returned true or raised. So an error keeps nothing back; and what
+-- LuaJIT compiles as one piece is the way in, a callback or the way out, not all of it at once, which
+-- would be more than it can handle.
 local function door(kind, id, num, data, text, num2)
   if kind == WS_MESSAGE then
     local object = bound[id]
     if object then object:on_ws_message(id) end
   elseif kind then
     handle(kind, id, num, data, text, num2)
+  else
+    run_next()
   end
-  if later_last > 0 then run_later() end
+  return later_last > 0
 end
+
+--- Whether anything waits for the end of the event.
+function M.has_more() return later_last > 0 end
 
 M.door = door
 return M

@@ -12,6 +12,7 @@ local backoff = require "moonwire.backoff"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local socket = require "moonwire.socket"
 local task = require "moonwire.task"
 
 local Link = { __name = "moonwire.Link" }
@@ -98,7 +99,8 @@ end
 --- Sends a text message. nil, err when the connection is gone.
 function Link:send(text)
   if not self.id then return nil, "not connected" end
-  return host.ws_send(self.id, text)
+  if type(text) ~= "string" then return host.ws_send(self.id, text) end
+  return socket.send(self.id, text)
 end
 
 function Link:on_ws_open(_, headers)

@@ -69,13 +69,12 @@ local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit
 function M.new(fields, now)
   -- Every order has these fields, in this order, from the start: then all orders are laid out alike,
   -- which code that LuaJIT compiled for one of them relies on.
-  return setmetatable({
+  local self = setmetatable({
     client_order_id = fields.client_order_id, order_id = fields.order_id, venue = fields.venue,
     symbol = fields.symbol, side = fields.side, type = fields.type,
     time_in_force = fields.time_in_force, price = fields.price, qty = fields.qty,
     amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
     reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
-    external = fields.external, is_qty_estimate = fields.is_qty_estimate,
     _totals = new_totals(not fields.is_qty_estimate and fields.qty or nil),
     _trades = trades.new(),
     _provisional = false,        -- trades whose price is a bound so far
@@ -85,7 +84,11 @@ function M.new(fields, now)
     _sent_at = false, _position = false, _waiters = false,
     _cancel_wanted = false, _cancel_lost = false, _cancel_timer = false,
     _cancel_is_under_way = false, _must_end = false,
+    _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
+  if fields.external then self.external = true end
+  if fields.is_qty_estimate then self.is_qty_estimate = true end
+  return self
 end
 
 -- Fields that follow from the sums; each reading is a decimal of its own.

@@ -20,7 +20,7 @@ function M.new(runtime, desk)
   return setmetatable({
     runtime_tag = client_id.tag(runtime),
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
-    open = {},                               -- order -> true
+    open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
     finished = {}, finished_first = 1, finished_last = 0,
     desk = desk,
   }, Orders)
@@ -35,18 +35,34 @@ local function index_order_id(self, order)
   of_venue[order.order_id] = order
 end
 
+local function set_open(self, order)
+  if order._open_at then return end
+  self.open_count = self.open_count + 1
+  self.open[self.open_count], order._open_at = order, self.open_count
+end
+
+-- The last one takes the place of one that goes.
+local function set_closed(self, order)
+  local at = order._open_at
+  if not at then return end
+  local last = self.open[self.open_count]
+  self.open[at], last._open_at = last, at
+  self.open[self.open_count], order._open_at = nil, false
+  self.open_count = self.open_count - 1
+end
+
 --- Adds an order of ours before it is sent, or one that the venue showed.
 function Orders:add(order)
   if order.client_order_id then self.by_client_id[order.client_order_id] = order end
   if order.order_id then index_order_id(self, order) end
-  if order:is_open() then self.open[order] = true end
+  if order:is_open() then set_open(self, order) end
   return order
 end
 
 --- Forgets an order that was never sent.
 function Orders:remove(order)
   self.by_client_id[order.client_order_id] = nil
-  self.open[order] = nil
+  set_closed(self, order)
 end
 
 --- The order that a report speaks of, or nil.
@@ -65,7 +81,7 @@ end
 
 -- A finished order stays known for a late fill; the oldest are forgotten in the end.
 local function retire(self, order)
-  self.open[order] = nil
+  set_closed(self, order)
   self.finished_last = self.finished_last + 1
   self.finished[self.finished_last] = order
   if self.finished_last - self.finished_first < KEEP_FINISHED then return end
@@ -84,7 +100,7 @@ function Orders:apply(order, report)
   if order.order_id and order.order_id ~= had_id then index_order_id(self, order) end
   if changed then
     if terminal[order.status] then retire(self, order)
-    elseif not self.open[order] then self.open[order] = true end
+    else set_open(self, order) end
   end
   local desk = self.desk
   if amended then desk:on_fill_amended(order, amended) end
@@ -134,7 +150,7 @@ end
 ---@param filter table|nil  e.g. { venue = "idx", strategy = "ladder", symbol = "BTC/IDR" }
 function Orders:list_open(filter)
   local list = {}
-  for order in pairs(self.open) do
+  for _, order in ipairs(self.open) do
     local fits = true
     for field, value in pairs(filter or {}) do fits = fits and order[field] == value end
     if fits then list[#list + 1] = order end

@@ -13,6 +13,7 @@ local rate = require "moonwire.rate"
 
 local M = {}
 local ONE, ZERO = decimal "1", decimal "0"
+local NO_LIMITS = {}
 local DECIMALS = 12                   -- of a quantity that is estimated from an amount; rounded up
 
 ---@class moonwire.RiskLimits
@@ -126,9 +127,6 @@ local function check_rate(limits, _, context)
   return ("max_orders_per_second is %d: try again in %.3f s"):format(limit, wait)
 end
 
-local checks = { check_open_orders, check_qty, check_notional, check_collar, check_position,
-                 check_rate }
-
 --- Whether this order may be sent; one that may takes its place in the strategy's rate.
 ---@param limits moonwire.RiskLimits|nil
 ---@param order table     { symbol=, side=, type=, price=, qty= or amount=, stop_price= }, decimals
@@ -143,10 +141,14 @@ function M.check(limits, order, context)
   local base, quote
   if context.market then base, quote = context.market.base, context.market.quote
   else base, quote = order.symbol:match("^([^/]+)/([^/]+)$") end
-  for i = 1, #checks do
-    local reason = checks[i](limits or {}, order, context, base, quote)
-    if reason then return nil, reason end
-  end
+  limits = limits or NO_LIMITS
+  local reason = check_open_orders(limits, order, context)
+    or check_qty(limits, order, context, base)
+    or check_notional(limits, order, context, base, quote)
+    or check_collar(limits, order, context)
+    or check_position(limits, order, context, base)
+    or check_rate(limits, order, context)
+  if reason then return nil, reason end
   return true
 end
 

@@ -351,6 +351,7 @@ end
 
 --- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
 function Session:on_report(report)
+  if dispatch.has_more() then dispatch.catch_up() end      -- callbacks of the report before this one
   local held = self.held
   if held then
     held[#held + 1] = copy(report)

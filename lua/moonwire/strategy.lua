@@ -37,27 +37,45 @@ local order_fields = {
   price = true, qty = true, amount = true,
 }
 
+local function name_after(request, name, level)
+  name = next(request, name)
+  if name == nil or order_fields[name] then return name end
+  error("unknown order field " .. tostring(name), level + 1)
+end
+
+-- Written out, as many as there are fields: see link.lua on loops.
+local function check_names(request, level)
+  local name = name_after(request, nil, level + 1)
+  name = name and name_after(request, name, level + 1)
+  name = name and name_after(request, name, level + 1)
+  name = name and name_after(request, name, level + 1)
+  name = name and name_after(request, name, level + 1)
+  name = name and name_after(request, name, level + 1)
+  name = name and name_after(request, name, level + 1)
+  return name and name_after(request, name, level + 1)
+end
+
+local function checked_amount(name, given, level)
+  if not given then return nil end
+  local value = decimal.parse(given)
+  if not value then error(("%s: bad decimal %s"):format(name, tostring(given)), level + 1) end
+  if value:sign() <= 0 then error(("%s must be above 0, got %s"):format(name, value), level + 1) end
+  return value
+end
+
 local function checked_fields(self, request, side)
   if type(request) ~= "table" then error("an order is a table: self:buy{ qty =, price = }", 3) end
-  local fields = { side = side }
-  for key, value in pairs(request) do
-    if not order_fields[key] then error("unknown order field " .. tostring(key), 3) end
-    fields[key] = value
-  end
-  fields.venue = fields.venue or self.params.venue
-  fields.symbol = fields.symbol or self.params.symbol
-  fields.type = fields.type or (fields.price and "limit" or "market")
-  fields.time_in_force = fields.time_in_force or "gtc"
-  if fields.side ~= "buy" and fields.side ~= "sell" then error('side is "buy" or "sell"', 3) end
-  for _, name in ipairs { "price", "qty", "amount" } do
-    if fields[name] ~= nil then
-      local ok, value = pcall(decimal, fields[name])
-      if not ok then error(("%s: bad decimal %s"):format(name, tostring(fields[name])), 3) end
-      if value:sign() <= 0 then error(("%s must be above 0, got %s"):format(name, value), 3) end
-      fields[name] = value
-    end
-  end
-  return fields
+  check_names(request, 3)
+  if side ~= "buy" and side ~= "sell" then error('side is "buy" or "sell"', 3) end
+  local price = checked_amount("price", request.price, 3)
+  return {
+    side = side, venue = request.venue or self.params.venue,
+    symbol = request.symbol or self.params.symbol,
+    type = request.type or (price and "limit" or "market"),
+    time_in_force = request.time_in_force or "gtc",
+    price = price, qty = checked_amount("qty", request.qty, 3),
+    amount = checked_amount("amount", request.amount, 3),
+  }
 end
 
 local function runner(self)
@@ -178,7 +196,7 @@ function M.new(desk, spec, class)
   if not params then return nil, err end
   local self = setmetatable({
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
-    errors = 0, ops = {}, op_count = 0, timers = {}, tasks = {}, feeds = {},
+    errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {}, feeds = {},
     log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
@@ -210,6 +228,24 @@ function Runner:ask(object, method, undo, a, b)
   op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
 end
 
+-- What a callback asked for is kept when it returned; it is done when the event is.
+function Runner:keep()
+  if self.op_count == self.kept_count then return end
+  if self.kept_count == 0 then dispatch.defer(self, "commit") end
+  self.kept_count = self.op_count
+end
+
+-- ... and dropped when it raised.
+function Runner:drop(why)
+  for i = self.op_count, self.kept_count + 1, -1 do
+    local op = self.ops[i]
+    self.log.warn("dropped with the failed callback: %s %s", op.method, op.a)
+    if op.undo then op.object[op.undo](op.object, op.a, why) end
+    op.object, op.a, op.b = nil, nil, nil
+  end
+  self.op_count = self.kept_count
+end
+
 local function commit_one(self, op)
   local object, a, b = op.object, op.a, op.b
   op.object, op.a, op.b = nil, nil, nil
@@ -221,24 +257,14 @@ local function commit_rest(self, count)
   for i = 2, count do commit_one(self, self.ops[i]) end
 end
 
--- What is done may report at once (an order refused on the way): those callbacks wait for the end of
--- the event, so that the list does not change under way.
+-- What is done may report at once (an order refused on the way): those callbacks wait, so that the
+-- list does not change under way.
 function Runner:commit()
-  local count = self.op_count
-  self.op_count, is_committing = 0, true
-  commit_one(self, self.ops[1])                 -- no loop for one: see link.lua on loops
+  local count = self.kept_count
+  is_committing = true
+  commit_one(self, self.ops[1])                 -- one as a rule: see link.lua on loops
   if count > 1 then commit_rest(self, count) end
-  is_committing = false
-end
-
-function Runner:drop(why)
-  for i = self.op_count, 1, -1 do
-    local op = self.ops[i]
-    self.log.warn("dropped with the failed callback: %s %s", op.method, op.a)
-    if op.undo then op.object[op.undo](op.object, op.a, why) end
-    op.object, op.a, op.b = nil, nil, nil
-  end
-  self.op_count = 0
+  self.op_count, self.kept_count, is_committing = 0, 0, false
 end
 
 local function is_busy() return current ~= nil or is_committing end
@@ -246,7 +272,7 @@ local function is_busy() return current ~= nil or is_committing end
 local function finish_callback(self, name, ok, err)
   current = nil
   if ok then
-    if self.op_count > 0 then self:commit() end
+    self:keep()
     return true
   end
   self:drop("callback failed")
@@ -254,8 +280,13 @@ local function finish_callback(self, name, ok, err)
   return false
 end
 
---- Calls a callback of the strategy if it has one. Callbacks never nest: while one runs, others wait
---- for the end of the event.
+--- Calls a callback of the strategy, if it has one, as soon as what caused it is booked.
+function Runner:hear(name, a, b)
+  if self.class[name] then dispatch.defer(self, "call", name, a, b) end
+end
+
+--- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs, others
+--- wait for the end of the event.
 function Runner:call(name, a, b)
   if self.state == "stopped" then return end
   if is_busy() then return dispatch.defer(self, "call", name, a, b) end
@@ -370,8 +401,7 @@ end
 
 function Runner:after_step(ok)
   current = nil
-  if not ok then self:drop("task failed")
-  elseif self.op_count > 0 then self:commit() end
+  if ok then self:keep() else self:drop("task failed") end
 end
 
 function Runner:on_task_done(done, ok, err)

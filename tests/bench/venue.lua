@@ -20,9 +20,10 @@ function M.fetch_fills() return {} end
 function M.check_order() return true end
 
 function M.submit(s, order)
-  return { text = ('{"id":%d,"method":"order.new","params":{"client_order_id":"%s","symbol":"%s",'
-    .. '"side":"%s","type":"%s","price":"%s","qty":"%s"}}'):format(s.private:request_id(),
-    order.client_order_id, market.id, order.side, order.type, order.price, order.qty) }
+  return { text = '{"id":' .. s.private:request_id() .. ',"method":"order.new","params":{'
+    .. '"client_order_id":"' .. order.client_order_id .. '","symbol":"' .. market.id
+    .. '","side":"' .. order.side .. '","type":"' .. order.type
+    .. '","price":"' .. decimal.text(order.price) .. '","qty":"' .. decimal.text(order.qty) .. '"}}' }
 end
 
 M.private = {

@@ -70,6 +70,8 @@ for name, replacement in pairs(fake) do
   real[name], host[name] = host[name], replacement
 end
 
+require("moonwire.socket").send = fake.ws_send
+
 -- From here on the modules of moonwire may be loaded.
 local desk_module = require "moonwire.desk"
 local dispatch = require "moonwire.dispatch"
@@ -78,9 +80,17 @@ local json = require "moonwire.json"
 local session_module = require "moonwire.session"
 local strategy = require "moonwire.strategy"
 
+-- As the host does it: what raised is told, and what was deferred is done all the same.
 local function enter(kind, id, num, data, text, num2)
   event.kind, event.id, event.seq = KINDS[kind], id, event.seq + 1
-  return dispatch.door(KINDS[kind], id, num or 0, data, text, num2 or 0)
+  local ok, more = xpcall(dispatch.door, debug.traceback, KINDS[kind], id, num or 0, data, text,
+                          num2 or 0)
+  local problem = not ok and more
+  while not ok or more do
+    ok, more = xpcall(dispatch.door, debug.traceback)
+    if not ok then table.insert(stage.lines, "error deferred: " .. more) end
+  end
+  if problem then error(problem, 0) end
 end
 
 --- A vector as one line.
