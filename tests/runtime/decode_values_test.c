@@ -267,6 +267,19 @@ static void word_limits(void)
     CHECK_INT(view->head[1].word, 0);
     CHECK_INT(read_text("{\"a\":\"255\"}"), 1);
     CHECK_INT(view->head[0].word, 0);
+    OPEN("a", "b");
+    char word[34] = "", text[80];
+    const char *const list[] = {word};
+    memset(word, 'w', 33);
+    CHECK_INT(mw_decoder_set_words(decoder, 0, list, 1, &err), -1);
+    CHECK(strstr(err.text, "of path 0: at most 32 bytes"));
+    word[32] = '\0';
+    CHECK_INT(mw_decoder_set_words(decoder, 1, list, 1, &err), 0);
+    for (int len = 31; len <= 33; len++) {
+        (void)snprintf(text, sizeof text, "{\"b\":\"%.*sw\"}", len - 1, word);
+        CHECK_INT(read_text(text), 1);
+        CHECK_INT(view->head[1].word, len == 32);
+    }
 }
 
 static const struct test_case cases[] = {
