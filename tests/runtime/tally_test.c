@@ -1,0 +1,548 @@
+/* Totals of executions, against integers of 128 bits. MW_PROPERTY_SEED repeats a run that
+ * failed. */
+#include "tally.h"
+#include "test.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
+
+typedef __int128 wide;
+
+static struct mw_decimal dec(const char *text)
+{
+    struct mw_decimal value;
+    CHECK_INT(mw_decimal_parse(&value, text, strlen(text)), 0);
+    return value;
+}
+
+static void check_decimal(int line, const struct mw_decimal *value, const char *expected)
+{
+    char text[MW_DECIMAL_TEXT_MAX];
+    (void)mw_decimal_format(value, text, sizeof text);
+    if (strcmp(text, expected) == 0)
+        return;
+    printf("%s:%d: expected %s, got %s\n", __FILE__, line, expected, text);
+    test_failures++;
+}
+#define CHECK_DECIMAL(value, expected) check_decimal(__LINE__, &(value), expected)
+
+static unsigned asset(const char *name)
+{
+    return mw_asset_number(name, strlen(name));
+}
+
+/* An execution with up to two fees; a fee of NULL is none. */
+static struct mw_execution execution(const char *qty, const char *price, const char *fee,
+                                     const char *fee_asset)
+{
+    struct mw_execution x = {0};
+    x.qty = dec(qty);
+    x.price = dec(price);
+    if (fee) {
+        struct mw_decimal amount = dec(fee);
+        CHECK_INT(mw_execution_add_fee(&x, &amount, asset(fee_asset)), 0);
+    }
+    return x;
+}
+
+/* What a position has paid in an asset; "" when the asset is not in its list. */
+static const char *fee_of(const struct mw_position_totals *totals, const char *name)
+{
+    static char text[MW_DECIMAL_TEXT_MAX];
+    int found = 0;
+    text[0] = '\0';
+    for (uint32_t i = 0; i < totals->fee_count; i++) {
+        if (totals->assets[i] != asset(name))
+            continue;
+        (void)mw_decimal_format(&totals->fees[i], text, sizeof text);
+        found++;
+    }
+    CHECK(found <= 1); /* an asset stands there once */
+    return text;
+}
+
+/* Assets --------------------------------------------------------------------------------------- */
+
+static void assets(void)
+{
+    char longest[MW_ASSET_NAME_MAX + 2] = "";
+    memset(longest, 'l', MW_ASSET_NAME_MAX + 1);
+    unsigned idr = asset("IDR"), btc = asset("btc");
+    CHECK(idr > 0 && btc > 0 && idr != btc);
+    CHECK_INT(asset("idr"), idr);
+    CHECK_INT(asset("Idr"), idr);
+    CHECK_INT(asset("BTC"), btc);
+    CHECK_TEXT(mw_asset_name(idr), "IDR");
+    CHECK_TEXT(mw_asset_name(btc), "BTC");
+    CHECK(asset("IDRT") != idr && asset("ID") != idr && asset("ID") != asset("IDRT"));
+    CHECK_INT(mw_asset_number("IDRX", 3), idr); /* the length counts, there is no NUL */
+    CHECK_TEXT(mw_asset_name(asset("1inch-x_\xc3\xa9")), "1INCH-X_\xc3\xa9");
+    CHECK_INT(mw_asset_number("", 0), 0);
+    CHECK_INT(mw_asset_number(longest, MW_ASSET_NAME_MAX + 1), 0);
+    unsigned number = mw_asset_number(longest, MW_ASSET_NAME_MAX);
+    CHECK(number > 0);
+    CHECK_INT(strlen(mw_asset_name(number)), MW_ASSET_NAME_MAX);
+    CHECK(mw_asset_number(longest, MW_ASSET_NAME_MAX - 1) != number);
+    CHECK_TEXT(mw_asset_name(0), "");
+    CHECK_TEXT(mw_asset_name(100000), "");
+    CHECK_INT(asset("idr"), idr); /* for ever */
+}
+
+/* Last of all cases: no asset can be made behind it. */
+static void too_many_assets(void)
+{
+    char name[16];
+    unsigned number = 1, last = 0;
+    unsigned idr = asset("IDR");
+    for (int i = 0; i < 70000 && number; i++) {
+        (void)snprintf(name, sizeof name, "many%d", i);
+        number = mw_asset_number(name, strlen(name));
+        CHECK(number == 0 || number > last);
+        last = number ? number : last;
+    }
+    CHECK_INT(number, 0);
+    CHECK(last <= UINT16_MAX);
+    CHECK(*mw_asset_name(last));
+    CHECK_TEXT(mw_asset_name(last + 1), "");
+    CHECK_INT(asset("idr"), idr);
+    CHECK(asset("MANY0") > 0); /* the known ones are known */
+}
+
+/* Executions ----------------------------------------------------------------------------------- */
+
+static void fees_of_an_execution(void)
+{
+    struct mw_execution x = {0}, before;
+    struct mw_decimal one = dec("1.5"), none = dec("0.000"), rebate = dec("-0.25");
+    CHECK_INT(mw_execution_add_fee(&x, &none, asset("IDR")), 0); /* nothing is no fee */
+    CHECK_INT(mw_execution_add_fee(&x, &none, 0), 0);
+    CHECK_INT(x.fee_count, 0);
+    CHECK_INT(mw_execution_add_fee(&x, &one, 0), -1);
+    CHECK_INT(mw_execution_add_fee(&x, &one, UINT16_MAX + 1), -1);
+    CHECK_INT(mw_execution_add_fee(&x, &one, UINT16_MAX + 2), -1); /* not the first one's */
+    CHECK_INT(x.fee_count, 0);
+    CHECK_INT(mw_execution_add_fee(&x, &one, asset("IDR")), 0);
+    CHECK_INT(mw_execution_add_fee(&x, &rebate, asset("BTC")), 0);
+    CHECK_INT(mw_execution_add_fee(&x, &one, asset("IDR")), 0); /* fee and tax in one asset */
+    CHECK_INT(mw_execution_add_fee(&x, &rebate, asset("XRP")), 0);
+    CHECK_INT(x.fee_count, MW_FEES_MAX);
+    CHECK_DECIMAL(x.fees[0], "1.5");
+    CHECK_DECIMAL(x.fees[1], "-0.25");
+    CHECK_INT(x.assets[1], asset("BTC"));
+    before = x;
+    CHECK_INT(mw_execution_add_fee(&x, &one, asset("ETH")), -1); /* a fifth */
+    CHECK_INT(mw_execution_add_fee(&x, &none, asset("ETH")), 0);
+    CHECK(memcmp(&x, &before, sizeof x) == 0);
+}
+
+static void fees_of_a_message(void)
+{
+    static const struct {
+        const char *amount, *asset; /* as they stand in the message */
+        int result, count;
+        const char *text;
+    } cases[] = {
+        {"\"1.50\"", "\"idr\"", 0, 1, "1.5"},
+        {"2.22E-4", "\"BTC\"", 0, 1, "0.000222"},
+        {"\"-0.1\"", "\"idr\"", 0, 1, "-0.1"},
+        {"0", "\"idr\"", 0, 0, NULL},
+        {"\"0.00\"", "null", 0, 0, NULL},
+        {"null", "\"idr\"", 0, 0, NULL},
+        {"null", "null", 0, 0, NULL},
+        {"1", "null", -1, 0, NULL},
+        {"1", "7", -1, 0, NULL},
+        {"1", "\"\"", -1, 0, NULL},
+        {"1", "\"a name that is too long for an asset\"", -1, 0, NULL},
+    };
+    static const char *const paths[] = {"[0]", "[1]", "[2]"};
+    struct mw_err err;
+    struct mw_decoder *decoder = mw_decoder_new(paths, COUNT(paths), &err);
+    struct mw_decoder_view *view = mw_decoder_view(decoder);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct mw_execution x = {0};
+        char text[128];
+        (void)snprintf(text, sizeof text, "[%s,%s]", cases[i].amount, cases[i].asset);
+        CHECK_INT(mw_decoder_read(decoder, text, strlen(text)), 1);
+        CHECK_INT(mw_execution_read_fee(&x, &view->head[0], &view->head[1]), cases[i].result);
+        CHECK_INT(x.fee_count, cases[i].count);
+        if (cases[i].text)
+            CHECK_DECIMAL(x.fees[0], cases[i].text);
+        CHECK_INT(mw_execution_read_fee(&x, &view->head[2], &view->head[1]), 0); /* absent */
+        CHECK_INT(x.fee_count, cases[i].count);
+    }
+    mw_decoder_free(decoder);
+}
+
+/* Orders --------------------------------------------------------------------------------------- */
+
+static void order_totals(void)
+{
+    struct mw_order_totals totals;
+    struct mw_decimal qty = dec("1"), half = dec("0.5"), much = dec("3");
+    struct mw_execution x = execution("0.3", "100", NULL, NULL);
+    mw_order_totals_init(&totals, &qty);
+    CHECK_INT(mw_order_state(&totals), 0);
+    CHECK_DECIMAL(totals.cum, "0");
+    CHECK_DECIMAL(totals.value, "0");
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN);
+    CHECK_DECIMAL(totals.cum, "0.3");
+    CHECK_DECIMAL(totals.value, "30");
+    CHECK_DECIMAL(totals.told, "0.3"); /* never below what was counted */
+    mw_order_told(&totals, &half);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_MISSING);
+    mw_order_told(&totals, &x.qty); /* an older word changes nothing */
+    CHECK_DECIMAL(totals.told, "0.5");
+    x = execution("0.2", "101.5", NULL, NULL);
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN);
+    x = execution("0.5", "99", NULL, NULL);
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
+    CHECK_DECIMAL(totals.cum, "1");
+    CHECK_DECIMAL(totals.value, "99.8");
+    CHECK_INT(mw_order_count(&totals, &x), 0); /* more than was ordered is counted as well */
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
+    CHECK_DECIMAL(totals.cum, "1.5");
+    mw_order_totals_init(&totals, &qty); /* told, and nothing counted yet */
+    mw_order_told(&totals, &qty);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_MISSING);
+    mw_order_totals_init(&totals, NULL); /* by amount: it is never known to be complete */
+    mw_order_told(&totals, &much);
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_MISSING);
+}
+
+/* Half of the greatest decimal and a little: two of them are beyond it. */
+#define HALF "5000000000000000000000000000000000e60"
+
+static void order_limits(void)
+{
+    static const struct {
+        const char *first_qty, *first_price, *qty, *price;
+    } cases[] = {
+        {HALF, "0", HALF, "0"},     /* quantity */
+        {"1", HALF, "1", HALF},     /* value, when the quantity has been added */
+        {"1", "1", "1e40", "1e40"}, /* the product itself */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct mw_order_totals totals, before;
+        struct mw_execution x = execution(cases[i].first_qty, cases[i].first_price, NULL, NULL);
+        mw_order_totals_init(&totals, NULL);
+        CHECK_INT(mw_order_count(&totals, &x), 0);
+        before = totals;
+        x = execution(cases[i].qty, cases[i].price, NULL, NULL);
+        CHECK_INT(mw_order_count(&totals, &x), -1);
+        CHECK(memcmp(&totals, &before, sizeof totals) == 0);
+    }
+}
+
+/* Positions ------------------------------------------------------------------------------------ */
+
+static void position_totals(void)
+{
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        struct mw_position_totals totals, before;
+        struct mw_execution x = execution("0.3", "100", "0.6", "IDR");
+        mw_position_totals_init(&totals);
+        CHECK_INT(mw_position_count(&totals, &x, sign), 0);
+        CHECK_DECIMAL(totals.qty, sign > 0 ? "0.3" : "-0.3");
+        CHECK_DECIMAL(totals.cost, sign > 0 ? "30" : "-30");
+        CHECK_DECIMAL(totals.cash, sign > 0 ? "-30" : "30"); /* paid, or brought */
+        x = execution("0.2", "110", "0.0001", "BTC");
+        CHECK_INT(mw_position_count(&totals, &x, sign), 0);
+        CHECK_DECIMAL(totals.qty, sign > 0 ? "0.5" : "-0.5");
+        CHECK_DECIMAL(totals.cost, sign > 0 ? "52" : "-52");
+        CHECK_DECIMAL(totals.cash, sign > 0 ? "-52" : "52");
+        before = totals;
+        x = execution("0.1", "120", "-0.2", "idr"); /* it closes: only its fee is counted here */
+        CHECK_INT(mw_position_count(&totals, &x, -sign), 1);
+        CHECK_TEXT(fee_of(&totals, "IDR"), "0.4");
+        CHECK_TEXT(fee_of(&totals, "BTC"), "0.0001");
+        CHECK_INT(totals.fee_count, 2);
+        CHECK(memcmp(&totals.qty, &before.qty, sizeof totals.qty) == 0);
+        CHECK(memcmp(&totals.cost, &before.cost, sizeof totals.cost) == 0);
+        CHECK(memcmp(&totals.cash, &before.cash, sizeof totals.cash) == 0);
+        x = execution("0", "120", NULL, NULL);
+        CHECK_INT(mw_position_count(&totals, &x, sign), 0);
+        CHECK_DECIMAL(totals.qty, sign > 0 ? "0.5" : "-0.5");
+    }
+}
+
+static void fees_by_asset(void)
+{
+    static const char *const names[] = {"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"};
+    struct mw_position_totals totals, before;
+    struct mw_execution x;
+    char expected[16];
+    mw_position_totals_init(&totals);
+    for (int round = 1; round <= 3; round++) {
+        for (int i = 0; i < MW_FEE_ASSETS_MAX; i++) {
+            char fee[16];
+            (void)snprintf(fee, sizeof fee, "%d.5", i);
+            x = execution("1", "1", fee, names[i]);
+            CHECK_INT(mw_position_count(&totals, &x, 1), 0);
+        }
+        CHECK_INT(totals.fee_count, MW_FEE_ASSETS_MAX);
+        for (int i = 0; i < MW_FEE_ASSETS_MAX; i++) {
+            int tenths = round * (10 * i + 5);
+            (void)snprintf(expected, sizeof expected, tenths % 10 ? "%d.%d" : "%d", tenths / 10,
+                           tenths % 10);
+            CHECK_TEXT(fee_of(&totals, names[i]), expected);
+        }
+    }
+    before = totals;
+    for (int sign = 1; sign >= -1; sign -= 2) { /* a ninth, when it opens and when it closes */
+        struct mw_decimal fee = dec("7");
+        x = execution("1", "1", "1", "A1");
+        CHECK_INT(mw_execution_add_fee(&x, &fee, asset("A2")), 0);
+        CHECK_INT(mw_execution_add_fee(&x, &fee, asset("A9")), 0);
+        CHECK_INT(mw_position_count(&totals, &x, sign), -1);
+        CHECK(memcmp(&totals, &before, sizeof totals) == 0); /* not even what came before it */
+        CHECK_INT(mw_position_add_fees(&totals, &x), -1);
+        CHECK(memcmp(&totals, &before, sizeof totals) == 0);
+    }
+    x = execution("1", "1", NULL, NULL);
+    struct mw_decimal parts[] = {dec("1"), dec("2"), dec("-4"), dec("8")};
+    for (size_t i = 0; i < COUNT(parts); i++) /* four fees, one asset */
+        CHECK_INT(mw_execution_add_fee(&x, &parts[i], asset("a1")), 0);
+    CHECK_INT(mw_position_add_fees(&totals, &x), 0);
+    CHECK_TEXT(fee_of(&totals, "A1"), "8.5");
+    CHECK(memcmp(&totals.qty, &before.qty, sizeof totals.qty) == 0); /* fees alone */
+}
+
+static void position_limits(void)
+{
+    static const struct {
+        const char *first_qty, *first_price, *first_fee, *qty, *price, *fee;
+        int sign;
+    } cases[] = {
+        {HALF, "0", "1", HALF, "0", NULL, 1},     /* quantity, when the rest has been added */
+        {"1", HALF, "1", "1", HALF, NULL, 1},     /* cost and cash */
+        {"1", "1", "1", "1e40", "1e40", NULL, 1}, /* the product itself */
+        {"1", "1", HALF, "1", "1", HALF, 1},      /* fee, when it opens */
+        {"1", "1", HALF, "1", "1", HALF, -1},     /* and when it closes */
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct mw_position_totals totals, before;
+        struct mw_execution x =
+            execution(cases[i].first_qty, cases[i].first_price, cases[i].first_fee, "IDR");
+        mw_position_totals_init(&totals);
+        CHECK_INT(mw_position_count(&totals, &x, 1), 0);
+        before = totals;
+        x = execution(cases[i].qty, cases[i].price, "3", "BTC"); /* fits, and comes first */
+        if (cases[i].fee) {
+            struct mw_decimal fee = dec(cases[i].fee);
+            CHECK_INT(mw_execution_add_fee(&x, &fee, asset("IDR")), 0);
+        }
+        CHECK_INT(mw_position_count(&totals, &x, cases[i].sign), -1);
+        CHECK(memcmp(&totals, &before, sizeof totals) == 0);
+    }
+}
+
+/* Random sequences ----------------------------------------------------------------------------- */
+
+static uint64_t seed, random_state;
+
+static unsigned below(unsigned limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(random_state >> 33) % limit;
+}
+
+static wide random_digits(int count_max)
+{
+    wide value = 0;
+    for (int count = 1 + (int)below((unsigned)count_max); count > 0; count--)
+        value = value * 10 + below(10);
+    return value;
+}
+
+/* The decimal value * 10^exponent, made by hand. */
+static bool make(struct mw_decimal *out, wide value, int exponent)
+{
+    char reversed[48], text[64], *end = text;
+    int count = 0;
+    wide digits = value < 0 ? -value : value;
+    do
+        reversed[count++] = (char)('0' + (int)(digits % 10));
+    while (digits /= 10);
+    if (value < 0)
+        *end++ = '-';
+    while (count)
+        *end++ = reversed[--count];
+    (void)snprintf(end, 8, "e%d", exponent); /* fits: -99 to 99 */
+    return mw_decimal_parse(out, text, strlen(text)) == 0;
+}
+
+/* Whether it has at most 34 digits when its zeros at the end are not counted. */
+static bool fits(wide value)
+{
+    int count = 0;
+    if (value < 0)
+        value = -value;
+    while (value && value % 10 == 0)
+        value /= 10;
+    for (; value; value /= 10)
+        count++;
+    return count <= 34;
+}
+
+static void check_wide(const char *what, const struct mw_decimal *got, wide value, int exponent)
+{
+    struct mw_decimal expected;
+    char text[MW_DECIMAL_TEXT_MAX];
+    if (make(&expected, value, exponent) && mw_decimal_cmp(got, &expected) == 0)
+        return;
+    (void)mw_decimal_format(got, text, sizeof text);
+    if (test_failures++ < 5)
+        printf("seed %" PRIu64 ": %s differs, got %s\n", seed, what, text);
+}
+
+enum { QTY = -8, PRICE = -2, VALUE = QTY + PRICE, SEQUENCES = 300, STEPS = 40 };
+
+/* In units of 10^-8, 10^-2 and 10^-10: all that is counted stays below 10^37. */
+static void random_order(void)
+{
+    struct mw_order_totals totals, before;
+    wide cum = 0, value = 0, told = 0, qty = random_digits(18);
+    int digits = 12; /* all of it stays below 34 */
+    struct mw_decimal decimal;
+    CHECK(make(&decimal, qty, QTY));
+    mw_order_totals_init(&totals, &decimal);
+    for (int step = 0; step < STEPS; step++) {
+        struct mw_execution x = {0};
+        wide x_qty = random_digits(digits), x_price = random_digits(digits);
+        if (below(4) == 0) {
+            wide word = random_digits(18);
+            CHECK(make(&decimal, word, QTY));
+            mw_order_told(&totals, &decimal);
+            told = word > told ? word : told;
+        }
+        CHECK(make(&x.qty, x_qty, QTY) && make(&x.price, x_price, PRICE));
+        before = totals;
+        bool is_good = fits(cum + x_qty) && fits(x_price * x_qty) && fits(value + x_price * x_qty);
+        int result = mw_order_count(&totals, &x);
+        CHECK_INT(result, is_good ? 0 : -1);
+        if (result < 0) {
+            CHECK(memcmp(&totals, &before, sizeof totals) == 0);
+            continue;
+        }
+        cum += x_qty;
+        value += x_price * x_qty;
+        told = cum > told ? cum : told;
+        check_wide("cum", &totals.cum, cum, QTY);
+        check_wide("value", &totals.value, value, VALUE);
+        check_wide("told", &totals.told, told, QTY);
+        CHECK_INT(mw_order_state(&totals), (cum > 0 ? MW_ORDER_BEGUN : 0) |
+                                               (told > cum ? MW_ORDER_MISSING : 0) |
+                                               (cum >= qty ? MW_ORDER_COMPLETE : 0));
+    }
+}
+
+static int refused, closing;
+
+static void random_position(void)
+{
+    struct mw_position_totals totals, before;
+    wide qty = 0, cost = 0, cash = 0, fees[12] = {0};
+    bool has_paid[12] = {false};
+    int digits = 12, asset_count = below(3) ? 6 : 12, kinds = 0;
+    mw_position_totals_init(&totals);
+    for (int step = 0; step < STEPS; step++) {
+        struct mw_execution x = {0};
+        wide x_qty = random_digits(digits), x_price = random_digits(digits), x_fees[12] = {0};
+        bool is_new[12] = {false};
+        int sign = below(5) ? (qty < 0 ? -1 : 1) : (qty < 0 ? 1 : -1), new_kinds = 0;
+        CHECK(make(&x.qty, x_qty, QTY) && make(&x.price, x_price, PRICE));
+        for (unsigned count = below(MW_FEES_MAX + 1); count > 0; count--) {
+            struct mw_decimal amount;
+            char name[8];
+            unsigned which = below((unsigned)asset_count);
+            wide fee = below(2) ? random_digits(10) : -random_digits(10);
+            (void)snprintf(name, sizeof name, "F%u", which);
+            CHECK(make(&amount, fee, QTY));
+            CHECK_INT(mw_execution_add_fee(&x, &amount, asset(name)), 0);
+            x_fees[which] += fee;
+            new_kinds += fee && !has_paid[which] && !is_new[which];
+            is_new[which] |= fee != 0;
+        }
+        bool closes = (sign > 0 && qty < 0) || (sign < 0 && qty > 0);
+        wide value = x_price * x_qty;
+        bool is_good = kinds + new_kinds <= MW_FEE_ASSETS_MAX;
+        if (!closes)
+            is_good = is_good && fits(value) && fits(qty + sign * x_qty) &&
+                      fits(cost + sign * value) && fits(cash - sign * value);
+        before = totals;
+        int result = mw_position_count(&totals, &x, sign);
+        CHECK_INT(result, is_good ? closes : -1);
+        if (result < 0) {
+            CHECK(memcmp(&totals, &before, sizeof totals) == 0);
+            refused++;
+            continue;
+        }
+        kinds += new_kinds;
+        closing += closes;
+        if (!closes) {
+            qty += sign * x_qty;
+            cost += sign * value;
+            cash -= sign * value;
+        }
+        for (int i = 0; i < asset_count; i++) {
+            fees[i] += x_fees[i];
+            has_paid[i] |= is_new[i];
+        }
+        check_wide("qty", &totals.qty, qty, QTY);
+        check_wide("cost", &totals.cost, cost, VALUE);
+        check_wide("cash", &totals.cash, cash, VALUE);
+        CHECK_INT(totals.fee_count, kinds);
+        for (uint32_t i = 0; i < totals.fee_count; i++)
+            check_wide("fee", &totals.fees[i], fees[atoi(mw_asset_name(totals.assets[i]) + 1)],
+                       QTY);
+    }
+}
+
+static void random_sequences(void (*sequence)(void))
+{
+    const char *given = getenv("MW_PROPERTY_SEED");
+    uint64_t first = given ? strtoull(given, NULL, 10) : 20261121;
+    for (seed = first; seed < first + SEQUENCES; seed++) {
+        int failures = test_failures;
+        random_state = seed * UINT64_C(0x9e3779b97f4a7c15);
+        sequence();
+        if (test_failures != failures) {
+            printf("seed %" PRIu64 "\n", seed);
+            return;
+        }
+    }
+}
+
+static void random_orders(void)
+{
+    random_sequences(random_order);
+}
+
+static void random_positions(void)
+{
+    refused = closing = 0;
+    random_sequences(random_position);
+    CHECK(refused > SEQUENCES); /* it is no test of refusals, or of closing, without them */
+    CHECK(closing > SEQUENCES);
+}
+
+static const struct test_case cases[] = {
+    {"an asset has one number, however its name is written", assets},
+    {"an execution has up to four fees, and none of nothing", fees_of_an_execution},
+    {"a fee is read as a message has it, and needs its asset", fees_of_a_message},
+    {"an order's totals and its state follow what is counted and told", order_totals},
+    {"an order's totals that do not fit are refused and nothing changes", order_limits},
+    {"a position adds what opens it and leaves what closes it", position_totals},
+    {"fees are added by asset; a ninth asset is refused and nothing changes", fees_by_asset},
+    {"a position's totals that do not fit are refused and nothing changes", position_limits},
+    {"an order counts random executions as integers do", random_orders},
+    {"a position counts random executions as integers do", random_positions},
+    {"assets have an end, and the known ones stay", too_many_assets},
+};
+TEST_MAIN(cases)
