@@ -10,6 +10,7 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { VALID_SECONDS = 365 * 86400, ALLOWED_SKEW = 86400 };
@@ -87,7 +88,8 @@ static int write_pem(const char *dir, const char *name, X509 *certificate, EVP_P
     int fd = len > 0 && (size_t)len < sizeof path
                  ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
                  : -1;
-    FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
+    /* one that was there before keeps its mode when it is opened */
+    FILE *file = fd < 0 || fchmod(fd, 0600) < 0 ? NULL : fdopen(fd, "w");
     if (!file) {
         mw_err_set(err, "%s: %s", path, strerror(errno));
         if (fd >= 0)

@@ -285,7 +285,8 @@ int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const str
         }
     }
     _IDEC_flags flags = 0;
-    return from_bid(out, bid128_add(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags), flags);
+    BID_UINT128 result = bid128_add(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags);
+    return from_bid(out, result, flags); /* not in one call: the flags could be read too early */
 }
 
 int mw_decimal_sub(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
@@ -306,7 +307,8 @@ int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const str
         }
     }
     _IDEC_flags flags = 0;
-    return from_bid(out, bid128_mul(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags), flags);
+    BID_UINT128 result = bid128_mul(to_bid(a), to_bid(b), BID_ROUNDING_TO_NEAREST, &flags);
+    return from_bid(out, result, flags); /* not in one call: the flags could be read too early */
 }
 
 int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
@@ -329,11 +331,10 @@ int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
     return mw_decimal_add_to(sum, &product, sign);
 }
 
-/* num / den of whole numbers above or equal 0 (den > 0), rounded; `negative` is the sign that the
- * result will have. */
-static uint128 divide(uint128 num, uint128 den, bool negative, int rounding)
+/* quotient + rest / den (0 <= rest < den), rounded; `negative` is the sign that the result will
+ * have. */
+static uint128 round_off(uint128 quotient, uint128 rest, uint128 den, bool negative, int rounding)
 {
-    uint128 quotient = num / den, rest = num % den;
     if (!rest)
         return quotient;
     bool away;
@@ -369,6 +370,23 @@ static bool scale(uint128 *digits, int shift)
     return true;
 }
 
+/* num / den * 10^shift where the scaled numbers have more than 126 bits: digit by digit, or not at
+ * all. *shift is left at what the digits still want. */
+static uint128 divide_long(uint128 num, uint128 den, int *shift, bool negative, int rounding)
+{
+    if (*shift < 0) { /* the scaled den is above 2^126: num, of 34 digits, is far below its half */
+        *shift = 0;
+        return round_off(0, num ? 1 : 0, 4, negative, rounding);
+    }
+    uint128 quotient = num / den, rest = num % den;
+    for (; *shift > 0 && rest && fits(quotient); --*shift) {
+        rest *= 10; /* rest < den < 10^34 */
+        quotient = quotient * 10 + rest / den;
+        rest %= den;
+    }
+    return round_off(quotient, rest, den, negative, rounding);
+}
+
 int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b,
                    int decimals, int rounding)
 {
@@ -385,12 +403,18 @@ int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const str
         shift--;
     }
     bool negative = is_negative(a) != is_negative(b);
-    if (!scale(shift > 0 ? &num : &den, abs(shift)))
+    uint128 scaled_num = num, scaled_den = den, digits;
+    bool is_scaled = scale(shift > 0 ? &scaled_num : &scaled_den, abs(shift));
+    if (is_scaled)
+        digits = round_off(scaled_num / scaled_den, scaled_num % scaled_den, scaled_den, negative,
+                           rounding);
+    if (is_scaled && fits(digits))
+        shift = 0;
+    else
+        digits = divide_long(num, den, &shift, negative, rounding);
+    if (!fits(digits) || shift - decimals > EXPONENT_MAX)
         return -1;
-    uint128 digits = divide(num, den, negative, rounding);
-    if (!fits(digits))
-        return -1;
-    encode(out, negative, digits, digits ? -decimals : 0);
+    encode(out, negative, digits, digits ? shift - decimals : 0);
     return 0;
 }
 

@@ -126,6 +126,7 @@ size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, 
     } else {
         const char *secret = mw_vault_join_begin(vault);
         if (!secret || mw_vault_join_secret(vault, id) < 0) {
+            mw_vault_wipe(vault);
             mw_err_set(err, "this secret is gone");
             return 0;
         }

@@ -1,6 +1,7 @@
 #include "log.h"
 #include "host.h"
 #include "redact.h"
+#include "utf8.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 enum { LINE_MAX_BYTES = 64 * 1024, STUCK_MS = 100 };
+enum { CONTENT_MAX = LINE_MAX_BYTES - 8 }; /* a line that is cut still ends its quotes and braces */
 
 struct mw_log {
     int fd;
@@ -20,6 +22,7 @@ struct mw_log {
     bool is_json;
     size_t len;
     char line[LINE_MAX_BYTES + 8];
+    char text[LINE_MAX_BYTES]; /* what is about to be put, without its secrets */
 };
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -56,13 +59,24 @@ int mw_log_level_of(const char *name)
     return -1;
 }
 
+static size_t room(const struct mw_log *log)
+{
+    return log->len < CONTENT_MAX ? CONTENT_MAX - log->len : 0;
+}
+
+/* All of it or nothing: an escape is never cut. */
 static void put(struct mw_log *log, const char *bytes, size_t len)
 {
-    size_t room = LINE_MAX_BYTES - log->len;
-    if (len > room)
-        len = room;
+    if (len > room(log))
+        return;
     memcpy(log->line + log->len, bytes, len);
     log->len += len;
+}
+
+/* The closing quote or brace, for which there is always room. */
+static void close_with(struct mw_log *log, char c)
+{
+    log->line[log->len++] = c;
 }
 
 static void put_text(struct mw_log *log, const char *text)
@@ -70,11 +84,20 @@ static void put_text(struct mw_log *log, const char *text)
     put(log, text, strlen(text));
 }
 
+/* The length of the character at `bytes` when it is valid UTF-8 beyond ASCII; 0 when not. */
+static size_t character(const char *bytes, size_t len)
+{
+    for (size_t i = 2; i <= 4 && i <= len; i++)
+        if (mw_utf8_valid(bytes, i))
+            return i;
+    return 0;
+}
+
 /* Quoted, with everything escaped that could begin a line or end the quotes. */
 static void put_quoted(struct mw_log *log, const char *bytes, size_t len)
 {
     put(log, "\"", 1);
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len && room(log) >= 8; i++) {
         unsigned char c = (unsigned char)bytes[i];
         char escaped[8];
         if (c == '"' || c == '\\') {
@@ -85,11 +108,15 @@ static void put_quoted(struct mw_log *log, const char *bytes, size_t len)
         } else if (c < ' ' || c == 127) {
             (void)snprintf(escaped, sizeof escaped, "\\u%04x", c);
             put_text(log, escaped);
-        } else {
+        } else if (c < 128) {
             put(log, bytes + i, 1);
+        } else {
+            size_t step = character(bytes + i, len - i);
+            put(log, step ? bytes + i : "\\ufffd", step ? step : 6);
+            i += step ? step - 1 : 0;
         }
     }
-    put(log, "\"", 1);
+    close_with(log, '"');
 }
 
 static bool is_plain(const char *bytes, size_t len)
@@ -102,22 +129,30 @@ static bool is_plain(const char *bytes, size_t len)
     return len > 0;
 }
 
+static void put_value(struct mw_log *log, const char *bytes, size_t len)
+{
+    if (!log->is_json && is_plain(bytes, len))
+        put(log, bytes, len < room(log) ? len : room(log));
+    else
+        put_quoted(log, bytes, len);
+}
+
+/* The value loses its secrets before it is escaped: afterwards they would not look the same. */
 static void put_field(struct mw_log *log, const char *key, const char *value, size_t len)
 {
-    if (log->is_json) {
-        put(log, ",", 1);
-        put_quoted(log, key, strlen(key));
-        put(log, ":", 1);
-        put_quoted(log, value, len);
-        return;
+    if (room(log) < 6 * strlen(key) + 16)
+        return; /* not even the key has room */
+    if (len > sizeof log->text)
+        len = sizeof log->text;
+    if (log->redactor) {
+        memcpy(log->text, value, len);
+        len = mw_redact(log->redactor, log->text, len);
+        value = log->text;
     }
-    put(log, " ", 1);
-    put_text(log, key);
-    put(log, "=", 1);
-    if (is_plain(value, len))
-        put(log, value, len);
-    else
-        put_quoted(log, value, len);
+    put(log, log->is_json ? "," : " ", 1);
+    put_value(log, key, strlen(key));
+    put(log, log->is_json ? ":" : "=", 1);
+    put_value(log, value, len);
 }
 
 static void put_time(struct mw_log *log, int64_t time_ns)
@@ -166,9 +201,7 @@ void mw_log_write(struct mw_log *log, enum mw_log_level level, int64_t time_ns, 
         put_field(log, fields[i].key, fields[i].value, fields[i].value_len);
     put_field(log, "msg", message, len);
     if (log->is_json)
-        put(log, "}", 1);
-    if (log->redactor)
-        log->len = mw_redact(log->redactor, log->line, log->len);
+        close_with(log, '}');
     log->line[log->len] = '\n';
     write_out(log->fd, log->line, log->len + 1);
 }

@@ -9,10 +9,13 @@
 static const char mask[] = "[secret]"; /* MW_REDACT_MIN long: replacing never needs more room */
 enum { MASK_LEN = sizeof mask - 1, LOOKS_SECRET = 64 };
 
+/* The tokens first, then the keys; each part is a ring of its own. */
+enum { PLACES = MW_REDACT_KEPT + MW_REDACT_KEYS };
+
 struct mw_redactor {
-    char *texts[MW_REDACT_KEPT];
-    size_t lens[MW_REDACT_KEPT];
-    size_t next;
+    char *texts[PLACES];
+    size_t lens[PLACES];
+    size_t next_token, next_key;
 };
 
 struct mw_redactor *mw_redactor_new(struct mw_err *err)
@@ -27,26 +30,38 @@ void mw_redactor_free(struct mw_redactor *redactor)
 {
     if (!redactor)
         return;
-    for (size_t i = 0; i < MW_REDACT_KEPT; i++)
+    for (size_t i = 0; i < PLACES; i++)
         mw_locked_free(redactor->texts[i], redactor->lens[i]);
     free(redactor);
 }
 
-void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len)
+/* Adds to the ring of `count` places from `first`. */
+static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t *next,
+                const char *text, size_t len)
 {
     if (len < MW_REDACT_MIN)
         return;
-    for (size_t i = 0; i < MW_REDACT_KEPT; i++)
+    for (size_t i = first; i < first + count; i++)
         if (redactor->lens[i] == len && memcmp(redactor->texts[i], text, len) == 0)
             return;
     char *copy = mw_locked_alloc(len);
     if (!copy)
         return; /* what looks like a secret is replaced all the same */
     memcpy(copy, text, len);
-    size_t at = redactor->next++ % MW_REDACT_KEPT;
+    size_t at = first + (*next)++ % count;
     mw_locked_free(redactor->texts[at], redactor->lens[at]);
     redactor->texts[at] = copy;
     redactor->lens[at] = len;
+}
+
+void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len)
+{
+    add(redactor, 0, MW_REDACT_KEPT, &redactor->next_token, text, len);
+}
+
+void mw_redactor_add_key(struct mw_redactor *redactor, const char *text, size_t len)
+{
+    add(redactor, MW_REDACT_KEPT, MW_REDACT_KEYS, &redactor->next_key, text, len);
 }
 
 static bool is_token_char(char c)
@@ -54,29 +69,42 @@ static bool is_token_char(char c)
     return isalnum((unsigned char)c) || c == '+' || c == '/' || c == '_' || c == '-' || c == '=';
 }
 
-/* How much at `text` looks like a secret; 0 when it does not. */
+/* The length of the JWT at `text`, three parts of base64url; 0 when there is none. */
+static size_t jwt(const char *text, size_t len)
+{
+    size_t run = 0, dots = 0;
+    if (len < 3 || memcmp(text, "eyJ", 3) != 0)
+        return 0;
+    for (; run < len; run++) {
+        if (text[run] == '.' && dots < 2)
+            dots++;
+        else if (!isalnum((unsigned char)text[run]) && text[run] != '-' && text[run] != '_')
+            break;
+    }
+    return dots == 2 && run >= MASK_LEN ? run : 0;
+}
+
+/* How much at `text` looks like a key or a signature; 0 when it does not. */
 static size_t looks_secret(const char *text, size_t len)
 {
-    size_t run = 0, dots = 0, digits = 0, letters = 0, slashes = 0;
-    bool is_jwt = len > 3 && memcmp(text, "eyJ", 3) == 0;
-    while (run < len && (is_token_char(text[run]) || (is_jwt && text[run] == '.'))) {
-        dots += text[run] == '.';
+    size_t run = 0, digits = 0, capitals = 0, letters = 0, slashes = 0;
+    for (; run < len && is_token_char(text[run]); run++) {
         digits += isdigit((unsigned char)text[run]) != 0;
+        capitals += isupper((unsigned char)text[run]) != 0;
         letters += isalpha((unsigned char)text[run]) != 0;
         slashes += text[run] == '/' || text[run] == '-' || text[run] == '_';
-        run++;
     }
-    if (is_jwt && dots == 2)
-        return run;
-    /* Long paths and rulers have no digits, or separators all over. */
-    bool is_mixed = digits * 16 >= run && letters * 16 >= run && slashes * 8 <= run;
-    return run >= LOOKS_SECRET && is_mixed ? run : 0;
+    /* Long paths and rulers have few digits and capitals, or separators all over. One base64
+     * signature in 150 has hardly a digit; none has but few capitals. */
+    bool is_mixed = (digits * 16 >= run && letters * 16 >= run) ||
+                    (capitals * 8 >= run && (letters - capitals) * 8 >= run);
+    return run >= LOOKS_SECRET && is_mixed && slashes * 8 <= run ? run : 0;
 }
 
 static size_t known_secret(const struct mw_redactor *redactor, const char *text, size_t len)
 {
     size_t longest = 0;
-    for (size_t i = 0; i < MW_REDACT_KEPT; i++) {
+    for (size_t i = 0; i < PLACES; i++) {
         size_t known = redactor->lens[i];
         if (known > longest && known <= len && redactor->texts[i][0] == *text &&
             memcmp(redactor->texts[i], text, known) == 0)
@@ -85,20 +113,37 @@ static size_t known_secret(const struct mw_redactor *redactor, const char *text,
     return longest;
 }
 
+/* The known secret at `text`, and those that begin inside of it and reach further. */
+static size_t known_secrets(const struct mw_redactor *redactor, const char *text, size_t len)
+{
+    size_t end = known_secret(redactor, text, len);
+    for (size_t i = 1; i < end; i++) {
+        size_t other = known_secret(redactor, text + i, len - i);
+        if (i + other > end)
+            end = i + other;
+    }
+    return end;
+}
+
 size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len)
 {
     size_t out = 0;
+    char before = ' ';
     bool at_start = true; /* of a run: a secret by its looks begins there, a known one anywhere */
     for (size_t i = 0; i < len;) {
-        size_t secret = known_secret(redactor, text + i, len - i);
+        size_t secret = known_secrets(redactor, text + i, len - i);
+        if (!secret && !isalnum((unsigned char)before)) /* after "token=" as well */
+            secret = jwt(text + i, len - i);
         if (!secret && at_start)
             secret = looks_secret(text + i, len - i);
         at_start = !is_token_char(text[i]);
+        before = text[i]; /* read before the mask may stand there */
         if (secret) {
             memcpy(text + out, mask, MASK_LEN); /* secret >= MASK_LEN: never overtakes i */
             out += MASK_LEN;
             i += secret;
             at_start = true;
+            before = ' ';
         } else {
             text[out++] = text[i++];
         }

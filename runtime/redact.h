@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-enum { MW_REDACT_MIN = 8, MW_REDACT_KEPT = 64 };
+enum { MW_REDACT_MIN = 8, MW_REDACT_KEPT = 64, MW_REDACT_KEYS = 256 };
 
 struct mw_redactor;
 
@@ -17,6 +17,9 @@ void mw_redactor_free(struct mw_redactor *redactor); /* takes NULL */
 
 /* Adds a text. Session tokens come and go: the oldest of more than MW_REDACT_KEPT is forgotten. */
 void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len);
+
+/* Adds a key, which no session token pushes out: only the oldest of more than MW_REDACT_KEYS is. */
+void mw_redactor_add_key(struct mw_redactor *redactor, const char *text, size_t len);
 
 /* Replaces in place; returns the new length, which is never larger. */
 size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len);

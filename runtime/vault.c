@@ -117,7 +117,7 @@ static uint32_t store(struct mw_vault *vault, const char *text, size_t len, cons
     secret->len = len;
     (void)snprintf(secret->source, sizeof secret->source, "%s", source); /* a long name is cut */
     if (vault->redactor)
-        mw_redactor_add(vault->redactor, text, len);
+        mw_redactor_add_key(vault->redactor, text, len);
     return id;
 }
 
@@ -175,7 +175,7 @@ uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path, struct mw_
     uint32_t id = 0;
     ssize_t len = -1;
     char *text = mw_locked_alloc(MW_VAULT_SECRET_MAX + 2);
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (!text || fd < 0) {
         mw_err_set(err, "%s", text ? strerror(errno) : "no locked memory");
         goto out;

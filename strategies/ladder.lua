@@ -55,16 +55,18 @@ end
 
 -- An order that stands near enough to a target serves it; the others go, and what is missing comes.
 function S:match(targets, mid)
-  local slack, free = mid * self.tolerance, {}
-  for _, order in ipairs(self.orders) do free[order] = true end
+  local slack, free, orders = mid * self.tolerance, {}, self.orders
+  for _, order in ipairs(orders) do free[order] = true end
   for _, target in ipairs(targets) do
-    for order in pairs(free) do
-      if order.side == target.side and order.status ~= "pending_cancel"
-        and (order.price - target.price):abs() <= slack then
-        target.order, free[order] = order, nil
-        break
+    local least = slack
+    for _, order in ipairs(orders) do
+      local gap = (order.price - target.price):abs()
+      if free[order] and order.side == target.side and order.status ~= "pending_cancel"
+        and gap <= least then
+        target.order, least = order, gap
       end
     end
+    if target.order then free[target.order] = nil end
   end
   return free
 end

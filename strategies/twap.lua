@@ -56,6 +56,7 @@ function S:work(slice)
   self:cancel_all()
   for _, order in ipairs(self.orders) do order:wait("canceled", 5) end
   local qty = self:due(slice) - decimal(self.state.persist.done)
+  for _, order in ipairs(self.orders) do qty = qty - order.leaves_qty end    -- may still trade
   if qty:sign() <= 0 then return end
   local is_last = slice == self.params.slices
   local price = self:slice_price(is_last and self.params.finish)

@@ -258,9 +258,12 @@ function read.any(self, _, value) return plain_copy(self, value, 0) end
 function read.list(self, spec, value, path)
   if type(value) ~= "table" then return nil end
   local out = {}
-  for i, item in ipairs(value) do out[i] = self:field(spec.each, item, source.join(path, i)) end
+  local count = 0
+  for i, item in ipairs(value) do
+    count, out[i] = i, self:field(spec.each, item, source.join(path, i))
+  end
   for key in pairs(value) do
-    if type(key) ~= "number" or key % 1 ~= 0 or key < 1 or key > #value then
+    if type(key) ~= "number" or key % 1 ~= 0 or key < 1 or key > count then
       self:problem(source.join(path, tostring(key)), "expected a list, got a key")
     end
   end
@@ -310,7 +313,7 @@ function Checker:field(spec, value, path)
   if value == nil then
     if spec.required then self:problem(path, "missing: expected " .. M.expects(spec)) end
     value = spec.default
-    if type(value) ~= "table" then return value end
+    if value == nil or type(value) ~= "table" and spec.type ~= "path" then return value end
   end
   if value == self.missing_secret then return nil end            -- was reported where it was asked
   if value == false and spec.off then return false end

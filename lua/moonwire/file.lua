@@ -3,7 +3,10 @@
 
 local ffi = require "ffi"
 
-ffi.cdef "char *realpath(const char *path, char *resolved);"
+ffi.cdef [[
+char *realpath(const char *path, char *resolved);
+long readlink(const char *path, char *target, size_t size);
+]]
 
 local M = {}
 local MAX_BYTES = 64 * 1024 * 1024
@@ -30,6 +33,10 @@ local function inside(path)
     if not base then return nil, "file " .. path .. ": no such directory" end
     if name == "." or name == ".." then return nil, "file " .. path .. ": no file" end
     place = (base == "/" and "" or base) .. "/" .. name
+    -- A link to what is not there yet would be followed by whoever creates it.
+    if ffi.C.readlink(place, ffi.new("char[1]"), 1) >= 0 then
+      return nil, "file " .. path .. ": a link that leads nowhere"
+    end
   end
   if root ~= "/" and place:sub(1, #root + 1) ~= root .. "/" then
     return nil, ("file %s: outside of the working directory %s"):format(path, root)

@@ -86,7 +86,7 @@ function M.new(fields, now)
     _cancel_is_under_way = false, _must_end = false,
     _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
-  if fields.external then self.external = true end
+  if fields.external ~= nil then self.external = fields.external end
   if fields.is_qty_estimate then self.is_qty_estimate = true end
   return self
 end
@@ -245,11 +245,14 @@ local function book(self, report)
   return fill, amended
 end
 
+local evidence = { new = true, partially_filled = true, filled = true, canceled = true,
+                   expired = true, working = true }
+
 local function next_status(self, reported)
   local status = self.status
   if terminal[status] then
     -- We had inferred from silence that the venue never took it, and it shows it all the same.
-    if self._is_inferred and status == "rejected" and reported ~= "rejected" then
+    if self._is_inferred and evidence[reported] then
       status, self._is_inferred = "unknown", nil
     else
       return status
@@ -262,11 +265,9 @@ local function next_status(self, reported)
   if reported == "working" then
     return (status ~= "pending_cancel" or self._cancel_lost) and working(self) or status
   end
-  return transitions[status][reported] or status
+  local to = transitions[status][reported] or status
+  return to == "rejected" and has(self._totals, BEGUN) and "canceled" or to
 end
-
-local evidence = { new = true, partially_filled = true, filled = true, canceled = true,
-                   expired = true, working = true }
 
 -- The status that follows from what was reported; "filled" only once all of it is counted.
 local function conclude(self, reported, report)
@@ -300,6 +301,7 @@ function Order:apply(report)
   local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end
   if terminal[before] then
+    if fill and self._is_inferred and has(self._totals, COMPLETE) then reported = "filled" end
     if reported then conclude(self, reported, report) end
     return self.status ~= before, fill, amended
   end

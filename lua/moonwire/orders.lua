@@ -132,13 +132,15 @@ function order_module.Order:wait(status, seconds)
     local waiter = task.current() or error("order:wait() is for tasks", 2)
     self._waiters[waiter] = true
     task.wait(left)
-    self._waiters[waiter] = nil
+    if self._waiters then self._waiters[waiter] = nil end
   end
   return self.status
 end
 
 function order_module.Order:wake_waiters()
-  for waiter in pairs(self._waiters) do dispatch.defer(waiter, "wake", true) end
+  local waiters = self._waiters                        -- each is woken once a wait
+  self._waiters = false
+  for waiter in pairs(waiters) do dispatch.defer(waiter, "wake", true) end
 end
 
 local function by_age(a, b)

@@ -131,6 +131,8 @@ end
 local function metatable_functions()
   local own = setmetatable({}, { __mode = "k" })
   local function set(object, meta)
+    local old = type(object) == "table" and getmetatable(object)
+    if old and not own[old] then error("cannot change a protected metatable", 2) end
     local result = setmetatable(object, meta)
     if meta ~= nil then own[meta] = true end
     return result

@@ -88,7 +88,7 @@ end
 ---@return moonwire.Order|nil order
 ---@return string|nil err      why it was refused before it was sent
 function Api:submit(request)
-  local fields = checked_fields(self, request, request.side)
+  local fields = checked_fields(self, request, type(request) == "table" and request.side)
   return runner(self):submit(fields)
 end
 
@@ -345,6 +345,12 @@ end
 
 -- Timers ------------------------------------------------------------------------------------------
 
+-- What the strategy holds of a timer: stop() and nothing that leads further.
+local TimerHandle = { __name = "moonwire.TimerHandle" }
+TimerHandle.__index = TimerHandle
+local timer_of = setmetatable({}, { __mode = "k" })
+function TimerHandle:stop() timer_of[self]:stop() end
+
 local Timer = { __name = "moonwire.StrategyTimer" }
 Timer.__index = Timer
 
@@ -366,7 +372,7 @@ function Timer:fire()
 end
 
 function Runner:start_timer(seconds, is_repeating, method, ...)
-  if type(seconds) ~= "number" or seconds < 0 or seconds > 1e8
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= 1e8)
     or is_repeating and seconds <= 0 then
     error("seconds: a number above 0 expected", 3)
   end
@@ -374,7 +380,9 @@ function Runner:start_timer(seconds, is_repeating, method, ...)
                                method = method, n = select("#", ...), ... }, Timer)
   self.timers[timer] = true
   self:ask(timer, "begin", "stop")
-  return timer
+  local handle = setmetatable({}, TimerHandle)
+  timer_of[handle] = timer
+  return handle
 end
 
 -- Tasks -------------------------------------------------------------------------------------------

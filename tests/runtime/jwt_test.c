@@ -421,6 +421,9 @@ static void no_keys(void)
     check_refused(0, "HS256", "this secret is gone");
     check_refused(0, "RS256", "this secret is gone");
     check_refused(UINT32_MAX, "ES256", "this secret is gone");
+    for (int i = 0; i < 8; i++)
+        check_refused(0, "RS256", "this secret is gone");
+    CHECK(mw_vault_join_begin(vault) != NULL); /* and takes no scratch memory with it */
     mw_vault_wipe(vault);
 }
 

@@ -150,6 +150,9 @@ static void quoting(void)
                        rows[i].text); /* fits */
         CHECK_TEXT(written(), expected);
     }
+    struct mw_log_field forged = {"a b\nlevel", "x", 1}; /* a key is quoted like a value */
+    mw_log_write(log, MW_LOG_INFO, 0, "x", 1, &forged, 1);
+    CHECK_TEXT(written(), START " \"a b\\nlevel\"=x msg=x\n");
     mw_log_write(log, MW_LOG_INFO, 0, "a\0b", 3, NULL, 0);
     CHECK_TEXT(written(), START " msg=\"a\\u0000b\"\n");
     close_log(log);
@@ -247,6 +250,62 @@ static unsigned below(unsigned limit)
     return (unsigned)(random_state >> 33) % limit;
 }
 
+static void check_length(const char *line)
+{
+    CHECK(strlen(line) > 65536 - 64 && strlen(line) <= 65536 + 1);
+    CHECK(strchr(line, '\n') == line + strlen(line) - 1);
+}
+
+static void any_bytes(void)
+{
+    struct mw_log *log = open_log(MW_LOG_INFO, true, NULL);
+    for (uint64_t round = 1; round <= 3000; round++) {
+        char text[64], what[32];
+        random_state = round;
+        size_t len = below(sizeof text);
+        for (size_t i = 0; i < len; i++)
+            text[i] = (char)(below(2) ? 128 + below(128) : below(256));
+        struct mw_log_field field = {"value", text, len};
+        (void)snprintf(what, sizeof what, "seed %" PRIu64, round); /* fits */
+        mw_log_write(log, MW_LOG_INFO, 0, text, len, &field, 1);
+        check_json(written(), what);
+    }
+    mw_log_write(log, MW_LOG_INFO, 0,
+                 "a\xff\xe2\x82"
+                 "b\xe2\x82\xac",
+                 8, NULL, 0);
+    CHECK(strstr(written(), "\"msg\":\"a\\ufffd\\ufffd\\ufffd"
+                            "b\xe2\x82\xac\"}\n"));
+    close_log(log);
+}
+
+/* Whatever is too long, and whatever stands at the cut: the line is JSON. */
+static void long_json(void)
+{
+    static const char *const pieces[] = {"x", "\1", "\"", "\n", "\xe2\x82\xac", "\xff"};
+    static char text[70000];
+    struct mw_log *log = open_log(MW_LOG_INFO, true, NULL);
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++)
+        for (size_t shift = 0; shift < 3; shift++) {
+            size_t step = strlen(pieces[i]);
+            memset(text, 'y', sizeof text);
+            for (size_t at = shift; at + step <= sizeof text; at += step)
+                memcpy(text + at, pieces[i], step);
+            struct mw_log_field fields[] = {{"short", "v", 1}, {"long", text, sizeof text}};
+            mw_log_write(log, MW_LOG_INFO, 0, text, sizeof text, NULL, 0);
+            check_length(written());
+            mw_log_write(log, MW_LOG_INFO, 0, text, sizeof text, fields, 2);
+            const char *line = written();
+            CHECK(strstr(line, "\"short\":\"v\",\"long\":\""));
+            check_json(line, "a long line");
+            for (size_t len = 65400; len < 65540; len += 31) {
+                mw_log_write(log, MW_LOG_INFO, 0, text, len / step, fields, 1);
+                check_json(written(), "a long line");
+            }
+        }
+    close_log(log);
+}
+
 static void random_texts(void)
 {
     static const char *const pieces[] = {"\"",   "\\",           "\n", "\r", "\t", "a", " ",
@@ -272,12 +331,6 @@ static void random_texts(void)
         CHECK(!strpbrk(line, "\r\t\x1b\x7f"));
     }
     close_log(log);
-}
-
-static void check_length(const char *line)
-{
-    CHECK(strlen(line) > 65536 - 64 && strlen(line) <= 65536 + 1);
-    CHECK(strchr(line, '\n') == line + strlen(line) - 1);
 }
 
 /* Long lines are cut at 64 KiB, and end. */
@@ -315,7 +368,12 @@ static void no_secrets(void)
     struct mw_redactor *redactor = mw_redactor_new(&err);
     if (!redactor)
         abort();
+    static const char odd[] = "abc\"def\\ghi-secret";
+    static const char jwt[] =
+        "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMTIifQ.D4YxclnNWCRH6w4"
+        "7MNV9XcbpKT4aLrMboLg6DzCwm1M";
     mw_redactor_add(redactor, key, sizeof key - 1);
+    mw_redactor_add(redactor, odd, sizeof odd - 1);
     for (int is_json = 0; is_json <= 1; is_json++) {
         struct mw_log *log = open_log(MW_LOG_INFO, is_json, redactor);
         struct mw_log_field fields[] = {{"key", key, sizeof key - 1},
@@ -332,6 +390,17 @@ static void no_secrets(void)
         CHECK(strstr(line, "sent Key: [secret], Sign: [secret]\""));
         if (is_json)
             check_json(line, "redacted");
+        /* right after an escape, and with characters in it that are escaped */
+        mw_logf(log, MW_LOG_ERROR, "h:\n%s\t%s", sign, odd);
+        line = written();
+        CHECK(!strstr(line, sign) && !strstr(line, "def") && !strstr(line, "ghi-secret"));
+        CHECK(strstr(line, is_json ? "h:\\n[secret]\\u0009[secret]\"}"
+                                   : "h:\\n[secret]\\u0009[secret]\""));
+        if (is_json)
+            check_json(line, "redacted after an escape");
+        struct mw_log_field token = {"token", jwt, strlen(jwt)};
+        mw_log_write(log, MW_LOG_INFO, 0, "x", 1, &token, 1);
+        CHECK(strstr(written(), is_json ? "\"token\":\"[secret]\"" : " token=[secret] "));
         close_log(log);
     }
     mw_redactor_free(redactor);
@@ -422,6 +491,8 @@ static const struct test_case cases[] = {
     {"a formatted message is cut, never torn", formatted},
     {"JSON stays valid for every ASCII byte in message, value and key", every_ascii_byte},
     {"JSON holds the very characters that were logged", reads_back},
+    {"JSON stays valid for any bytes, and shows the mark for what is no text", any_bytes},
+    {"a JSON line that is cut is still valid", long_json},
     {"random texts make one line, and valid JSON", random_texts},
     {"a line that is too long is cut and ends", long_lines},
     {"keys and signatures never reach the line", no_secrets},

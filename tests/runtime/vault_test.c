@@ -400,6 +400,10 @@ static void no_such_file(void)
     check_refused(mw_vault_from_file(vault, path, &err), path, strerror(ENOENT));
     check_refused(mw_vault_from_file(vault, directory, &err), directory, "not a regular file");
     check_refused(mw_vault_from_file(vault, "/dev/null", &err), "/dev/null", "not a regular file");
+    path = path_of("pipe");
+    CHECK_INT(mkfifo(path, 0600), 0); /* nobody writes: must not wait for one */
+    check_refused(mw_vault_from_file(vault, path, &err), path, "not a regular file");
+    CHECK_INT(unlink(path), 0);
     path = write_file("nothing", "", 0, 0600);
     check_refused(mw_vault_from_file(vault, path, &err), path, "empty");
     path = write_file("nothing", "\n", 1, 0600);

@@ -82,7 +82,8 @@ local errors = {
   { "key not found", "no API key arrived", "permanent" },
   { "sign not found", "no signature arrived", "permanent" },
   { "no permission", "the API key has no permission for this: enable trade for it", "permanent" },
-  { "locked", "the account is locked", "permanent" },
+  { "account is locked", "the account is locked", "permanent" },
+  { "account locked", "the account is locked", "permanent" },
   { "account is disabled", "the account is disabled", "permanent" },
   { "nonce", "the nonce was not accepted", "retry" },
   { "timestamp", "the timestamp was not accepted: is this machine's clock right?", "clock" },
@@ -124,7 +125,9 @@ local function read_answer(status, body)
   if tostring(answer.success) == "1" then
     return type(answer["return"]) == "table" and answer["return"] or {}
   end
-  if answer.error == nil then return nil, ("HTTP %d without an error"):format(status), "unknown" end
+  if answer.error == nil or answer.error == json.null then
+    return nil, ("HTTP %d without an error"):format(status), "unknown"
+  end
   local reason, class = classify(answer.error, answer.error_code)
   if status >= 500 then class = "unknown" end
   return nil, reason, class
@@ -572,7 +575,8 @@ local function read_status(report, status, fields)
       or "filled"
   elseif status == CANCELLED then
     report.status = "canceled"
-    report.reason = fields[WHY].type ~= 0 and decode.text(fields[WHY]):lower() or nil
+    local why = decode.text(fields[WHY])
+    report.reason = why and why:lower()
   elseif status == REJECTED then
     report.status, report.cum_qty = "rejected", nil          -- never books a fill
     report.reason = "not enough depth"
@@ -591,6 +595,8 @@ local report = {
 local last_symbol = ""
 local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
+local sides = { "buy", "sell" }
+
 local function read_order(link, fields)
   local session = link.session
   local symbol = decode.text_like(fields[SYMBOL], last_symbol) or ""
@@ -599,7 +605,10 @@ local function read_order(link, fields)
   last_symbol = symbol
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
-  r.symbol, r.side = market.symbol, fields[SIDE].word == 1 and "buy" or "sell"
+  r.symbol, r.side = market.symbol, sides[fields[SIDE].word]
+  if not r.side and not session.orders:find(session.name, r.client_order_id, r.order_id) then
+    return link:on_bad_message("order without a side")
+  end
   r.qty = decode.decimal_into(qty, fields[QTY]) and qty or nil
   r.cum_qty = decode.decimal_into(cum_qty, fields[CUM_QTY]) and cum_qty or nil
   r.price = decode.decimal_into(price, fields[PRICE]) and price or nil
