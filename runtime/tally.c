@@ -39,7 +39,7 @@ int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount
 {
     if (mw_decimal_sign(amount) == 0)
         return 0;
-    if (x->fee_count == MW_FEES_MAX || asset == 0 || asset > UINT16_MAX)
+    if (x->fee_count >= MW_FEES_MAX || asset == 0 || asset > UINT16_MAX)
         return -1;
     x->fees[x->fee_count] = *amount;
     x->assets[x->fee_count++] = (uint16_t)asset;
@@ -55,6 +55,14 @@ int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
     if (asset->type != MW_FIELD_STRING)
         return -1;
     return mw_execution_add_fee(x, &value, mw_asset_number(asset->text, asset->len));
+}
+
+unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount)
+{
+    if (i >= x->fee_count || i >= MW_FEES_MAX)
+        return 0;
+    *amount = x->fees[i];
+    return x->assets[i];
 }
 
 /* Orders ----------------------------------------------------------------------------------------- */
@@ -110,25 +118,39 @@ void mw_position_totals_init(struct mw_position_totals *totals)
     totals->qty = totals->cost = totals->cash = *zero();
 }
 
+static uint32_t fee_count_of(const struct mw_position_totals *totals)
+{
+    return totals->fee_count < MW_FEE_ASSETS_MAX ? totals->fee_count : MW_FEE_ASSETS_MAX;
+}
+
 static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount, uint16_t asset)
 {
-    uint32_t i = 0;
-    while (i < totals->fee_count && totals->assets[i] != asset)
+    uint32_t i = 0, count = fee_count_of(totals);
+    while (i < count && totals->assets[i] != asset)
         i++;
-    if (i < totals->fee_count)
+    if (i < count)
         return mw_decimal_add_to(&totals->fees[i], amount, 1);
     if (i == MW_FEE_ASSETS_MAX)
         return -1;
     totals->fees[i] = *amount;
     totals->assets[i] = asset;
-    totals->fee_count++;
+    totals->fee_count = count + 1;
     return 0;
+}
+
+unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,
+                         struct mw_decimal *amount)
+{
+    if (i >= fee_count_of(totals))
+        return 0;
+    *amount = totals->fees[i];
+    return totals->assets[i];
 }
 
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x)
 {
     struct mw_position_totals before = *totals;
-    for (int i = 0; i < x->fee_count; i++) {
+    for (int i = 0; i < x->fee_count && i < MW_FEES_MAX; i++) {
         if (add_fee(totals, &x->fees[i], x->assets[i]) < 0) {
             *totals = before;
             return -1;

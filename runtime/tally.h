@@ -1,7 +1,8 @@
 /* tally.h: what is counted when an order executes: the execution itself, the totals of its order and
  * of a position. Kept in place and counted in one call each, so that a fill costs the event path
  * neither an allocation nor a dozen calls. Exact, or refused with nothing changed. Pure functions;
- * order.lua, position.lua and execution.lua call them by FFI. */
+ * order.lua, position.lua and execution.lua call them by FFI. A strategy can reach and change these
+ * structs: that spoils its own figures, and no count in them is trusted as an index. */
 #ifndef MW_TALLY_H
 #define MW_TALLY_H
 
@@ -45,6 +46,9 @@ int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
 
+/* Fee number i (from 0) into *amount; returns the number of its asset, 0 when there is no such fee. */
+unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount);
+
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty /* or NULL */);
 /* The venue told this total. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
@@ -58,5 +62,7 @@ void mw_position_totals_init(struct mw_position_totals *totals);
  * quantity, cost and cash wait for position.lua. -1: beyond 34 digits, or fees in too many assets. */
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
+unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,
+                         struct mw_decimal *amount); /* as mw_execution_fee */
 
 #endif

@@ -35,6 +35,17 @@ function Book:spread()
   return bid and ask and ask - bid or nil
 end
 
+local function copy_levels(levels)
+  local copied = {}
+  for i, level in ipairs(levels) do copied[i] = { price = level.price, qty = level.qty } end
+  return copied
+end
+
+--- The same book in tables of its own.
+function Book:copy()
+  return M.new(self.venue, self.symbol, copy_levels(self.bids), copy_levels(self.asks), self.time)
+end
+
 function Book:__tostring()
   return ("%s %s / %s"):format(self.symbol, tostring(self:best_bid() or "-"),
                                tostring(self:best_ask() or "-"))

@@ -18,9 +18,9 @@ struct mw_event {
 ]]
 
 -- Lua code never changes a decimal once it is made: the words are const (decimal.lua's sums change
--- in C).
+-- in C). What a strategy can reach has no arrays here, because FFI checks no index.
 ffi.cdef [[
-struct mw_decimal { const uint64_t w[2]; };
+struct mw_decimal { const uint64_t low, high; };
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len);
 size_t mw_decimal_format(const struct mw_decimal *d, char *buf, size_t cap);
 int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
@@ -74,9 +74,9 @@ int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
 
 ffi.cdef [[
 struct mw_execution {
-  struct mw_decimal qty, price, fees[4];
+  struct mw_decimal qty, price, fee_1, fee_2, fee_3, fee_4;
   double time;
-  uint16_t assets[4];
+  uint16_t asset_1, asset_2, asset_3, asset_4;
   uint8_t fee_count, liquidity;
 };
 struct mw_order_totals {
@@ -84,8 +84,8 @@ struct mw_order_totals {
   uint32_t has_qty;
 };
 struct mw_position_totals {
-  struct mw_decimal qty, cost, cash, fees[8];
-  uint16_t assets[8];
+  struct mw_decimal qty, cost, cash, fee_1, fee_2, fee_3, fee_4, fee_5, fee_6, fee_7, fee_8;
+  uint16_t asset_1, asset_2, asset_3, asset_4, asset_5, asset_6, asset_7, asset_8;
   uint32_t fee_count;
 };
 unsigned mw_asset_number(const char *name, size_t len);
@@ -93,12 +93,15 @@ const char *mw_asset_name(unsigned number);
 int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
+unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount);
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty);
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
 int mw_order_state(const struct mw_order_totals *totals);
 void mw_position_totals_init(struct mw_position_totals *totals);
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
+unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,
+                         struct mw_decimal *amount);
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
 ]]
 

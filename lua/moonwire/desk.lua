@@ -79,7 +79,7 @@ local function risk_context(self, fields, market)
   local runner, book = self.runners[fields.strategy], self:book(fields.venue, fields.symbol)
   local context = {
     open_orders = self.orders.open_count, market = market, now = dispatch.now(),
-    reference_price = book and book:mid() or nil, sent_times = runner.sent_times,
+    reference_price = book and book.mid, sent_times = runner.sent_times,
   }
   if self.config.risk and self.config.risk.max_position then
     context.open_qty = open_qty(self, fields)
@@ -136,7 +136,7 @@ end
 
 function Desk:on_order_changed(order)
   local runner = self.runners[order.strategy]
-  if order._waiters then order:wake_waiters() end
+  if order._is_awaited then order:wake_waiters() end
   if self.stopping then self.stopping:on_order_changed() end
   if order._must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
@@ -178,7 +178,8 @@ end
 
 -- Market data -------------------------------------------------------------------------------------
 
---- The last book of a symbol, or nil when there is none that is fresh.
+--- What is kept of the last book of a symbol, { mid = decimal|nil, time = seconds }; nil when there is
+--- none that is fresh. The book itself belongs to the strategy that got it.
 function Desk:book(venue, symbol)
   local of_venue = self.books[venue]
   return of_venue and of_venue[symbol]
@@ -190,15 +191,23 @@ function Desk:on_book(book)
     of_venue = {}
     self.books[book.venue] = of_venue
   end
-  of_venue[book.symbol] = book
+  of_venue[book.symbol] = { mid = book:mid(), time = book.time }
+  local own = book
   for _, runner in ipairs(self.runner_list) do
-    if runner:hears(book.venue, "book", book.symbol) then runner:hear("on_book", book) end
+    if runner:hears(book.venue, "book", book.symbol) then
+      runner:hear("on_book", own or book:copy())
+      own = nil                                              -- each strategy has one of its own
+    end
   end
 end
 
 function Desk:on_trade(trade)
   for _, runner in ipairs(self.runner_list) do
-    if runner:hears(trade.venue, "trades", trade.symbol) then runner:hear("on_trade", trade) end
+    if runner:hears(trade.venue, "trades", trade.symbol) then
+      local own = {}
+      for key, value in pairs(trade) do own[key] = value end
+      runner:hear("on_trade", own)
+    end
   end
 end
 

@@ -12,6 +12,7 @@ local Execution = ffi.typeof "struct mw_execution"
 local liquidities = { "maker", "taker" }
 local liquidity_numbers = { maker = 1, taker = 2 }
 M.MAKER, M.TAKER = 1, 2
+local FEES_MAX = 4
 
 --- An empty one: fill qty and price by decimal.set or decode.decimal_into; time is in seconds since
 --- 1970; liquidity MAKER, TAKER or 0.
@@ -44,9 +45,11 @@ function M.liquidity(execution) return liquidities[execution.liquidity] end
 --- { { asset =, amount = }, ... }
 function M.fees(execution)
   local list = {}
-  for i = 0, execution.fee_count - 1 do
-    list[i + 1] = { asset = ffi.string(C.mw_asset_name(execution.assets[i])),
-                    amount = decimal.copy(execution.fees[i]) }
+  for i = 0, FEES_MAX - 1 do
+    local amount = decimal.sum(decimal.ZERO)
+    local asset = C.mw_execution_fee(execution, i, amount)
+    if asset == 0 then break end
+    list[i + 1] = { asset = ffi.string(C.mw_asset_name(asset)), amount = amount }
   end
   return list
 end

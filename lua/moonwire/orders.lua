@@ -11,6 +11,8 @@ local Orders = { __name = "moonwire.Orders" }
 Orders.__index = Orders
 
 local M = {}
+-- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
+local waiters_of = setmetatable({}, { __mode = "k" })
 local terminal = order_module.terminal
 local KEEP_FINISHED = 10000           -- so many finished orders stay known for late fills
 
@@ -128,19 +130,19 @@ function order_module.Order:wait(status, seconds)
   while self.status ~= status and self:is_open() do
     local left = give_up and give_up - dispatch.now()
     if left and left <= 0 then break end
-    self._waiters = self._waiters or {}
     local waiter = task.current() or error("order:wait() is for tasks", 2)
-    self._waiters[waiter] = true
+    local waiters = waiters_of[self] or {}
+    waiters_of[self], self._is_awaited, waiters[waiter] = waiters, true, true
     task.wait(left)
-    if self._waiters then self._waiters[waiter] = nil end
+    waiters[waiter] = nil
   end
   return self.status
 end
 
 function order_module.Order:wake_waiters()
-  local waiters = self._waiters                        -- each is woken once a wait
-  self._waiters = false
-  for waiter in pairs(waiters) do dispatch.defer(waiter, "wake", true) end
+  local waiters = waiters_of[self]                     -- each is woken once a wait
+  waiters_of[self], self._is_awaited = nil, false
+  for waiter in pairs(waiters or {}) do dispatch.defer(waiter, "wake", true) end
 end
 
 local function by_age(a, b)

@@ -15,6 +15,7 @@ local Position = { __name = "moonwire.Position" }
 local M = {}
 local ZERO = decimal "0"
 local Totals = ffi.typeof "struct mw_position_totals"
+local FEE_ASSETS_MAX = 8
 local DECIMALS, STEP = 12, decimal "0.000000000001"
 
 ---@class moonwire.Position
@@ -41,13 +42,16 @@ function M.new(of)
   }, Position)
 end
 
--- All that was paid in an asset.
-local function fees_in(totals, asset)
-  local number = C.mw_asset_number(asset, #asset)
-  for i = 0, totals.fee_count - 1 do
-    if totals.assets[i] == number then return decimal.copy(totals.fees[i]) end
+-- All that was paid, by asset.
+local function all_fees(self)
+  local fees = {}
+  for i = 0, FEE_ASSETS_MAX - 1 do
+    local amount = decimal.sum(ZERO)
+    local asset = C.mw_position_fee(self._totals, i, amount)
+    if asset == 0 then break end
+    fees[ffi.string(C.mw_asset_name(asset))] = amount
   end
-  return ZERO
+  return fees
 end
 
 -- What follows from the totals; each reading is a decimal (a table of decimals) of its own.
@@ -55,20 +59,14 @@ local derived = {
   qty = function(self) return decimal.copy(self._totals.qty) end,
   realized = function(self)
     local totals = self._totals
-    return totals.cash + totals.cost - fees_in(totals, self.quote)
+    return totals.cash + totals.cost - (all_fees(self)[self.quote] or ZERO)
   end,
   avg_price = function(self)
     local totals = self._totals
     if totals.qty:is_zero() then return nil end
     return totals.cost:div(totals.qty, DECIMALS, "half_even")
   end,
-  fees = function(self)
-    local totals, fees = self._totals, {}
-    for i = 0, totals.fee_count - 1 do
-      fees[ffi.string(C.mw_asset_name(totals.assets[i]))] = decimal.copy(totals.fees[i])
-    end
-    return fees
-  end,
+  fees = all_fees,
 }
 
 function Position:__index(key)

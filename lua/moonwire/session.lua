@@ -273,16 +273,19 @@ function Session:on_submit_answer(order, status, body, text, maybe_sent)
   self:doubt(order)
 end
 
+local function cancel_in(self, order, seconds)
+  if order._cancel_is_due then return end
+  order._cancel_is_due = true
+  dispatch.after(seconds, self, "cancel_queued", order)
+end
+
 --- Asks for a cancel, at once or as soon as the venue's limit lets it. Over HTTP it leaves whether
 --- the session is up or not.
 function Session:cancel(order)
   if not order:is_open() or order._cancel_is_under_way then return end
   local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
   if not ok then
-    if not order._cancel_timer then
-      order._cancel_timer = dispatch.after(wait, self, "cancel_queued", order)
-    end
-    return
+    return cancel_in(self, order, wait)
   end
   local request, err = build(self, "cancel", order)
   if request and request.text and self.private.state ~= "live" then
@@ -296,7 +299,7 @@ function Session:cancel(order)
 end
 
 function Session:cancel_queued(order)
-  order._cancel_timer = nil
+  order._cancel_is_due = false
   self:cancel(order)
 end
 
@@ -331,8 +334,8 @@ end
 --- Cancels again what is to end and works: its cancel was refused or did not arrive.
 function Session:insist(order)
   local works = order.status == "new" or order.status == "partially_filled"
-  if not works or order._cancel_is_under_way or order._cancel_timer then return end
-  order._cancel_timer = dispatch.after(INSIST_SECONDS, self, "cancel_queued", order)
+  if not works or order._cancel_is_under_way then return end
+  cancel_in(self, order, INSIST_SECONDS)
 end
 
 --- Marks an order as unknown until the venue gives evidence.

@@ -52,7 +52,7 @@ local function print_positions(desk)
   for _, key in ipairs(keys) do
     local position = desk.positions[key]
     local book = desk:book(position.venue, position.symbol)
-    local mark = book and book:mid()
+    local mark = book and book.mid
     host.print_line(("%-12s %-9s position %s, realized %s, fees %s%s"):format(
       position.strategy, position.symbol, position.qty, position.realized:round("0.01", "half_even"),
       position:fees_text(),

@@ -78,7 +78,7 @@ local DECIMAL = { "div", "round", "is_multiple", "sign", "is_zero", "abs", "min"
                   "to_number", "to_int64" }
 -- Methods that are the runtime's own business.
 local INTERNAL = { ["Order:apply"] = true, ["Order:wake_waiters"] = true,
-                   ["Position:apply"] = true, ["Position:amend"] = true }
+                   ["Position:apply"] = true, ["Position:amend"] = true, ["Book:copy"] = true }
 local CALLBACKS = { "on_start", "on_order", "on_fill", "on_book", "on_trade", "on_session",
                     "on_stop" }
 

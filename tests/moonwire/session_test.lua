@@ -549,7 +549,7 @@ t.test("market data that breaks is degraded, its books are gone, and it comes ba
   s:run(s.runners.one, "call_method", "subscribe", 1, { "book" })
   s:settle()
   s:book({ { "949000000" } }, { { "951000000" } })
-  t.equal(tostring(s.desk:book("idx", "BTC/IDR"):mid()), "950000000")
+  t.equal(tostring(s.desk:book("idx", "BTC/IDR").mid), "950000000")
   s.keep_closed = true
   s:close(s:market(), 1006)
   t.equal(s.session.state, "degraded")
