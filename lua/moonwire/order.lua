@@ -271,6 +271,11 @@ end
 
 -- The status that follows from what was reported; "filled" only once all of it is counted.
 local function conclude(self, reported, report)
+  local totals = self._totals
+  -- All of it, though no total came along: what is not counted yet is missing.
+  if reported == "filled" and not report.cum_qty and totals.has_qty == 1 then
+    C.mw_order_told(totals, totals.qty)
+  end
   local state = C.mw_order_state(self._totals)
   if reported == "filled" and (bit.band(state, MISSING) ~= 0 or self._totals.has_qty == 1
                                and bit.band(state, COMPLETE) == 0) then
