@@ -80,6 +80,8 @@ static void read_all(struct stream *stream, bool from_client, struct reading *re
             memcpy(reading->messages[reading->count].data, message.data, message.len);
         reading->count++;
     }
+    if (reading->count) /* 5.1: the client's frames are masked, and no others */
+        MUST(from_client == (stream->data[1] >= 0x80), "the mask of a frame from the other side");
     if (reading->end == MW_WS_VIOLATION) {
         reading->violation_code = message.close_code;
         MUST(message.close_code == 1002 || message.close_code == 1007 || message.close_code == 1009,
