@@ -1,7 +1,7 @@
 -- The door from inside: events find their objects, timers fire in order, what is deferred comes
 -- after the event, and an error costs one event.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local dispatch = require "moonwire.dispatch"
 local ffi = require "moonwire.cdef"

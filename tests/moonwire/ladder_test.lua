@@ -1,6 +1,6 @@
 -- strategies/ladder.lua on a still stage: what stands in the market after each book.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 

@@ -1,6 +1,6 @@
 -- All orders that a runtime knows: who finds them, who hears of them, who owns them.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"

@@ -1,6 +1,6 @@
 -- What the venue knows against what we know: differences become reports, doubts end by evidence.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local mw = require "moonwire"
 

@@ -1,6 +1,6 @@
 -- One session with its venue: log-on, answers that come, come late or never, and lines that break.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"

@@ -1,7 +1,7 @@
 -- Strategies as their authors meet them: a callback is a transaction, callbacks never nest, and
 -- what is asked for wrongly is said.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local mw = require "moonwire"

@@ -1,6 +1,6 @@
 -- Tasks wait for events, belong to an owner, and end once.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local dispatch = require "moonwire.dispatch"
 local http = require "moonwire.http"

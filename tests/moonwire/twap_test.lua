@@ -1,6 +1,6 @@
 -- strategies/twap.lua on a still stage: what leaves slice by slice, and that it is never too much.
 
-local stage = require "tests.vectors.indodax.stage"
+local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 
