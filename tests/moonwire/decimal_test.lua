@@ -117,6 +117,17 @@ t.test("sums and products are exact up to 34 digits", function()
 end)
 
 -- Whole numbers of up to 2^53 are exact in Lua numbers as well: they are the judge.
+t.test("a sum, a difference or a product beyond 34 digits is refused, not rounded", function()
+  local widest = D "9999999999999999999999999999999999"
+  for _, sum in ipairs {
+    function() return widest + "0.1" end,
+    function() return widest + "2" end,
+    function() return -widest - "0.1" end,
+    function() return D "12345678901234567890" * "1.00000000000000000001" end,
+  } do t.raises(sum, "more than 34 digits") end
+  is(widest + "1", "10000000000000000000000000000000000")
+end)
+
 t.test("random sums and products agree with whole numbers", function()
   local source = random.new(20260923)
   for i = 1, 2000 do
