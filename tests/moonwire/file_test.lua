@@ -131,6 +131,19 @@ t.test("a symbolic link that leads outside is refused", function()
   outside_is_untouched()
 end)
 
+t.test("a link to what is not there yet is refused: who writes would make it", function()
+  assert(C.symlink(BASE .. "/new.txt", HOME .. "/dangling.txt") == 0)
+  assert(C.symlink("later.txt", HOME .. "/sub/inside.txt") == 0)
+  for _, path in ipairs { "dangling.txt", "./dangling.txt", "sub/../dangling.txt",
+                          "sub/inside.txt", "loop" } do
+    refused("", file.write(path, "escaped"))
+    refused("", file.append(path, "escaped"))
+    refused("", file.read(path))
+  end
+  outside_is_untouched()
+  t.equal(raw_read(HOME .. "/sub/later.txt"), nil)
+end)
+
 t.test("a link out and back in again leads inside", function()
   file.write("a.txt", "one")
   t.equal(file.read "up/home/a.txt", "one")
