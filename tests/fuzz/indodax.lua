@@ -139,9 +139,8 @@ end
 
 local function check_orders(session, desk, before)
   if problem then error(problem) end
-  desk.orders:list_open { venue = "idx" }
   local all = {}
-  for order in pairs(desk.orders.open) do all[order] = true end
+  for _, order in ipairs(desk.orders:list_open { venue = "idx" }) do all[order] = true end
   for _, order in ipairs(desk.list) do all[order] = true end
   for order in pairs(desk.changed) do all[order] = true end
   for order in pairs(all) do
@@ -192,7 +191,8 @@ local function check_said(desk, text)
       if type(order) == "table" and order.status == "FILL" then
         count = count + 1
         -- A number, or an id that stands twice, is not compared by its digits.
-        if type(order.tradeId) ~= "string" or said[order.tradeId] ~= nil then are_texts = false
+        if type(order.tradeId) ~= "string" or said[order.tradeId] ~= nil then
+          said[tostring(order.tradeId)], are_texts = false, false
         elseif type(order.fillInformation) == "table" then said[order.tradeId] = order end
       end
     end
@@ -206,7 +206,7 @@ local function check_said(desk, text)
     seen[key] = true
     if said[id] then
       local info = said[id].fillInformation
-      local qty = decimal.parse(info.qty or info.fillQty)
+      local qty = decimal.parse(info.qty) or decimal.parse(info.fillQty)
       if qty ~= fill.qty then error(("trade %s: %s booked, %s said"):format(key, fill.qty, qty)) end
     elseif are_texts then error("trade " .. key .. " was not said") end
   end
