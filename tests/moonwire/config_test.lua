@@ -536,6 +536,58 @@ t.test("urls without TLS are for this machine only, and nothing hides in a url",
   end
 end)
 
+t.test("default paths stand beside the configuration, as given ones do", function()
+  local c = loaded "return { journal = {}, console = {} }"
+  t.equal(c.journal.path, DIRECTORY .. "/moonwire.db")
+  t.equal(c.console.path, DIRECTORY .. "/moonwire.sock")
+  c = loaded [[return { journal = { path = "moonwire.db" },
+                        console = { path = "moonwire.sock" } }]]
+  t.equal(c.journal.path, DIRECTORY .. "/moonwire.db")
+  t.equal(c.console.path, DIRECTORY .. "/moonwire.sock")
+end)
+
+t.test("a list with a hole is an error that names it: nothing behind the hole is lost", function()
+  local hidden = 'strategies.3: expected a list, got a key'
+  has(errors [[return {
+    strategies = { { file = "s.lua", name = "a" }, nil, { file = "s.lua", name = "b" } }
+  }]], hidden)
+  has(errors [[return {
+    strategies = { nil, nil, { file = "s.lua", name = "b" } } }]], hidden)
+  has(errors [[return {
+    strategies = { { file = "s.lua", name = "a" }, [3] = { file = "s.lua", name = "b" } } }]],
+      hidden)
+end)
+
+t.test("the same words give the same secret, asked for once: a variable is gone when read", function()
+  local asked, handles = {}, {}
+  local function once(name)
+    asked[#asked + 1] = name
+    local handle = newproxy()
+    handles[name] = handles[name] or handle
+    return handle
+  end
+  local c = assert(config.load(write(FILE, [[
+    local one = { protocol = "fake", environment = "production",
+                  key = env "KEY", secret = file "secret.txt" }
+    return { venues = { a = one, b = {
+      protocol = "fake", environment = "production",
+      key = env "KEY", secret = file "secret.txt", second_key = env "OTHER" } } }
+  ]]), { env = once, file = once }, load_protocol))
+  t.equal(table.concat(asked, " "), "KEY " .. DIRECTORY .. "/secret.txt OTHER")
+  t.equal(c.venues.a.key, handles.KEY)
+  t.equal(c.venues.b.key, handles.KEY)
+  t.equal(c.venues.b.secret, c.venues.a.secret)
+  t.ok(c.venues.b.second_key ~= c.venues.b.key)
+end)
+
+t.test("a variable and a file of the same name are two secrets", function()
+  local c = assert(config.load(write(FILE, [[return { venues = { a = {
+    protocol = "fake", environment = "production", key = env "/k", secret = file "/k" } } }]]),
+    { env = secret, file = secret }, load_protocol))
+  t.ok(c.venues.a.key ~= c.venues.a.secret)
+end)
+
+
 -- The command line and the documentation ----------------------------------------------------------
 
 t.test("strategies of the command line join those of the file, no name twice", function()
