@@ -158,6 +158,40 @@ t.test("a symbol that is no pair is refused", function()
   t.raises(function() flat("BTCIDR") end, "BASE/QUOTE")
 end)
 
+-- A strategy can write into the totals of its position: that spoils its figures and nothing else.
+t.test("a count of fees that a strategy wrote is no index: nothing beyond is read", function()
+  for _, count in ipairs { 9, 200, 4294967295 } do
+    local p = book { fill("buy", "1", "100", { fee("IDR", "5") }) }
+    p._totals.fee_count = count
+    local seen = 0
+    for asset, amount in pairs(p.fees) do
+      seen = seen + 1
+      t.ok(asset == "IDR" and tostring(amount) == "5", asset .. " " .. tostring(amount))
+    end
+    t.equal(seen, 1)
+    t.equal(tostring(p.realized), "-5")
+    t.equal(p:fees_text(), "5 IDR")
+    t.equal(tostring(p:balances().IDR), "-105")
+    p:apply(fill("buy", "1", "100", { fee("IDR", "1") }))
+    t.equal(tostring(p.fees.IDR), "6")
+  end
+end)
+
+t.test("fees in a ninth asset are refused, also when the count was written down", function()
+  local function nine(p)
+    for i = 1, 9 do p:apply(fill("buy", "1", "100", { fee("POSITION" .. i, "1") })) end
+  end
+  t.raises(nine, "more than 8 assets", flat())
+  local p = flat()
+  for i = 1, 8 do p:apply(fill("buy", "1", "100", { fee("POSITION" .. i, "1") })) end
+  p._totals.fee_count = 200
+  t.raises(p.apply, "more than 8 assets", p, fill("buy", "1", "100", { fee("POSITION9", "1") }))
+  t.equal(tostring(p.qty), "8", "nothing of what is refused is counted")
+  local seen = 0
+  for _ in pairs(p.fees) do seen = seen + 1 end
+  t.equal(seen, 8)
+end)
+
 -- Invariants, against random histories:
 --   1. realized + unrealized(mark) is exactly what the fills brought, what is held sold at mark;
 --   2. when it is flat nothing is unrealized, whatever the mark;
