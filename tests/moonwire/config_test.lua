@@ -554,11 +554,11 @@ t.test("a list with a hole is an error that names it: nothing behind the hole is
   has(errors [[return {
     strategies = { nil, nil, { file = "s.lua", name = "b" } } }]], hidden)
   has(errors [[return {
-    strategies = { { file = "s.lua", name = "a" }, [3] = { file = "s.lua", name = "b" } } }]],
-      hidden)
+    strategies = { { file = "s.lua", name = "a" }, [3] = { file = "s.lua", name = "b" } }
+  }]], hidden)
 end)
 
-t.test("the same words give the same secret, asked for once: a variable is gone when read", function()
+t.test("the same words give the same secret, asked for once", function()
   local asked, handles = {}, {}
   local function once(name)
     asked[#asked + 1] = name
