@@ -279,8 +279,10 @@ static void random_orders(void)
                                     pick(20) ? "" : " ", pick(20) ? "" : " ",
                                     values[pick(COUNT(values))]);
         len += (size_t)snprintf(text + len, sizeof text - len, "}");
-        if (pick(8) == 0)
-            text[pick((uint32_t)len)] ^= (char)(1 + pick(255));
+        if (pick(8) == 0) {
+            char *byte = &text[pick((uint32_t)len)];
+            *byte = (char)(*byte ^ (int)(1 + pick(255)));
+        }
         good += compare_readers(paths, COUNT(paths), text, len);
     }
     CHECK(good > MESSAGES / 2);

@@ -61,7 +61,10 @@ static void flipped(void)
             memcpy(text, samples[i], len);
             for (size_t place = 0; place < len; place++) {
                 for (size_t j = 0; j < sizeof bytes - 1 + 8; j++) {
-                    text[place] = j < 8 ? (char)(samples[i][place] ^ 1 << j) : bytes[j - 8];
+                    if (j < 8)
+                        text[place] = (char)(samples[i][place] ^ 1 << j);
+                    else
+                        text[place] = bytes[j - 8];
                     (void)compare_readers(schemas[s].paths, schemas[s].count, text, len);
                 }
                 text[place] = samples[i][place];
@@ -191,7 +194,8 @@ static void random_messages(void)
                 put("\n");
             }
             good += compare_readers(schemas[s].paths, schemas[s].count, made, made_len);
-            made[pick((uint32_t)made_len)] ^= (char)(1 + pick(255));
+            char *byte = &made[pick((uint32_t)made_len)];
+            *byte = (char)(*byte ^ (int)(1 + pick(255)));
             bad += !compare_readers(schemas[s].paths, schemas[s].count, made, made_len);
         }
     }

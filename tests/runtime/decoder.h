@@ -31,7 +31,9 @@ static inline void open_decoder(const char *const *paths, size_t count)
     close_decoder();
     decoder = mw_decoder_new(paths, count, &err);
     CHECK_TEXT(err.text, "");
-    view = decoder ? mw_decoder_view(decoder) : NULL;
+    if (!decoder)
+        abort(); /* no test can go on; what is wrong has been printed */
+    view = mw_decoder_view(decoder);
 }
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])

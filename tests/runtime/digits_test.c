@@ -52,9 +52,9 @@ static void one_other_byte(void)
 static void each_digit_in_each_place(void)
 {
     for (size_t place = 0; place < 16; place++) {
-        for (char digit = '0'; digit <= '9'; digit++) {
+        for (int digit = 0; digit <= 9; digit++) {
             char zeros[] = "0000000000000000", nines[] = "9999999999999999";
-            zeros[place] = nines[place] = digit;
+            zeros[place] = nines[place] = (char)('0' + digit);
             CHECK_DIGITS(0, zeros, 16);
             CHECK_DIGITS(0, nines, 16);
             CHECK_DIGITS(0, zeros + place / 8 * 8, 8);

@@ -191,7 +191,7 @@ static void many_at_once(void)
     }
     WAIT_UNTIL(answer_count >= REQUESTS);
     for (int i = 0; i < REQUESTS; i++) {
-        int number = atoi(answers[i].body);
+        long number = strtol(answers[i].body, NULL, 10);
         CHECK_INT(answers[i].id, ids[number]);
         ids[number] = 0; /* each once */
     }

@@ -96,7 +96,7 @@ static void check_got(int line, const char *bytes, size_t len)
     test_failures++;
 }
 #define CHECK_GOT(text) check_got(__LINE__, text, strlen(text))
-#define CHECK_GOT_BYTES(bytes) check_got(__LINE__, bytes, sizeof bytes - 1)
+#define CHECK_GOT_BYTES(bytes) check_got(__LINE__, bytes, sizeof(bytes) - 1)
 
 static void reply(int status, const char *headers, const char *body)
 {
@@ -394,7 +394,7 @@ static void closed_and_left(void)
 static void long_reason(void)
 {
     char reason[256] = "x";
-    for (int i = 0; i < 50; i++)
+    for (size_t i = 0; i < 50; i++)
         memcpy(reason + 1 + 3 * i, "\xe2\x82\xac", 4);
     uint64_t id = open_websocket();
     mw_server_close(server, id, 4000, reason);

@@ -533,7 +533,7 @@ static void noise(void)
             state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
             uint32_t dice = (uint32_t)(state >> 32);
             memset(data, (int)(dice >> 20 & 0xff), sizeof data);
-            put_frame((dice & 0x80) | (dice & 0x300 ? dice & 3 : dice & 0xff), data,
+            put_frame((int)(dice & 0x80) | (int)(dice & 0x300 ? dice & 3 : dice & 0xff), data,
                       dice >> 10 & 63, dice >> 17 & 7 ? round & 1 : !(round & 1));
             if ((dice & 0x1c00) == 0)
                 bytes[dice >> 12 & 31] ^= (uint8_t)(dice >> 3);

@@ -132,7 +132,7 @@ static void count_in_order(const struct mw_event *event)
         }
     } else if (event->kind == MW_EVENT_ws_message) {
         CHECK_INT(heard[MW_EVENT_ws_open].count, 1);
-        in_order += (size_t)atoi(heard[MW_EVENT_ws_message].data) == in_order;
+        in_order += strtoul(heard[MW_EVENT_ws_message].data, NULL, 10) == in_order;
     }
 }
 
