@@ -4,8 +4,9 @@
 
 #include "err.h"
 
-/* Writes ca.pem, server.pem and server.key (mode 0600) into `dir`: P-256, for localhost, 127.0.0.1 and
- * ::1, valid for a year. The authority's own key is thrown away: nothing else can be signed by it. */
+/* Writes ca.pem, server.pem and server.key (mode 0600) into `dir`: P-256, for localhost, 127.0.0.1
+ * and ::1, valid for a year. The authority's own key is thrown away: nothing else can be signed by
+ * it. */
 MW_MUST_USE int mw_certificate_make(const char *dir, struct mw_err *err);
 
 #endif

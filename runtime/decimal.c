@@ -75,7 +75,8 @@ static int from_bid(struct mw_decimal *out, BID_UINT128 bid, _IDEC_flags flags)
 
 /* Parsing and printing ------------------------------------------------------------------------- */
 
-/* [e[+-]digits] at `text`; leaves the exponent in *exponent. -1 when something else stands there. */
+/* [e[+-]digits] at `text`; leaves the exponent in *exponent. -1 when something else stands there.
+ * */
 static int parse_exponent(const char *text, const char *end, int *exponent)
 {
     *exponent = 0;
@@ -259,8 +260,8 @@ static bool fits(uint128 digits)
     return digits < (uint128)10000000000000000000u * 1000000000000000u;
 }
 
-/* Whether both have the same exponent and sign, and digits of one word: then words do. So it is with
- * almost every price and almost every total that grows. */
+/* Whether both have the same exponent and sign, and digits of one word: then words do. So it is
+ * with almost every price and almost every total that grows. */
 static inline bool are_alike(const struct mw_decimal *a, const struct mw_decimal *b)
 {
     return a->w[1] == b->w[1] && !(a->w[1] & HIGH_MASK);

@@ -37,8 +37,8 @@ int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const str
 int mw_decimal_sub(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
 int mw_decimal_mul(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b);
 
-/* In place: sum = sum + a, or + a * b; minus when `sign` is below 0. -1, and the sum as it was, when the
- * exact result has more than 34 digits. */
+/* In place: sum = sum + a, or + a * b; minus when `sign` is below 0. -1, and the sum as it was,
+ * when the exact result has more than 34 digits. */
 int mw_decimal_add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign);
 int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
                            const struct mw_decimal *b, int sign);
@@ -47,7 +47,8 @@ int mw_decimal_add_product(struct mw_decimal *sum, const struct mw_decimal *a,
 int mw_decimal_div(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b,
                    int decimals, int rounding);
 
-/* The multiple of step (> 0) that the rule picks. -1 when step is not above 0 or it does not fit. */
+/* The multiple of step (> 0) that the rule picks. -1 when step is not above 0 or it does not fit.
+ * */
 int mw_decimal_round(struct mw_decimal *out, const struct mw_decimal *a,
                      const struct mw_decimal *step, int rounding);
 int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *step); /* 1 or 0 */

@@ -91,7 +91,8 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
     return 0;
 }
 
-/* Failures: NULL travels up ---------------------------------------------------------------------- */
+/* Failures: NULL travels up ----------------------------------------------------------------------
+ * */
 
 static const char *fail(struct mw_decoder *d, const char *p, const char *what)
 {
@@ -114,7 +115,8 @@ static inline const char *skip_blanks(const struct mw_decoder *d, const char *p)
     return p;
 }
 
-/* Strings ---------------------------------------------------------------------------------------- */
+/* Strings ----------------------------------------------------------------------------------------
+ * */
 
 /* The first byte that is a quote, a backslash, a control character or not ASCII. */
 static inline const char *find_special(const char *p, const char *end)
@@ -173,7 +175,8 @@ static char *put_utf8(char *out, unsigned code)
     return out;
 }
 
-/* \uXXXX at p (behind the u), with its low surrogate when it is a high one. A half one is an error. */
+/* \uXXXX at p (behind the u), with its low surrogate when it is a high one. A half one is an error.
+ * */
 static const char *parse_unicode(struct mw_decoder *d, const char *p, char **out)
 {
     int code = hex4(p, d->end);
@@ -274,7 +277,8 @@ static inline const char *parse_string(struct mw_decoder *d, const char *p, stru
     return p + 1;
 }
 
-/* Numbers and names ------------------------------------------------------------------------------ */
+/* Numbers and names ------------------------------------------------------------------------------
+ * */
 
 static const char *digits(const char *p, const char *end)
 {
@@ -317,7 +321,8 @@ static const char *parse_name(struct mw_decoder *d, const char *p, const char *n
     return p + len;
 }
 
-/* Containers ------------------------------------------------------------------------------------- */
+/* Containers -------------------------------------------------------------------------------------
+ * */
 
 /* Whether the bytes at p, of which `room` can be read, are those of `known`. */
 static inline bool is_known(const char *p, size_t room, const struct mw_schema_text *known)
@@ -380,8 +385,8 @@ static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
     return p;
 }
 
-/* Reads a member's name, at its quote, and the colon; leaves the schema's child in d->child. What is
- * here, from `start` to the value, is remembered when it stands without blanks and escapes. */
+/* Reads a member's name, at its quote, and the colon; leaves the schema's child in d->child. What
+ * is here, from `start` to the value, is remembered when it stands without blanks and escapes. */
 static const char *parse_name_of(struct mw_decoder *d, const char *start, const char *p,
                                  struct mw_schema_node *parent, unsigned place)
 {
@@ -424,8 +429,8 @@ static __attribute__((noinline)) const char *parse_member(struct mw_decoder *d, 
     return p ? parse_value(d, skip_blanks(d, p), d->child, depth + 1) : NULL;
 }
 
-/* Members come in the same order message after message: what stood at each place the last time, from
- * the comma before the name to the quote of the value, is compared as one text. */
+/* Members come in the same order message after message: what stood at each place the last time,
+ * from the comma before the name to the quote of the value, is compared as one text. */
 static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
                                 int depth)
 {
@@ -539,7 +544,8 @@ static const char *parse_value(struct mw_decoder *d, const char *p,
     return p;
 }
 
-/* A message -------------------------------------------------------------------------------------- */
+/* A message --------------------------------------------------------------------------------------
+ * */
 
 void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
 {

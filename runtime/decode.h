@@ -1,6 +1,6 @@
-/* decode.h: the JSON decoder of the event path. A schema, made once from a list of paths, says which
- * values of a message are wanted; one pass over the text checks it (RFC 8259, valid UTF-8) and fills
- * fields that point into it. No allocation per message: buffers grow once and stay.
+/* decode.h: the JSON decoder of the event path. A schema, made once from a list of paths, says
+ * which values of a message are wanted; one pass over the text checks it (RFC 8259, valid UTF-8)
+ * and fills fields that point into it. No allocation per message: buffers grow once and stay.
  *
  * A path is of member names and array positions: `push.channel`, `error.code`, `[0]`, `[3][1]`; one
  * array of a schema may be its rows, `push.pub.data[].order.orderId`: then every element of it is
@@ -60,8 +60,8 @@ MW_MUST_USE int mw_decoder_set_words(struct mw_decoder *decoder, size_t path,
 /* Begins a message of one or several JSON texts, one a line. It must stay until it is read. */
 void mw_decoder_start(struct mw_decoder *decoder, const char *text, size_t len);
 
-/* Reads the next text: 1; 0 when nothing is left; -1 when it is malformed (view->error), after which
- * the next call goes on behind the next line break. */
+/* Reads the next text: 1; 0 when nothing is left; -1 when it is malformed (view->error), after
+ * which the next call goes on behind the next line break. */
 int mw_decoder_next(struct mw_decoder *decoder);
 
 /* Begins a message and reads its first text. */
@@ -70,7 +70,8 @@ int mw_decoder_read(struct mw_decoder *decoder, const char *text, size_t len);
 /* A number or a string of digits as a whole number; NaN when it is none or beyond 2^53. */
 double mw_field_integer(const struct mw_field *field);
 
-/* The number that a text writes in its one usual way (1 to 15 digits, the first not 0), else NaN. */
+/* The number that a text writes in its one usual way (1 to 15 digits, the first not 0), else NaN.
+ * */
 double mw_text_integer(const char *text, size_t len);
 
 /* Whether it is a string of these bytes: 1 or 0. */

@@ -5,8 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Continues `value` with the digits from p on; leaves in *behind the first byte that is none, or `end`.
- * The caller sees to it that no more than 19 come. */
+/* Continues `value` with the digits from p on; leaves in *behind the first byte that is none, or
+ * `end`. The caller sees to it that no more than 19 come. */
 static inline uint64_t mw_read_digits(uint64_t value, const char *p, const char *end,
                                       const char **behind)
 {

@@ -40,8 +40,8 @@ void mw_host_stop(struct mw_host *host, int status);
 
 /* Spinning: the loop polls without sleeping, which saves the wake-up and costs a core. */
 void mw_host_set_spin(struct mw_host *host, bool spin);
-/* What a spinning loop asks more often than the kernel's list of ready sockets, which costs as much as
- * a read of one: reads what there is and emits it. One poller a host. */
+/* What a spinning loop asks more often than the kernel's list of ready sockets, which costs as much
+ * as a read of one: reads what there is and emits it. One poller a host. */
 void mw_host_on_spin(struct mw_host *host, void (*poll)(void *arg), void *arg);
 /* A signal becomes an event of kind `signal`. Fails for more than 8 of them. */
 MW_MUST_USE int mw_host_watch_signal(struct mw_host *host, int signal_number, struct mw_err *err);

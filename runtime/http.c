@@ -67,7 +67,8 @@ static void wipe(struct buffer *buffer)
     buffer->len = 0;
 }
 
-/* What libcurl calls ---------------------------------------------------------------------------- */
+/* What libcurl calls ----------------------------------------------------------------------------
+ * */
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -99,8 +100,9 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *arg)
     return taken;
 }
 
-/* Called before each time that the request goes out: the second time is libcurl's own retry on a fresh
- * connection, which only GET may have. A body is not enough to tell: DELETE often has none. */
+/* Called before each time that the request goes out: the second time is libcurl's own retry on a
+ * fresh connection, which only GET may have. A body is not enough to tell: DELETE often has none.
+ * */
 static int on_begin(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct call *call = arg;
@@ -189,7 +191,8 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
     return 0;
 }
 
-/* Life of a call -------------------------------------------------------------------------------- */
+/* Life of a call --------------------------------------------------------------------------------
+ * */
 
 static void unlink_call(struct call *call)
 {
@@ -346,7 +349,8 @@ void mw_http_free(struct mw_http *http)
     free(http);
 }
 
-/* A request ------------------------------------------------------------------------------------- */
+/* A request -------------------------------------------------------------------------------------
+ * */
 
 static int add_header(struct call *call, const char *name, const char *value)
 {

@@ -1,5 +1,5 @@
-/* http_request.h: reads HTTP/1.1 requests, byte for byte: a signature is over the target and the body
- * as they were sent, so nothing of them may be decoded or normalised. */
+/* http_request.h: reads HTTP/1.1 requests, byte for byte: a signature is over the target and the
+ * body as they were sent, so nothing of them may be decoded or normalised. */
 #ifndef MW_HTTP_REQUEST_H
 #define MW_HTTP_REQUEST_H
 
@@ -19,8 +19,8 @@ struct mw_http_request_text {
     bool keeps_alive, is_upgrade;
 };
 
-/* 1: a whole request; 0: more bytes are needed; -1: refused, `*status` is what to answer. `asks_continue`
- * is set when the client waits for 100 before it sends the body. */
+/* 1: a whole request; 0: more bytes are needed; -1: refused, `*status` is what to answer.
+ * `asks_continue` is set when the client waits for 100 before it sends the body. */
 MW_MUST_USE int mw_http_request_parse(const char *bytes, size_t len,
                                       struct mw_http_request_text *request, bool *asks_continue,
                                       int *status);

@@ -37,7 +37,8 @@ struct mw_api *mw_api_of(lua_State *L);
 /* Argument `arg` as an id; raises when it is not a positive whole number. */
 uint64_t mw_api_check_id(lua_State *L, int arg);
 
-/* Pushes nil and the error's text; returns 2, so that a binding may `return mw_api_fail(L, &err)`. */
+/* Pushes nil and the error's text; returns 2, so that a binding may `return mw_api_fail(L, &err)`.
+ * */
 int mw_api_fail(lua_State *L, const struct mw_err *err);
 
 /* Argument `arg` (or, `arg` < 0 included, any stack slot) as text: a string, a secret handle, or an
@@ -48,7 +49,8 @@ int mw_api_fail(lua_State *L, const struct mw_err *err);
 const char *mw_api_check_text(lua_State *L, int arg, size_t *len);
 void mw_api_vault_wipe(lua_State *L);
 
-/* Field `name` of the options table at `arg` (left on the stack); each raises "bad option ..." when the type is wrong. */
+/* Field `name` of the options table at `arg` (left on the stack); each raises "bad option ..." when
+ * the type is wrong. */
 const char *mw_api_opt_string(lua_State *L, int arg, const char *name, const char *otherwise);
 double mw_api_opt_number(lua_State *L, int arg, const char *name, double otherwise);
 int mw_api_opt_boolean(lua_State *L, int arg, const char *name, int otherwise);

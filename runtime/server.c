@@ -15,7 +15,8 @@ struct buffer {
     size_t at, len, cap; /* what is not used yet: at to len */
 };
 
-/* One client. It has one id at a time: of the request that is being answered, or of its WebSocket. */
+/* One client. It has one id at a time: of the request that is being answered, or of its WebSocket.
+ * */
 struct connection {
     struct mw_server *server;
     struct connection *next; /* in its bucket */
@@ -38,7 +39,8 @@ struct mw_server {
     bool is_ending;
 };
 
-/* Connections by id ----------------------------------------------------------------------------- */
+/* Connections by id -----------------------------------------------------------------------------
+ * */
 
 static struct connection *find(struct mw_server *server, uint64_t id)
 {
@@ -68,7 +70,8 @@ static void name(struct connection *connection)
     *bucket = connection;
 }
 
-/* Bytes ----------------------------------------------------------------------------------------- */
+/* Bytes -----------------------------------------------------------------------------------------
+ * */
 
 static int append(struct buffer *buffer, const char *bytes, size_t len)
 {
@@ -165,7 +168,8 @@ static int queue_frame(struct connection *connection, int opcode, const char *da
     return result;
 }
 
-/* HTTP ------------------------------------------------------------------------------------------ */
+/* HTTP ------------------------------------------------------------------------------------------
+ * */
 
 static void emit(struct connection *connection, struct mw_event *event)
 {
@@ -294,7 +298,8 @@ int mw_server_refuse(struct mw_server *server, uint64_t id, const struct mw_repl
     return queue_reply(connection, reply, err);
 }
 
-/* WebSocket ------------------------------------------------------------------------------------- */
+/* WebSocket -------------------------------------------------------------------------------------
+ * */
 
 static void end_websocket(struct connection *connection, int code, const char *reason, size_t len)
 {
@@ -419,7 +424,8 @@ void mw_server_drop(struct mw_server *server, uint64_t id, bool half_open)
     lws_rx_flow_control(connection->wsi, 0);
 }
 
-/* libwebsockets --------------------------------------------------------------------------------- */
+/* libwebsockets ---------------------------------------------------------------------------------
+ * */
 
 static struct connection *on_accept(struct mw_server *server, struct lws *wsi)
 {

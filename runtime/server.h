@@ -1,6 +1,6 @@
-/* server.h: HTTP/1.1 and WebSocket server on the host's loop, for simulators: libwebsockets accepts,
- * speaks TLS and moves the bytes; requests and frames are read here, so that whoever answers sees
- * them byte for byte and can also misbehave on purpose. Loopback only. */
+/* server.h: HTTP/1.1 and WebSocket server on the host's loop, for simulators: libwebsockets
+ * accepts, speaks TLS and moves the bytes; requests and frames are read here, so that whoever
+ * answers sees them byte for byte and can also misbehave on purpose. Loopback only. */
 #ifndef MW_SERVER_H
 #define MW_SERVER_H
 
@@ -23,7 +23,8 @@ struct mw_reply {
 MW_MUST_USE struct mw_server *mw_server_new(struct mw_host *host, struct mw_err *err);
 void mw_server_free(struct mw_server *server); /* takes NULL; connections end without events */
 
-/* Listens on 127.0.0.1. Returns the listener's id, which is num2 in all its events, and the port. */
+/* Listens on 127.0.0.1. Returns the listener's id, which is num2 in all its events, and the port.
+ * */
 MW_MUST_USE uint64_t mw_server_listen(struct mw_server *server,
                                       const struct mw_listen_options *options, int *port,
                                       struct mw_err *err);

@@ -1,8 +1,9 @@
-/* tally.h: what is counted when an order executes: the execution itself, the totals of its order and
- * of a position. Kept in place and counted in one call each, so that a fill costs the event path
- * neither an allocation nor a dozen calls. Exact, or refused with nothing changed. Pure functions;
- * order.lua, position.lua and execution.lua call them by FFI. A strategy can reach and change these
- * structs: that spoils its own figures, and no count in them is trusted as an index. */
+/* tally.h: what is counted when an order executes: the execution itself, the totals of its order
+ * and of a position. Kept in place and counted in one call each, so that a fill costs the event
+ * path neither an allocation nor a dozen calls. Exact, or refused with nothing changed. Pure
+ * functions; order.lua, position.lua and execution.lua call them by FFI. A strategy can reach and
+ * change these structs: that spoils its own figures, and no count in them is trusted as an index.
+ * */
 #ifndef MW_TALLY_H
 #define MW_TALLY_H
 
@@ -36,17 +37,19 @@ struct mw_position_totals {
 
 enum { MW_ORDER_BEGUN = 1, MW_ORDER_MISSING = 2, MW_ORDER_COMPLETE = 4 };
 
-/* The number of an asset, from 1, the same for one name ("IDR", "idr") as long as the process lives.
- * 0: the name is empty or too long, or there are 65535. */
+/* The number of an asset, from 1, the same for one name ("IDR", "idr") as long as the process
+ * lives. 0: the name is empty or too long, or there are 65535. */
 unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
 
-/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, or no asset to the amount. */
+/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, or no asset to the
+ * amount. */
 int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
 
-/* Fee number i (from 0) into *amount; returns the number of its asset, 0 when there is no such fee. */
+/* Fee number i (from 0) into *amount; returns the number of its asset, 0 when there is no such fee.
+ * */
 unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount);
 
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty /* or NULL */);
@@ -59,7 +62,8 @@ int mw_order_state(const struct mw_order_totals *totals);
 
 void mw_position_totals_init(struct mw_position_totals *totals);
 /* Counts an execution; sign is 1 for a buy, -1 for a sell. 1: it closes (some of) what is held, and
- * quantity, cost and cash wait for position.lua. -1: beyond 34 digits, or fees in too many assets. */
+ * quantity, cost and cash wait for position.lua. -1: beyond 34 digits, or fees in too many assets.
+ * */
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
 unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,

@@ -11,8 +11,8 @@ struct mw_tls;
 MW_MUST_USE struct mw_tls *mw_tls_new(struct mw_err *err);
 void mw_tls_free(struct mw_tls *tls); /* takes NULL */
 
-/* A session for a connected socket that will check the certificate for `host`. The store (ca_file, or
- * the system's when NULL) is read once and kept. */
+/* A session for a connected socket that will check the certificate for `host`. The store (ca_file,
+ * or the system's when NULL) is read once and kept. */
 MW_MUST_USE SSL *mw_tls_open(struct mw_tls *tls, const char *ca_file, const char *host, int fd,
                              struct mw_err *err);
 

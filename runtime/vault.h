@@ -1,6 +1,6 @@
 /* vault.h: secrets are loaded here, stay here, and are only ever used to sign. Whoever holds a
- * secret's id can sign with it; nothing gives its text back but mw_vault_join, whose result stands in
- * locked memory for the length of one call. */
+ * secret's id can sign with it; nothing gives its text back but mw_vault_join, whose result stands
+ * in locked memory for the length of one call. */
 #ifndef MW_VAULT_H
 #define MW_VAULT_H
 
@@ -25,8 +25,8 @@ int mw_encoding_of(const char *name);
 MW_MUST_USE struct mw_vault *mw_vault_new(struct mw_redactor *redactor, struct mw_err *err);
 void mw_vault_free(struct mw_vault *vault); /* takes NULL */
 
-/* Each returns a secret's id, above 0; 0 and `err` on failure. The environment variable is wiped and
- * removed. A file is refused when others can read it. Text is copied. */
+/* Each returns a secret's id, above 0; 0 and `err` on failure. The environment variable is wiped
+ * and removed. A file is refused when others can read it. Text is copied. */
 MW_MUST_USE uint32_t mw_vault_from_env(struct mw_vault *vault, const char *name, struct mw_err *err);
 MW_MUST_USE uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path,
                                         struct mw_err *err);

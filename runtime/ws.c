@@ -84,7 +84,8 @@ static struct session *find(struct mw_ws_pool *pool, uint64_t id)
     return session;
 }
 
-/* Life ------------------------------------------------------------------------------------------- */
+/* Life -------------------------------------------------------------------------------------------
+ * */
 
 struct mw_ws_pool *mw_ws_pool_new(struct mw_host *host, struct mw_err *err)
 {
@@ -207,7 +208,8 @@ static void set_deadline(struct session *session, ev_tstamp seconds)
     ev_timer_start(loop_of(session), &session->timer);
 }
 
-/* Bytes ------------------------------------------------------------------------------------------ */
+/* Bytes ------------------------------------------------------------------------------------------
+ * */
 
 static void watch(struct session *session)
 {
@@ -346,7 +348,8 @@ static int send_frame(struct session *session, int opcode, const char *data, siz
     return 0;
 }
 
-/* Connecting ------------------------------------------------------------------------------------- */
+/* Connecting -------------------------------------------------------------------------------------
+ * */
 
 /* The attempt has failed, or the connection is lost. */
 static void fail(struct session *session, const char *doing)
@@ -533,7 +536,8 @@ static void upgrade(struct session *session)
     }
 }
 
-/* Open ------------------------------------------------------------------------------------------- */
+/* Open -------------------------------------------------------------------------------------------
+ * */
 
 static void begin_close(struct session *session, int code, const char *reason)
 {
@@ -674,7 +678,8 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     finish(session);
 }
 
-/* What others call ------------------------------------------------------------------------------- */
+/* What others call -------------------------------------------------------------------------------
+ * */
 
 uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options, struct mw_err *err)
 {

@@ -27,9 +27,9 @@ struct mw_ws_options {
 MW_MUST_USE struct mw_ws_pool *mw_ws_pool_new(struct mw_host *host, struct mw_err *err);
 void mw_ws_pool_free(struct mw_ws_pool *pool); /* takes NULL; open sessions end without an event */
 
-/* Begins to connect and returns at once. The outcome is an event (ws_open or ws_close). `options` is
- * copied; headers are wiped when the handshake is over. Returns the session's id; 0 and `err` when it
- * cannot begin. */
+/* Begins to connect and returns at once. The outcome is an event (ws_open or ws_close). `options`
+ * is copied; headers are wiped when the handshake is over. Returns the session's id; 0 and `err`
+ * when it cannot begin. */
 MW_MUST_USE uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options,
                                 struct mw_err *err);
 

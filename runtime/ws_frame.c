@@ -157,7 +157,8 @@ static bool take_control(struct mw_ws_reader *reader, const struct wslay_frame_i
     return true;
 }
 
-/* One piece of a text or binary message: 1 when that completed it, 0 when not, -1 without memory. */
+/* One piece of a text or binary message: 1 when that completed it, 0 when not, -1 without memory.
+ * */
 static int take_data(struct mw_ws_reader *reader, const struct wslay_frame_iocb *frame,
                      struct mw_ws_message *message)
 {

@@ -1,7 +1,7 @@
---- A two-sided ladder around the mid. It keeps `levels` bids and asks, `spacing` apart, the first one
---- `edge` from the mid; what it holds moves the whole ladder (`skew`), so that it sells down what it
---- bought and stops adding on one side at `max_position`. Orders are maker-only and are replaced only
---- when the price that they should have has moved by more than `tolerance`.
+--- A two-sided ladder around the mid. It keeps `levels` bids and asks, `spacing` apart, the first
+--- one `edge` from the mid; what it holds moves the whole ladder (`skew`), so that it sells down
+--- what it bought and stops adding on one side at `max_position`. Orders are maker-only and are
+--- replaced only when the price that they should have has moved by more than `tolerance`.
 
 local mw = require "moonwire"
 local decimal = mw.decimal

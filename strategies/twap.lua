@@ -1,7 +1,7 @@
 --- A parent order worked over time: `qty` is bought or sold in `slices` equal parts, one each
---- `duration / slices` seconds, never beyond `limit`. A slice rests at the near side of the book for
---- most of its time, is then canceled, and what it did not get is added to the next one; the last
---- slice crosses the spread when `finish` says so.
+--- `duration / slices` seconds, never beyond `limit`. A slice rests at the near side of the book
+--- for most of its time, is then canceled, and what it did not get is added to the next one; the
+--- last slice crosses the spread when `finish` says so.
 
 local mw = require "moonwire"
 local decimal = mw.decimal

@@ -1,5 +1,5 @@
---- Begins a test run: puts the tests on the path, obeys MW_TEST_JIT=off and MW_TEST_GC=full, and runs
---- the file. A file that does not call `keep_running()` ends when it returns.
+--- Begins a test run: puts the tests on the path, obeys MW_TEST_JIT=off and MW_TEST_GC=full, and
+--- runs the file. A file that does not call `keep_running()` ends when it returns.
 
 local host = require "moonwire.host"
 local root = os.getenv("PWD")

@@ -1,5 +1,5 @@
---- How long to wait before the next attempt: doubling from `first` to `cap` seconds, with full jitter,
---- and back to `first` only after a connection has stayed up for `stable` seconds.
+--- How long to wait before the next attempt: doubling from `first` to `cap` seconds, with full
+--- jitter, and back to `first` only after a connection has stayed up for `stable` seconds.
 
 local Backoff = { __name = "moonwire.Backoff" }
 Backoff.__index = Backoff

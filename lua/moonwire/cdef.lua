@@ -1,5 +1,6 @@
---- What Lua calls or reads by FFI: one declaration for each public struct and function of the runtime
---- that is leaf arithmetic or shared memory. tests/moonwire/cdef_test.lua compares the sizes with C's.
+--- What Lua calls or reads by FFI: one declaration for each public struct and function of the
+--- runtime that is leaf arithmetic or shared memory. tests/moonwire/cdef_test.lua compares the
+--- sizes with C's.
 
 local ffi = require "ffi"
 

@@ -42,8 +42,8 @@ local function begin_block(self, block)
   self.tails = block == 0 and plain or padded
 end
 
---- Makes ids for one strategy in one run. `epoch` is the start of the run in ms; the first id has the
---- sequence number behind `after` (default 0).
+--- Makes ids for one strategy in one run. `epoch` is the start of the run in ms; the first id has
+--- the sequence number behind `after` (default 0).
 function M.maker(runtime, strategy, epoch, after)
   local self = setmetatable({ prefix = ("mw-%s-%s-%s-"):format(M.tag(runtime), M.tag(strategy),
                                                                 M.base36(epoch)) }, Maker)
@@ -58,8 +58,8 @@ function Maker:next()
   return self.head .. self.tails[self.last]
 end
 
---- Takes an id apart: { runtime=, strategy=, epoch=, seq= } (tags and base-36 texts), or nil when it
---- is not one of ours.
+--- Takes an id apart: { runtime=, strategy=, epoch=, seq= } (tags and base-36 texts), or nil when
+--- it is not one of ours.
 function M.parse(id)
   local runtime, strategy, epoch, seq = id:match("^mw%-(%w+)%-(%w+)%-(%w+)%-(%w+)$")
   if not runtime or #runtime ~= 5 or #strategy ~= 5 then return nil end

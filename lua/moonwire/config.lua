@@ -1,6 +1,7 @@
---- The configuration (DESIGN section 4): a Lua file that returns a table. It runs with nothing around
---- it but env("NAME") and file("PATH"), which make secret handles, and is checked against `M.keys`,
---- which is the documentation as well. Everything that is wrong is reported at once, with its line.
+--- The configuration (DESIGN section 4): a Lua file that returns a table. It runs with nothing
+--- around it but env("NAME") and file("PATH"), which make secret handles, and is checked against
+--- `M.keys`, which is the documentation as well. Everything that is wrong is reported at once, with
+--- its line.
 
 local fields = require "moonwire.fields"
 local source = require "moonwire.config_source"

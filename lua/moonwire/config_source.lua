@@ -1,6 +1,6 @@
 --- Where the keys of a configuration stand in its text, for messages: `venues.idx.rest_url` is on
---- line 12. The text is only scanned, for names before `=` inside braces, so a configuration that is
---- computed has keys without a line.
+--- line 12. The text is only scanned, for names before `=` inside braces, so a configuration that
+--- is computed has keys without a line.
 
 local M = {}
 

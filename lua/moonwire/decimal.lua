@@ -1,6 +1,6 @@
 --- Exact decimals: `decimal "0.1" + "0.2" == decimal "0.3"`. A value is immutable. Operators take a
---- decimal, a text or a number (its shortest round-trip form) on either side; what has no exact result
---- raises, and division wants a rounding by name: a:div(b, decimals, "half_even").
+--- decimal, a text or a number (its shortest round-trip form) on either side; what has no exact
+--- result raises, and division wants a rounding by name: a:div(b, decimals, "half_even").
 
 local ffi = require "moonwire.cdef"
 local C = ffi.C
@@ -66,8 +66,8 @@ local function inexact(operation, a, b)
 end
 
 -- Sums --------------------------------------------------------------------------------------------
--- Totals that change with every fill are kept in place, without an allocation each time. A sum belongs
--- to the object that made it; whoever asks for its value gets a copy.
+-- Totals that change with every fill are kept in place, without an allocation each time. A sum
+-- belongs to the object that made it; whoever asks for its value gets a copy.
 
 --- A sum that begins at `value`, a decimal.
 function M.sum(value) return new(value) end
@@ -134,8 +134,8 @@ end
 function Decimal.__lt(a, b) return C.mw_decimal_cmp(check(a, 2), check(b, 2)) < 0 end
 function Decimal.__le(a, b) return C.mw_decimal_cmp(check(a, 2), check(b, 2)) <= 0 end
 
---- Plain notation, without trailing zeros: "0.000015", "1550000000". As tostring(), which LuaJIT does
---- not compile for it.
+--- Plain notation, without trailing zeros: "0.000015", "1550000000". As tostring(), which LuaJIT
+--- does not compile for it.
 function M.text(a) return ffi.string(buffer, C.mw_decimal_format(a, buffer, TEXT_MAX)) end
 Decimal.__tostring = M.text
 

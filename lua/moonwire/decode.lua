@@ -1,10 +1,12 @@
---- The native decoder, as venue modules use it. A decoder is made once from the paths that are wanted
---- (runtime/decode.h says what a path is); reading a message fills fields that are read in place:
+--- The native decoder, as venue modules use it. A decoder is made once from the paths that are
+--- wanted (runtime/decode.h says what a path is); reading a message fills fields that are read in
+--- place:
 ---
 ---   local d = decode.new { "id", { "rows[].status", words = { "NEW", "FILL" } }, "rows[].price" }
 ---   d:start(pointer, length)                  -- or d:start(text), for tests
 ---   while d:next() do                         -- true; false at the end; nil, err for a bad text
----     decode.integer(d.head[0])               -- head fields: number of the path among the head paths
+---     decode.integer(d.head[0])               -- head fields: number of the path among the head
+--- paths
 ---     for r = 0, d.row_count - 1 do decode.decimal(d:row(r)[1]) end
 ---   end
 
@@ -104,8 +106,8 @@ function M.text(field)
   return ffi.string(field.text, field.len)
 end
 
---- An id: a Lua number when its text is that number's one usual form (no new string has to be made of
---- it then), or the text.
+--- An id: a Lua number when its text is that number's one usual form (no new string has to be made
+--- of it then), or the text.
 function M.id(field)
   if field.type == STRING or field.type == NUMBER then
     local number = C.mw_text_integer(field.text, field.len)

@@ -88,7 +88,8 @@ local function risk_context(self, fields, market)
   return context
 end
 
---- Checks an order and records it as pending_new; it is sent by Desk:send. nil and why it is refused.
+--- Checks an order and records it as pending_new; it is sent by Desk:send. nil and why it is
+--- refused.
 function Desk:prepare(fields)
   local session, err = self:session(fields.venue)
   if not session then return nil, err end
@@ -178,8 +179,8 @@ end
 
 -- Market data -------------------------------------------------------------------------------------
 
---- What is kept of the last book of a symbol, { mid = decimal|nil, time = seconds }; nil when there is
---- none that is fresh. The book itself belongs to the strategy that got it.
+--- What is kept of the last book of a symbol, { mid = decimal|nil, time = seconds }; nil when there
+--- is none that is fresh. The book itself belongs to the strategy that got it.
 function Desk:book(venue, symbol)
   local of_venue = self.books[venue]
   return of_venue and of_venue[symbol]

@@ -155,10 +155,10 @@ local function handle(kind, id, num, data, text, num2)
   if name == "ws_close" or name == "http_done" then bound[id] = nil end
 end
 
--- What was asked for until the end of the event is done in calls of its own, without a kind: the host
--- makes them as long as the last one returned true or raised. So an error keeps nothing back; and what
--- LuaJIT compiles as one piece is the way in, a callback or the way out, not all of it at once, which
--- would be more than it can handle.
+-- What was asked for until the end of the event is done in calls of its own, without a kind: the
+-- host makes them as long as the last one returned true or raised. So an error keeps nothing back;
+-- and what LuaJIT compiles as one piece is the way in, a callback or the way out, not all of it at
+-- once, which would be more than it can handle.
 local function door(kind, id, num, data, text, num2)
   if kind == WS_MESSAGE then
     local object = bound[id]

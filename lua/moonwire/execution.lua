@@ -1,6 +1,6 @@
---- One execution as a venue told it: quantity, price, fees, in one object that is filled in place, so
---- that a fill costs the event path one allocation (runtime/tally.h). Whoever reads a value gets a
---- decimal of its own.
+--- One execution as a venue told it: quantity, price, fees, in one object that is filled in place,
+--- so that a fill costs the event path one allocation (runtime/tally.h). Whoever reads a value gets
+--- a decimal of its own.
 
 local decimal = require "moonwire.decimal"
 local ffi = require "moonwire.cdef"
@@ -18,8 +18,8 @@ local FEES_MAX = 4
 --- 1970; liquidity MAKER, TAKER or 0.
 function M.new() return Execution() end
 
---- Adds a fee of a message: its amount and its asset, fields of a decoder; none and 0 are none. False
---- when there is an amount without an asset.
+--- Adds a fee of a message: its amount and its asset, fields of a decoder; none and 0 are none.
+--- False when there is an amount without an asset.
 function M.read_fee(execution, amount, asset)
   return C.mw_execution_read_fee(execution, amount, asset) == 0
 end

@@ -134,8 +134,8 @@ function Checker:problem(path, text)
   self.problems[#self.problems + 1] = { path = path, text = text }
 end
 
--- type -> function(self, spec, value, path): what to keep; or nil and what is wrong (when nothing is
--- said: that the value is not what was expected).
+-- type -> function(self, spec, value, path): what to keep; or nil and what is wrong (when nothing
+-- is said: that the value is not what was expected).
 local read = {}
 
 local function nearest_choice(choices, value)

@@ -1,6 +1,6 @@
---- JSON for REST answers, configuration and user scripts, over lua-cjson, losing nothing: a number with
---- more than 15 significant digits arrives as a string of all its digits, and whole numbers leave with
---- all of theirs. (The event path has its own decoder: decode.lua.)
+--- JSON for REST answers, configuration and user scripts, over lua-cjson, losing nothing: a number
+--- with more than 15 significant digits arrives as a string of all its digits, and whole numbers
+--- leave with all of theirs. (The event path has its own decoder: decode.lua.)
 
 local cjson = require "cjson.safe".new()
 local decimal = require "moonwire.decimal"
@@ -97,8 +97,8 @@ function encode(value, depth)
   error("a " .. kind .. " has no JSON form", 0)
 end
 
---- JSON of a value: members sorted by name, decimals as strings, `/` as it is. Raises for what has no
---- JSON form.
+--- JSON of a value: members sorted by name, decimals as strings, `/` as it is. Raises for what has
+--- no JSON form.
 function M.encode(value)
   local ok, text = pcall(encode, value, 0)
   if not ok then error(text, 2) end

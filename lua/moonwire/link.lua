@@ -109,8 +109,8 @@ function Link:on_ws_open(_, headers)
   if opening then opening:wake(true) end
 end
 
--- A message is one JSON text as a rule. It is read without a loop, here and in what a venue does with
--- it, because a loop would keep LuaJIT from compiling the path of an event as one piece.
+-- A message is one JSON text as a rule. It is read without a loop, here and in what a venue does
+-- with it, because a loop would keep LuaJIT from compiling the path of an event as one piece.
 function Link:on_ws_message()
   local decoder = self.decoder
   local ok, err = decoder:read(dispatch.message())

@@ -13,7 +13,8 @@ local function format(message, ...)
   return string.format(message, unpack(args, 1, select("#", ...)))
 end
 
---- A logger whose lines all carry `fields`. logger.info("sent %s", id) and so on; %s takes anything.
+--- A logger whose lines all carry `fields`. logger.info("sent %s", id) and so on; %s takes
+--- anything.
 ---@param fields table|nil  e.g. { venue = "idx" }
 function M.new(fields)
   local logger = {}

@@ -1,5 +1,5 @@
---- One order and what may happen to it. Reports come late, twice, out of order, before the answer to
---- the request, or only because we asked; an order takes them all and ends where the venue is.
+--- One order and what may happen to it. Reports come late, twice, out of order, before the answer
+--- to the request, or only because we asked; an order takes them all and ends where the venue is.
 ---
 ---   pending_new -> new -> partially_filled -> filled
 ---        |           \-> pending_cancel -> canceled
@@ -67,8 +67,8 @@ local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit
 --- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
 --- are decimals; qty may be nil for a market order by `amount` (quote currency to spend).
 function M.new(fields, now)
-  -- Every order has these fields, in this order, from the start: then all orders are laid out alike,
-  -- which code that LuaJIT compiled for one of them relies on.
+  -- Every order has these fields, in this order, from the start: then all orders are laid out
+  -- alike, which code that LuaJIT compiled for one of them relies on.
   local self = setmetatable({
     client_order_id = fields.client_order_id, order_id = fields.order_id, venue = fields.venue,
     symbol = fields.symbol, side = fields.side, type = fields.type,
@@ -219,7 +219,8 @@ local function book_trade(self, report, x)
   return count(self, report, x)
 end
 
--- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one fill.
+-- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one
+-- fill.
 local function book_total(self, report)
   local qty = report.cum_qty - self._totals.cum
   if qty:sign() <= 0 then return nil end
@@ -288,10 +289,10 @@ end
 
 --- Takes one report. What a report may carry: status (as in the table above, or "working" for an
 --- answer to a question, "unanswered", "cancel_sent", "cancel_refused"), order_id, cum_qty (the
---- venue's total), trade_id (text, or the number of decode.id) + last_qty + last_price + liquidity +
---- fees of one execution (or, packed, `execution`, which then belongs to the order), is_provisional
---- (the price is a bound), by_total (count the difference of totals), is_estimate, is_inferred,
---- reason, time.
+--- venue's total), trade_id (text, or the number of decode.id) + last_qty + last_price + liquidity
+--- + fees of one execution (or, packed, `execution`, which then belongs to the order),
+--- is_provisional (the price is a bound), by_total (count the difference of totals), is_estimate,
+--- is_inferred, reason, time.
 ---@return boolean changed  the status is another one now; the old one is in previous_status
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now

@@ -111,7 +111,8 @@ function Orders:apply(order, report)
   return changed or fill ~= nil or amended ~= nil
 end
 
---- An order that the venue shows and this run did not send: `external`, or ours from an earlier run.
+--- An order that the venue shows and this run did not send: `external`, or ours from an earlier
+--- run.
 function Orders:adopt(venue, report)
   local order = order_module.new({
     venue = venue, client_order_id = report.client_order_id, order_id = report.order_id,

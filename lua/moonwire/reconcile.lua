@@ -1,7 +1,7 @@
---- What the venue knows, asked for: after each log-on, for each order in doubt, and while orders are
---- open from time to time. Differences become ordinary reports. Only evidence ends a doubt: an order
---- that was never seen and is not found `NOT_FOUND_TIMES` over `NOT_FOUND_SECONDS`, after its request
---- could still arrive, was never accepted; one that was seen alive stays unknown.
+--- What the venue knows, asked for: after each log-on, for each order in doubt, and while orders
+--- are open from time to time. Differences become ordinary reports. Only evidence ends a doubt: an
+--- order that was never seen and is not found `NOT_FOUND_TIMES` over `NOT_FOUND_SECONDS`, after its
+--- request could still arrive, was never accepted; one that was seen alive stays unknown.
 
 local dispatch = require "moonwire.dispatch"
 local task = require "moonwire.task"

@@ -1,7 +1,8 @@
---- What a strategy's file sees: Lua without ffi, debug, io, os.execute, package.loadlib and bytecode.
---- Time and random numbers come from the runtime, so that a recorded day runs again the same way.
---- Library tables are handed out behind read-only proxies, each strategy its own, and metatables of
---- what the library made cannot be had: one strategy cannot change what another one sees.
+--- What a strategy's file sees: Lua without ffi, debug, io, os.execute, package.loadlib and
+--- bytecode. Time and random numbers come from the runtime, so that a recorded day runs again the
+--- same way. Library tables are handed out behind read-only proxies, each strategy its own, and
+--- metatables of what the library made cannot be had: one strategy cannot change what another one
+--- sees.
 
 local random = require "moonwire.random"
 

@@ -1,6 +1,6 @@
---- A session: one venue of the configuration, from the log-on to the last report. All that two venues
---- would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the venue's file
---- (moonwire.Venue in types.lua).
+--- A session: one venue of the configuration, from the log-on to the last report. All that two
+--- venues would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the
+--- venue's file (moonwire.Venue in types.lua).
 
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"

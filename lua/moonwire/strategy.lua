@@ -1,5 +1,6 @@
 --- Strategies: what a user's file gets (the API of DESIGN section 6) and the runner that calls it.
---- A callback is a transaction: what it asks for is done when it returns, and dropped when it raises.
+--- A callback is a transaction: what it asks for is done when it returns, and dropped when it
+--- raises.
 
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
@@ -82,9 +83,9 @@ local function runner(self)
   return runner_of[self] or error("this is not a running strategy", 3)
 end
 
---- Sends an order: { side =, qty =, price =, symbol =, venue =, type =, time_in_force = }; symbol and
---- venue default to the parameters of those names; without a price it is a market order, for which
---- `amount` (quote currency) may stand in place of qty. Returned at once as pending_new.
+--- Sends an order: { side =, qty =, price =, symbol =, venue =, type =, time_in_force = }; symbol
+--- and venue default to the parameters of those names; without a price it is a market order, for
+--- which `amount` (quote currency) may stand in place of qty. Returned at once as pending_new.
 ---@return moonwire.Order|nil order
 ---@return string|nil err      why it was refused before it was sent
 function Api:submit(request)
@@ -138,7 +139,8 @@ function Api:after(seconds, method, ...)
   return runner(self):start_timer(seconds, false, check_method(self, method), ...)
 end
 
---- Asks for "book" or "trades" of a symbol (default: the parameter); they come as on_book, on_trade.
+--- Asks for "book" or "trades" of a symbol (default: the parameter); they come as on_book,
+--- on_trade.
 function Api:subscribe(feed, symbol, venue)
   if feed ~= "book" and feed ~= "trades" then error('feed is "book" or "trades"', 2) end
   return runner(self):subscribe(feed, symbol or self.params.symbol, venue or self.params.venue)
@@ -285,8 +287,8 @@ function Runner:hear(name, a, b)
   if self.class[name] then dispatch.defer(self, "call", name, a, b) end
 end
 
---- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs, others
---- wait for the end of the event.
+--- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs,
+--- others wait for the end of the event.
 function Runner:call(name, a, b)
   if self.state == "stopped" then return end
   if is_busy() then return dispatch.defer(self, "call", name, a, b) end

@@ -1,7 +1,7 @@
 --- Coroutines that wait for events: an HTTP answer, a message, a timer. A task belongs to an owner
---- object, which hears how it ended: owner:on_task_done(task, ok, ...). An owner with before_step and
---- after_step(ok) is asked before each step from one wait to the next, and told after it. What is
---- waited for is held by the task alone; a cancelled task never runs again.
+--- object, which hears how it ended: owner:on_task_done(task, ok, ...). An owner with before_step
+--- and after_step(ok) is asked before each step from one wait to the next, and told after it. What
+--- is waited for is held by the task alone; a cancelled task never runs again.
 
 local dispatch = require "moonwire.dispatch"
 

@@ -1,6 +1,7 @@
---- The trade ids that were counted for one order: each once. Venues number trades upward, so a new id
---- is as a rule greater than all before and goes to the end of a list, which is read and written where
---- it was last; whatever comes otherwise (text, a number out of order) goes into a table beside it.
+--- The trade ids that were counted for one order: each once. Venues number trades upward, so a new
+--- id is as a rule greater than all before and goes to the end of a list, which is read and written
+--- where it was last; whatever comes otherwise (text, a number out of order) goes into a table
+--- beside it.
 
 local ffi = require "moonwire.cdef"
 local C = ffi.C

@@ -1,7 +1,8 @@
-/* The floor: the least that a C client can do with the same events. One blocking or spinning thread,
- * OpenSSL, a frame scan, memmem for the fields, and for the round trip one order sent back.
+/* The floor: the least that a C client can do with the same events. One blocking or spinning
+ * thread, OpenSSL, a frame scan, memmem for the fields, and for the round trip one order sent back.
  *
- *   floor PORT CA flood|trip EVENTS spin|block                                                    */
+ *   floor PORT CA flood|trip EVENTS spin|block
+ * */
 #include "net.h"
 
 #include <arpa/inet.h>

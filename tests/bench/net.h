@@ -1,4 +1,5 @@
-/* net.h: what the bench's server and its C client (the floor) share: frames, clocks, one message. */
+/* net.h: what the bench's server and its C client (the floor) share: frames, clocks, one message.
+ * */
 #ifndef BENCH_NET_H
 #define BENCH_NET_H
 
@@ -80,7 +81,8 @@ static void write_all(struct line *line, const void *bytes, size_t len)
     }
 }
 
-/* The next whole frame in the buffer: payload (unmasked) and length; NULL: more bytes are needed. */
+/* The next whole frame in the buffer: payload (unmasked) and length; NULL: more bytes are needed.
+ * */
 static char *next_frame(struct line *line, size_t *len, int *opcode)
 {
     unsigned char *p = line->in + line->at;

@@ -2,7 +2,8 @@
  * that comes back (trip), or none at all (idle). One line of JSON on standard output says the port,
  * a second one what was measured.
  *
- *   server CERT KEY flood|trip|idle EVENTS spin|block                                             */
+ *   server CERT KEY flood|trip|idle EVENTS spin|block
+ * */
 #include "net.h"
 
 #include <arpa/inet.h>

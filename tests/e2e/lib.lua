@@ -1,6 +1,6 @@
---- End-to-end tests: the real program against the simulated venue, over TLS, as processes. A test is a
---- task: it starts processes, waits for what they print and for what the venue's ledger shows, and at
---- its end every process is gone, whatever happened.
+--- End-to-end tests: the real program against the simulated venue, over TLS, as processes. A test
+--- is a task: it starts processes, waits for what they print and for what the venue's ledger shows,
+--- and at its end every process is gone, whatever happened.
 
 local ffi = require "ffi"
 local dispatch = require "moonwire.dispatch"

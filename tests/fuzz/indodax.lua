@@ -289,7 +289,6 @@ local QUESTIONS = {
   in_task(function(s) return indodax.fetch_balances(s) end),
   in_task(function(s) return indodax.fetch_time(s) end),
   in_task(function(s) return indodax.fetch_markets(s) end),
-  in_task(function(s) return indodax.seed_book(s, BTC) end),
   in_task(function(s) return indodax.private.renew(s.private) end),
   function(s) s.reconciler:on_period() end,
 }

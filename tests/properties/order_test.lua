@@ -1,6 +1,6 @@
 --- Property: whatever happens to the messages about an order (late, twice, out of order, lost, a
---- missing answer, an old answer to a question), once the venue has been asked the order is what the
---- venue says. On the way the invariants of order.lua hold after every single report.
+--- missing answer, an old answer to a question), once the venue has been asked the order is what
+--- the venue says. On the way the invariants of order.lua hold after every single report.
 ---
 --- MW_PROPERTY_RUNS (default 100000) histories; MW_PROPERTY_SEED repeats a run that failed.
 
@@ -162,7 +162,8 @@ local function run(seed, is_told)
     local broken = apply(message)
     if broken then return broken end
   end
-  -- The doubt is resolved by asking, as reconcile.lua does: it repeats until the venue's word counts.
+  -- The doubt is resolved by asking, as reconcile.lua does: it repeats until the venue's word
+  -- counts.
   if #truth.steps == 0 then
     if not order_module.terminal[order.status] then
       local broken = apply { status = "rejected", reason = "not_found", is_inferred = true }
