@@ -168,6 +168,18 @@ t.test("an execution while a cancel is under way is counted and the cancel stays
   is(order, { status = "partially_filled" })
 end)
 
+t.test("an order that has executed is never rejected: it ends as canceled", function()
+  for _, begun in ipairs { { trade("a", "1") }, { status "new", trade("a", "1") },
+                           { trade("a", "1"), status "cancel_sent" },
+                           { status "cancel_sent", trade("a", "1") },
+                           { status "unanswered", trade("a", "1", "100", { status = false }) } } do
+    local order = new_order()
+    for _, report in ipairs(begun) do order:apply(report) end
+    order:apply(status("rejected", { reason = "late" }))
+    is(order, { status = "canceled", reason = "late", cum_qty = "1", leaves_qty = "0" })
+  end
+end)
+
 t.test("a cancel that crosses the last execution ends as filled", function()
   local order = order_in "pending_cancel"
   order:apply(trade("a", "3"))
@@ -249,6 +261,25 @@ t.test("filled is believed only when all of it is counted", function()
   t.equal(order:is_missing_fills(), true)
   order:apply(trade("b", "2"))
   is(order, { status = "filled" })
+  t.equal(order:is_missing_fills(), false)
+end)
+
+t.test("filled without a total means that all of it was executed: its fills are missing", function()
+  local order = order_in "new"
+  t.equal(order:apply(status "filled"), false)
+  is(order, { status = "new", cum_qty = "0" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("a", "1", "100", { status = false }))
+  is(order, { status = "partially_filled" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("b", "2", "100", { status = false }))
+  is(order, { status = "filled", cum_qty = "3" })
+  t.equal(order:is_missing_fills(), false)
+end)
+
+t.test("filled without a total is no news of an order that is counted in full", function()
+  local order = order_in "filled"
+  t.equal(order:apply(status "filled"), false)
   t.equal(order:is_missing_fills(), false)
 end)
 
@@ -494,6 +525,29 @@ t.test("an order that the venue rejected itself stays rejected, a late fill is b
   is(order, { status = "rejected", cum_qty = "1" })
 end)
 
+t.test("an order that was given up and is filled at once is filled", function()
+  for _, more in ipairs { {}, { status = false }, { status = "filled", cum_qty = D "3" } } do
+    local order = order_in "unknown"
+    order:apply { status = "rejected", reason = "not_found", is_inferred = true }
+    local changed, fill = order:apply(trade("a", "3", "100", more))
+    t.equal(changed, true)
+    t.equal(tostring(fill.qty), "3")
+    is(order, { status = "filled", previous_status = "rejected", cum_qty = "3", leaves_qty = "0" })
+  end
+end)
+
+t.test("an order that was given up wakes on evidence alone", function()
+  for _, reported in ipairs { "unanswered", "cancel_sent", "cancel_refused", "halted" } do
+    local order = order_in "unknown"
+    order:apply { status = "rejected", reason = "not_found", is_inferred = true }
+    t.equal(order:apply(status(reported, { reason = "later" })), false, reported)
+    is(order, { status = "rejected", reason = "not_found" })
+    t.equal(order:is_open(), false)
+    order:apply(status "new")
+    is(order, { status = "new" })
+  end
+end)
+
 t.test("rejected again after it was given up is no news", function()
   local order = order_in "unknown"
   order:apply { status = "rejected", reason = "not_found", is_inferred = true }
@@ -523,6 +577,61 @@ t.test("an order by amount that was said to be filled is so with its last fill",
   is(order, { status = "partially_filled" })
   order:apply(trade("b", "2", "100", { status = false }))
   is(order, { status = "filled", cum_qty = "3" })
+end)
+
+-- An upper bound ---------------------------------------------------------------------------------
+
+-- Adopted from a list that counts in quote currency, a fee reserve included: 3 is too much.
+local function bounded() return new_order { is_qty_estimate = true } end
+
+t.test("an order of which an upper bound is known ends as filled when the venue says so", function()
+  local order = bounded()
+  order:apply(status "working")
+  order:apply(trade("a", "2.9"))
+  is(order, { status = "partially_filled", cum_qty = "2.9" })
+  t.equal(order:apply(status "filled"), true)
+  is(order, { status = "filled", leaves_qty = "0" })
+  t.equal(order:is_missing_fills(), false, "2.9 may be all of it")
+  order = bounded()
+  order:apply(trade("a", "1"))
+  order:apply(status("filled", { cum_qty = D "2.9" }))
+  is(order, { status = "partially_filled" })
+  t.equal(order:is_missing_fills(), true)
+  order:apply(trade("b", "1.9", "100", { status = false }))
+  is(order, { status = "filled", cum_qty = "2.9" })
+end)
+
+t.test("an order of which an upper bound is known ends as canceled when the venue says it", function()
+  local order = bounded()
+  order:apply(trade("a", "1"))
+  order:apply(status "canceled")
+  is(order, { status = "canceled", cum_qty = "1", leaves_qty = "0" })
+end)
+
+t.test("executions up to the bound alone are no evidence that it is filled", function()
+  local order = bounded()
+  order:apply(trade("a", "3"))
+  is(order, { status = "partially_filled", cum_qty = "3" })
+end)
+
+t.test("the quantity that the venue tells takes the place of the bound", function()
+  local order, qty = bounded(), decimal.sum(D "2.9")
+  order:apply(status("new", { qty = qty }))
+  decimal.add_to(qty, D "1", 1)                      -- the venue module uses its buffer again
+  is(order, { qty = "2.9", leaves_qty = "2.9" })
+  order:apply(trade("a", "2.9", "100", { qty = D "5" }))
+  is(order, { status = "filled", qty = "2.9", cum_qty = "2.9" })
+end)
+
+t.test("another bound is no quantity, and a quantity that is known is never replaced", function()
+  local order = bounded()
+  order:apply(status("working", { qty = D "2", is_qty_estimate = true }))
+  is(order, { qty = "3" })
+  order:apply(trade("a", "3"))
+  is(order, { status = "partially_filled" })
+  order = new_order()
+  order:apply(status("new", { qty = D "2" }))
+  is(order, { qty = "3", leaves_qty = "3" })
 end)
 
 t.test("in a log an order shows what it is and how it stands", function()
