@@ -4,6 +4,7 @@ local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local execution = require "moonwire.execution"
+local ffi = require "moonwire.cdef"
 
 local D = decimal
 
@@ -130,6 +131,7 @@ t.test("a count of fees that somebody wrote reads nothing beyond the fees", func
     t.equal(read(four, '{"amount":"9","asset":"idr"}'), false)
     t.equal(fees_of(four), "1 IDR, 2 BTC, 3 IDR, 4 BTC", "written beyond")
     t.equal(two.fee_count .. two.liquidity, count .. "0")
+    for i = 4, 10 do t.equal(ffi.C.mw_execution_fee(four, i, decimal.sum(D "0")), 0) end
   end
   two.fee_count = 0
   t.equal(fees_of(two), "")
