@@ -43,6 +43,19 @@ t.test("a crossed book is shown as it is", function()
   t.equal(tostring(b:mid()), "100.5")
 end)
 
+t.test("a copy is the same book in tables of its own", function()
+  local b = new(levels("100", "99"), levels("102"))
+  local copy = b:copy()
+  t.equal(tostring(copy:mid()) .. tostring(copy.bids[2].price) .. tostring(copy.asks[1].qty), "101991")
+  t.equal(copy.venue .. copy.symbol .. copy.time, "idxBTC/IDR1790000000")
+  copy.bids[1].price, copy.bids[2], copy.asks[1] = decimal "1", nil, nil
+  copy.symbol = "X/Y"
+  t.equal(tostring(b:best_bid()) .. tostring(b:best_ask()) .. #b.bids .. b.symbol, "1001022BTC/IDR")
+  b.asks[1].qty = decimal "7"
+  t.equal(#copy.asks, 0)
+end)
+
+
 t.test("in a log a book is its best prices", function()
   t.equal(tostring(new(levels "1", levels "2")), "BTC/IDR 1 / 2")
   t.equal(tostring(new({}, levels "2")), "BTC/IDR - / 2")
