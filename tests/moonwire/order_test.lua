@@ -601,7 +601,7 @@ t.test("an order of which an upper bound is known ends as filled when the venue 
   is(order, { status = "filled", cum_qty = "2.9" })
 end)
 
-t.test("an order of which an upper bound is known ends as canceled when the venue says it", function()
+t.test("an order of which a bound is known ends as canceled when the venue says so", function()
   local order = bounded()
   order:apply(trade("a", "1"))
   order:apply(status "canceled")
