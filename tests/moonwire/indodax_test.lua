@@ -342,6 +342,55 @@ t.test("an unknown status keeps the state, is said, and is asked about", functio
   t.equal(table.concat(link.bad, "|"), "order status HALTED")
 end)
 
+-- seed_cancelled with its cancelReason written in another way; `reason` is JSON.
+local function canceled_because(reason)
+  local frame = vector("seed_cancelled"):gsub('"status":', '"cancelReason":' .. reason .. ',%0', 1)
+  local reports, link = reports_of(frame)
+  t.equal(#reports, 1, reason)
+  t.equal(#link.bad, 0, reason)
+  t.equal(reports[1].status, "canceled", reason)
+  return reports[1].reason
+end
+
+t.test("a CANCELLED whose cancelReason is null, or no text, is one without a reason", function()
+  t.equal(canceled_because '"BY_USER"', "by_user")
+  for _, none in ipairs { "null", "true", "false" } do
+    t.equal(canceled_because(none), nil, none)
+  end
+end)
+
+t.test("an order without a side that nobody knows is said and not taken as a sale", function()
+  for _, side in ipairs { '"HOLD"', "null", '""', '"buy"', "7" } do
+    local frame = vector("seed_new"):gsub('"side":%s*"BUY"', '"side":' .. side)
+    local reports, link = reports_of(frame)
+    t.equal(#reports, 0, side)
+    t.equal(table.concat(link.bad, "|"), "order without a side", side)
+  end
+end)
+
+t.test("a report without a side is taken for an order that is known: its side is", function()
+  local s = with_markets()
+  s.known_orders["lendidr-limit-3397"] = { side = "buy" }
+  local link = new_link(s, indodax.private)
+  read(link, (vector("seed_new"):gsub('"side":%s*"BUY"', '"side":"HOLD"')))
+  t.equal(#s.reports, 1)
+  t.equal(s.reports[1].side, nil)
+  t.equal(s.reports[1].status, "new")
+  t.equal(#link.bad, 0)
+end)
+
+t.test("a fee without its asset is said and asked about, and its FILL counts", function()
+  for _, asset in ipairs { "", ',"feeAsset":null', ',"feeAsset":""' } do
+    local frame = vector("seed_fill"):gsub(',%s*"feeAsset":%s*"[^"]*"', asset)
+    local reports, link = reports_of(frame)
+    t.equal(#reports, 1, asset)
+    t.equal(tostring(reports[1].last_qty), "0.0046462", asset)
+    t.equal(reports[1].trade_id, "72057594037968281", asset)
+    t.equal(reports[1].needs_asking, true, asset)
+    t.equal(#link.bad, 1, asset)
+  end
+end)
+
 t.test("an order of an unknown pair is said, and its neighbours are read", function()
   local reports, link = reports_of(vector "unknown_pair_between_known")
   t.equal(#reports, 2)
@@ -715,6 +764,22 @@ t.test("every error text of the venue has its reason and its consequence on a su
   end
 end)
 
+t.test("a market that is blocked is a refusal, an account that is locked is the end", function()
+  for _, text in ipairs { "Pair blocked for 5 seconds", "Order blocked", "Market locked",
+                          "Your balance is locked in orders", "Pair btc_idr is locked" } do
+    local s = with_markets()
+    local report = indodax.submit_answer(s, LIMIT_BUY, 200, error_body { error = text })
+    t.equal(report.status, "rejected", text)
+    t.equal(report.reason, text)
+    t.equal(#s.private_losses, 0, text)
+  end
+  for _, text in ipairs { "Account locked", "Your account is locked", "account is locked." } do
+    local s = with_markets()
+    indodax.submit_answer(s, LIMIT_BUY, 200, error_body { error = text })
+    t.equal(s.private_losses[1], "the account is locked (permanent)", text)
+  end
+end)
+
 t.test("error texts are matched in any case", function()
   local report = indodax.submit_answer(with_markets(), LIMIT_BUY, 200,
     '{"success":0,"error":"INSUFFICIENT BALANCE"}')
@@ -726,6 +791,8 @@ t.test("answers that say nothing about the order leave it in doubt", function()
     { 200, "<html>cloudflare</html>" }, { 502, "" },
     { 500, '{"success":0,"error":"Minimum order"}' },
     { 503, '{"success":0,"error":"maintenance"}' }, { 200, '"text"' }, { 200, '{"success":0}' },
+    { 200, '{"success":0,"error":null}' }, { 200, '{"success":0,"error":null,"error_code":""}' },
+    { 200, "null" }, { 200, "[]" },
     { 429, "Too Many Requests" }, { 200, '{"success":1' },
   } do
     local report, err = indodax.submit_answer(with_markets(), LIMIT_BUY, answer[1], answer[2])
@@ -1113,8 +1180,7 @@ end)
 t.test("a push that was faster than the seed stands", function()
   local s, link = market_link { ["/api/depth/btcidr"] = vector "depth" }
   read(link, vector "market_book")
-  indodax.market.subscribe(link, { feed = "book", symbol = "BTC/IDR" })
-  t.equal(#s.requests, 1)
+  indodax.seed_book(s, s.markets["BTC/IDR"])
   t.equal(#s.books, 1)
 end)
 
