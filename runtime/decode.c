@@ -381,7 +381,12 @@ static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
             return NULL;
     }
     field->type = MW_FIELD_STRING;
-    field->word = node && node->word_count ? find_word(node, field, (size_t)(end - field->text)) : 0;
+    field->word = 0;
+    if (node && node->word_count) {
+        if (field->text != start) /* unescaped: it is in our own buffer, which has its own end */
+            end = d->scratch + d->scratch_cap;
+        field->word = find_word(node, field, (size_t)(end - field->text));
+    }
     return p;
 }
 
@@ -600,9 +605,9 @@ int mw_decoder_read(struct mw_decoder *d, const char *text, size_t len)
 
 double mw_field_integer(const struct mw_field *field)
 {
-    const char *p = field->text, *end = p + field->len, *behind;
     if ((field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING) || field->len > 17)
         return NAN;
+    const char *p = field->text, *end = p + field->len, *behind;
     bool negative = p < end && *p == '-';
     p += negative;
     uint64_t value = mw_read_digits(0, p, end, &behind);

@@ -474,7 +474,9 @@ uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *req
     }
     return call->id;
 fail:
-    mw_err_context(err, "%s %s", request->method, request->url);
+    char shown[MW_URL_SHOWN_MAX];
+    mw_url_show(request->url, shown);
+    mw_err_context(err, "%s %s", request->method, shown);
     if (call)
         release(call);
     return 0;

@@ -1,6 +1,6 @@
 /* http.h: HTTP/1.1 client on the host's loop, over libcurl. TLS 1.2 and up, always verified;
- * connections are kept and reused. A request with a body is sent at most once: libcurl's own retry
- * on a fresh connection is refused, because nobody can tell what the first try has done. */
+ * connections are kept and reused. Whatever is not a plain GET is sent at most once: libcurl's own
+ * retry on a fresh connection is refused, because nobody can tell what the first try has done. */
 #ifndef MW_HTTP_H
 #define MW_HTTP_H
 

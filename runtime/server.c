@@ -34,6 +34,7 @@ struct mw_server {
     struct lws_context *context;
     struct lws_vhost *vhosts[LISTENERS_MAX];
     uint64_t listeners[LISTENERS_MAX];
+    char names[LISTENERS_MAX][16]; /* libwebsockets keeps pointers to them */
     int listener_count;
     struct connection *buckets[BUCKETS];
     bool is_ending;
@@ -337,6 +338,8 @@ static void take_message(struct connection *connection, const struct mw_ws_messa
     struct mw_err err;
     switch (message->opcode) {
     case MW_WS_PING:
+        if (connection->is_closing)
+            return; /* nothing is sent behind a close frame */
         (void)queue_frame(connection, MW_WS_PONG, message->data, message->len, &err); /* or gone */
         return;
     case MW_WS_PONG:
@@ -369,6 +372,11 @@ static void read_messages(struct connection *connection)
                 take_message(connection, &message);
             break;
         case MW_WS_VIOLATION:
+            if (connection->is_closing) { /* our close frame is on its way: there is no other */
+                end_websocket(connection, message.close_code, err.text, strlen(err.text));
+                end(connection);
+                return;
+            }
             send_close(connection, message.close_code, err.text, strlen(err.text));
             end_websocket(connection, message.close_code, err.text, strlen(err.text));
             return;
@@ -560,12 +568,10 @@ static int make_context(struct mw_server *server, struct mw_err *err)
 uint64_t mw_server_listen(struct mw_server *server, const struct mw_listen_options *options,
                           int *port, struct mw_err *err)
 {
-    char vhost_name[16];
     struct lws_context_creation_info info = {
         .port = options->port,
         .iface = "127.0.0.1",
         .protocols = protocols,
-        .vhost_name = vhost_name,
         .alpn = "http/1.1", /* it would promise h2, which nobody here speaks */
         .listen_accept_role = "raw-skt",
         .listen_accept_protocol = "moonwire",
@@ -579,7 +585,9 @@ uint64_t mw_server_listen(struct mw_server *server, const struct mw_listen_optio
     }
     if (make_context(server, err) < 0)
         return 0;
-    (void)snprintf(vhost_name, sizeof vhost_name, "listener-%d", server->listener_count); /* fits */
+    char *name = server->names[server->listener_count];
+    (void)snprintf(name, sizeof server->names[0], "listener-%d", server->listener_count); /* fits */
+    info.vhost_name = name;
     if (options->cert_file)
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     struct lws_vhost *vhost = lws_create_vhost(server->context, &info);

@@ -52,7 +52,12 @@ int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset)
 {
     struct mw_decimal value;
-    if (mw_field_decimal(&value, amount) < 0 || mw_decimal_sign(&value) == 0)
+    if (amount->type == MW_FIELD_ABSENT || amount->type == MW_FIELD_NULL ||
+        (amount->type == MW_FIELD_STRING && amount->len == 0))
+        return 0;
+    if (mw_field_decimal(&value, amount) < 0)
+        return -1;
+    if (mw_decimal_sign(&value) == 0)
         return 0;
     if (asset->type != MW_FIELD_STRING)
         return -1;
@@ -94,9 +99,13 @@ void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
 {
     struct mw_decimal cum, value = totals->value;
+    if (mw_decimal_sign(&x->qty) <= 0 || mw_decimal_sign(&x->price) <= 0)
+        return MW_ORDER_IMPOSSIBLE;
     if (mw_decimal_add(&cum, &totals->cum, &x->qty) < 0 ||
         mw_decimal_add_product(&value, &x->price, &x->qty, 1) < 0)
         return -1;
+    if (totals->has_qty && mw_decimal_cmp(&cum, &totals->qty) > 0)
+        return MW_ORDER_IMPOSSIBLE;
     totals->cum = cum;
     totals->value = value;
     mw_order_told(totals, &cum);

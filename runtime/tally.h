@@ -35,14 +35,15 @@ struct mw_position_totals {
     uint32_t fee_count;
 };
 
+enum { MW_ORDER_IMPOSSIBLE = -2 };
 enum { MW_ORDER_BEGUN = 1, MW_ORDER_MISSING = 2, MW_ORDER_COMPLETE = 4 };
 
 /* The number of an asset, from 1, the same for one name ("IDR", "idr") as long as the process
- * lives. 0: the name is empty or too long, or there are 65535. */
+ * lives. 0: the name is empty or too long, or there are 4096. */
 unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
 
-/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, or no asset to the
+/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, no number, or no asset to the
  * amount. */
 int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset);
@@ -55,7 +56,8 @@ unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_de
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty /* or NULL */);
 /* The venue told this total. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
-/* Counts an execution; told is never below what was counted. -1: beyond 34 digits. */
+/* Counts an execution; told is never below what was counted. -1: beyond 34 digits;
+ * MW_ORDER_IMPOSSIBLE: not above 0, or more than is left of the order. */
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
 /* Bits of MW_ORDER_: something was counted; less than told; all of the quantity. */
 int mw_order_state(const struct mw_order_totals *totals);

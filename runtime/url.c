@@ -101,6 +101,21 @@ static int parse_target(struct mw_url *url, const char *text, struct mw_err *err
     return 0;
 }
 
+void mw_url_show(const char *text, char shown[MW_URL_SHOWN_MAX])
+{
+    const char *scheme_end = strstr(text, "://");
+    const char *host = scheme_end ? scheme_end + 3 : text;
+    size_t host_len = strcspn(host, "/?#");
+    for (size_t i = host_len; i > 0; i--) {
+        if (host[i - 1] == '@') {
+            host += i;
+            break;
+        }
+    }
+    (void)snprintf(shown, MW_URL_SHOWN_MAX, "%.*s%.*s", scheme_end ? (int)(scheme_end + 3 - text) : 0,
+                   text, (int)strcspn(host, "?#"), host); /* cut is fine */
+}
+
 int mw_url_parse(struct mw_url *url, const char *text, struct mw_err *err)
 {
     const struct scheme *scheme = find_scheme(text);

@@ -721,7 +721,9 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
                                                 : default_handshake_seconds);
     return session->id;
 fail:
-    mw_err_context(err, "open %s", options->url);
+    char shown[MW_URL_SHOWN_MAX];
+    mw_url_show(options->url, shown);
+    mw_err_context(err, "open %s", shown);
     free_session(session);
     return 0;
 }

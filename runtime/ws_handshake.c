@@ -122,8 +122,12 @@ int mw_ws_response_parse(const char *text, size_t len, struct mw_ws_response *re
     response->headers_len = (size_t)(blank + 2 - response->headers);
     size_t value_len, body = len - response->body_at;
     const char *value = find_header(response, "Content-Length", &value_len);
-    if (value) /* digits end at the line's end at the latest, which is not the text's end */
-        response->is_complete = body >= strtoul(value, NULL, 10);
+    if (value && value_len) { /* no strtoul: behind an empty value it would skip the text's end */
+        size_t wanted = 0;
+        for (size_t i = 0; i < value_len && isdigit((unsigned char)value[i]); i++)
+            wanted = wanted <= body ? wanted * 10 + (size_t)(value[i] - '0') : wanted;
+        response->is_complete = body >= wanted;
+    }
     return 1;
 }
 

@@ -26,12 +26,18 @@ end
 
 --- Of a report's last_qty, last_price, fees ({asset=, amount=}, ...), liquidity and time.
 function M.of(report)
+  if not (decimal.is(report.last_qty) and decimal.is(report.last_price)) then
+    error("an execution without quantity or price", 2)       -- FFI would hand NULL to C
+  end
   local self = Execution()
   decimal.set(self.qty, report.last_qty)
   decimal.set(self.price, report.last_price)
   self.liquidity = liquidity_numbers[report.liquidity] or 0
   self.time = report.time or 0
   for _, fee in ipairs(report.fees or {}) do
+    if not (decimal.is(fee.amount) and type(fee.asset) == "string") then
+      error("a fee without amount or asset", 2)
+    end
     if C.mw_execution_add_fee(self, fee.amount, C.mw_asset_number(fee.asset, #fee.asset)) ~= 0 then
       error("more than 4 fees, or a fee without an asset", 2)
     end

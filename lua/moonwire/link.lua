@@ -19,6 +19,13 @@ local Link = { __name = "moonwire.Link" }
 Link.__index = Link
 
 local M = {}
+
+-- One message. What reading it raises is a message that was not understood.
+local function read_message(self, decoder)
+  local ok, why = pcall(self.spec.read, self, decoder)
+  if not ok then self:on_bad_message(why) end
+end
+
 local REPLY_SECONDS = 5
 
 ---@param session table  config, log, on_link_live(link), on_link_lost(link, why), on_link_stopped
@@ -114,7 +121,7 @@ end
 function Link:on_ws_message()
   local decoder = self.decoder
   local ok, err = decoder:read(dispatch.message())
-  if ok then self.spec.read(self, decoder)
+  if ok then read_message(self, decoder)
   elseif ok == nil then self:on_bad_message(err) end
   if decoder:has_more() then self:read_rest() end
 end
@@ -123,7 +130,7 @@ function Link:read_rest()
   local decoder = self.decoder
   while decoder:has_more() do
     local ok, err = decoder:next()
-    if ok then self.spec.read(self, decoder)
+    if ok then read_message(self, decoder)
     elseif ok == nil then self:on_bad_message(err) end
   end
 end

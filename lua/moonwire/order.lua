@@ -48,6 +48,7 @@ local M = { terminal = terminal, Order = Order }
 
 local Totals = ffi.typeof "struct mw_order_totals"
 local BEGUN, MISSING, COMPLETE = 1, 2, 4            -- bits of mw_order_state
+local IMPOSSIBLE = -2                               -- of mw_order_count
 
 local function new_totals(qty)
   local totals = Totals()
@@ -172,7 +173,12 @@ local function amend(self, report, x, old_price)
 end
 
 local function count(self, report, x)
-  if C.mw_order_count(self._totals, x) ~= 0 then error("an order's total beyond 34 digits", 0) end
+  local result = C.mw_order_count(self._totals, x)
+  if result ~= 0 then
+    error(("%s of %s at %s on %s"):format(result == IMPOSSIBLE and "impossible execution"
+      or "a total beyond 34 digits: execution", tostring(x.qty), tostring(x.price),
+      tostring(self)), 0)
+  end
   return new_fill(self, report, x)
 end
 
@@ -191,12 +197,12 @@ local function book_estimated(self, report, x)
   local estimated, old_price = self._estimated, self._estimate_price
   local rest = x.qty - decimal.min(estimated, x.qty)
   estimated = estimated - (x.qty - rest)
-  self._estimated = not estimated:is_zero() and estimated
   local fill
   if not rest:is_zero() then
-    decimal.add_to(x.qty, rest, -1)
     fill = count(self, report, part_of(x, rest))
+    decimal.add_to(x.qty, rest, -1)
   end
+  self._estimated = not estimated:is_zero() and estimated
   return fill, amend(self, report, x, old_price)
 end
 
@@ -215,8 +221,10 @@ local function book_trade(self, report, x)
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
   end
-  if self._estimated then return book_estimated(self, report, x) end
-  return count(self, report, x)
+  local ok, fill, amended = pcall(self._estimated and book_estimated or count, self, report, x)
+  if ok then return fill, amended end
+  self._trades:take_back()                                 -- it was not counted
+  error(fill, 0)
 end
 
 -- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one
@@ -224,14 +232,13 @@ end
 local function book_total(self, report)
   local qty = report.cum_qty - self._totals.cum
   if qty:sign() <= 0 then return nil end
-  if report.is_estimate then
-    self._estimated = self._estimated and self._estimated + qty or qty
-    self._estimate_price = report.last_price
-  end
   local fill = count(self, report, execution.of { last_qty = qty, last_price = report.last_price,
                                                   liquidity = report.liquidity, fees = report.fees,
                                                   time = report.time })
-  fill.is_estimate = report.is_estimate
+  if report.is_estimate then
+    self._estimated = self._estimated and self._estimated + qty or qty
+    self._estimate_price, fill.is_estimate = report.last_price, true
+  end
   return fill
 end
 

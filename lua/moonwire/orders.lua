@@ -148,7 +148,7 @@ end
 
 local function by_age(a, b)
   if a.created_at ~= b.created_at then return (a.created_at or 0) < (b.created_at or 0) end
-  return (a.client_order_id or a.order_id) < (b.client_order_id or b.order_id)
+  return tostring(a.client_order_id or a.order_id) < tostring(b.client_order_id or b.order_id)
 end
 
 --- Open orders, oldest first, for which every given field of `filter` is equal.

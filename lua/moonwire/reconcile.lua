@@ -90,7 +90,9 @@ function Reconciler:ask_now(order)
     return dispatch.after(DELAYS[1], self, "ask_now", order)
   end
   task.start(self, "asking about " .. tostring(order.client_order_id), function()
-    if ask_once(self, order) then
+    local ok, is_over = pcall(ask_once, self, order)
+    if not ok then self.session.log.error("asking about %s: %s", order, is_over) end
+    if ok and is_over then
       self.doubts[order] = nil
       return
     end
@@ -173,8 +175,9 @@ function Reconciler:on_period()
   if #session.orders:list_open { venue = session.name } == 0 then return end
   self.is_running = true
   task.start(self, "periodic reconcile", function()
-    local ok, err = self:run()
+    local has_run, ok, err = pcall(self.run, self)
     self.is_running = nil
+    if not has_run then ok, err = nil, ok end
     if not ok then session.log.warn("periodic reconcile: %s", err) end
   end)
 end

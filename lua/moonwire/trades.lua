@@ -11,7 +11,8 @@ Trades.__index = Trades
 
 local M = {}
 
-function M.new() return setmetatable({ count = 0, list = {}, others = false }, Trades) end
+function M.new() return setmetatable({ count = 0, list = {}, others = false, last_other = false,
+                        was_listed = false }, Trades) end
 
 --- What an id is kept as: a number where that is its one usual form (C says), else the text.
 ---@param id string|number  text, or the number of decode.id
@@ -35,17 +36,27 @@ local function is_beyond(self, key)
   return type(key) == "number" and (self.count == 0 or key > self.list[self.count])
 end
 
+--- Takes back the key that was added last.
+function Trades:take_back()
+  if self.was_listed then
+    self.list[self.count] = nil
+    self.count = self.count - 1
+  else
+    self.others[self.last_other] = nil
+  end
+end
+
 --- Adds a key; false when it was there already.
 function Trades:add(key)
   if is_beyond(self, key) then
     self.count = self.count + 1
-    self.list[self.count] = key
+    self.list[self.count], self.was_listed = key, true
     return true
   end
   if type(key) == "number" and is_listed(self.list, self.count, key) then return false end
   self.others = self.others or {}
   if self.others[key] then return false end
-  self.others[key] = true
+  self.others[key], self.last_other, self.was_listed = true, key, false
   return true
 end
 

@@ -102,9 +102,15 @@ end)
 t.test("a fee that a message does not have, or has as null or 0, is none", function()
   local x = execution.new()
   for _, json in ipairs { "{}", '{"amount":null}', '{"amount":"0","asset":"idr"}', '{"amount":0}',
-                          '{"amount":"","asset":"idr"}', '{"amount":"none","asset":"idr"}' } do
+                          '{"amount":"","asset":"idr"}' } do
     t.equal(read(x, json), true, json)
   end
+  t.equal(fees_of(x), "")
+end)
+
+t.test("an amount that is no number is told: it may have been a fee", function()
+  local x = execution.new()
+  t.equal(read(x, '{"amount":"none","asset":"idr"}'), false)
   t.equal(fees_of(x), "")
 end)
 

@@ -522,7 +522,7 @@ static void refused_at_once(void)
         {"http://192.0.2.1/", "GET http://192.0.2.1/: without TLS only loopback addresses are"
                               " allowed: use https://"},
         {"https://user@127.0.0.1/",
-         "GET https://user@127.0.0.1/: a user name or password in it is not allowed"},
+         "GET https://127.0.0.1/: a user name or password in it is not allowed"},
     };
     open_all(true);
     for (size_t i = 0; i < COUNT(urls); i++) {

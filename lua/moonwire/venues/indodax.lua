@@ -5,8 +5,10 @@
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local rest = require "moonwire.venues.indodax.rest"
+local task = require "moonwire.task"
 local tapi, query, public, history = rest.tapi, rest.query, rest.public, rest.history
 local read_answer, text_of, decimal_of = rest.read_answer, rest.text_of, rest.decimal_of
+local above_0 = rest.above_0
 
 ---@class moonwire.venue.Indodax : moonwire.Venue
 local M = {
@@ -265,9 +267,9 @@ function M.fetch_fills(s, order)
   for _, row in ipairs(rows) do
     reports[#reports + 1] = {
       trade_id = text_of(row.tradeId), order_id = text_of(row.orderId),
-      last_qty = decimal_of(row.qty), last_price = trade_price(row),
+      last_qty = above_0(row.qty), last_price = above_0(trade_price(row)),
       liquidity = row.isMaker and "maker" or "taker", time = tonumber(row.time) / 1000,
-      fees = { { asset = tostring(row.commissionAsset):upper(), amount = decimal_of(row.commission) } },
+      fees = { { asset = row.commissionAsset:upper(), amount = decimal(row.commission) } },
     }
   end
   table.sort(reports, function(a, b) return a.time < b.time end)
@@ -284,6 +286,20 @@ function M.fetch_balances(s)
     balances[asset:upper()] = { free = decimal_of(free), held = decimal_of(held or 0) }
   end
   return balances
+end
+
+-- An answer that is not what it should be was not understood, wherever that shows.
+local function understood(question)
+  return function(s, argument)
+    if not task.current() then return question(s, argument) end      -- raises: it waits
+    local ok, result, err, class = pcall(question, s, argument)
+    if ok then return result, err, class end
+    return nil, "answer not understood: " .. tostring(result), "retry"
+  end
+end
+for _, name in ipairs { "fetch_time", "fetch_markets", "fetch_open_orders", "fetch_order",
+                        "fetch_fills", "fetch_balances" } do
+  M[name] = understood(M[name])
 end
 
 M.private = require "moonwire.venues.indodax.private"

@@ -2,7 +2,6 @@
 --- Source: the venue's Marketdata-websocket document; Centrifugo 2.8 for what it leaves out.
 
 local book = require "moonwire.book"
-local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
@@ -49,7 +48,7 @@ local function levels(rows, qty_of)
   local list = {}
   for i, level in ipairs(rows or {}) do
     local price, qty = qty_of(level)
-    list[i] = { price = decimal(price), qty = decimal(qty) }
+    list[i] = { price = rest.above_0(price), qty = rest.above_0(qty) }
   end
   return list
 end
@@ -74,6 +73,7 @@ function M.subscribe(link, subscription)
 end
 
 local function read_book(s, market, data)
+  if type(data) ~= "table" or not (data.bid and data.ask) then error("no book", 0) end
   local field = market.base_name .. "_volume"
   local function qty_of(level) return level.price, level[field] end
   s.desk:on_book(book.new(s.name, market.symbol, levels(data.bid, qty_of), levels(data.ask, qty_of),
@@ -83,9 +83,10 @@ end
 -- [pair, seconds, sequence, taker side, price, quote amount, base quantity]
 local function read_trades(s, market, rows)
   for _, trade in ipairs(rows) do
+    if trade[4] ~= "buy" and trade[4] ~= "sell" then error("a trade without a side", 0) end
     s.desk:on_trade { venue = s.name, symbol = market.symbol, time = trade[2], side = trade[4],
-                      trade_id = rest.text_of(trade[3]), price = rest.decimal_of(trade[5]),
-                      qty = rest.decimal_of(trade[7]) }
+                      trade_id = rest.text_of(trade[3]), price = rest.above_0(trade[5]),
+                      qty = rest.above_0(trade[7]) }
   end
 end
 

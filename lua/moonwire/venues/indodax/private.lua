@@ -117,7 +117,7 @@ local function read_fill(report, fields)
   local x = execution.new()
   if not (decode.decimal_into(x.qty, fields[LAST_QTY])
           or decode.decimal_into(x.qty, fields[OLD_LAST_QTY])) then return end
-  if not report.price or report.price:is_zero() then return end
+  if not report.price or report.price:sign() <= 0 or x.qty:sign() <= 0 then return end
   decimal.set(x.price, report.price)
   local is_taker = fields[PARTICIPANT].word == 2
   x.liquidity, x.time = is_taker and execution.TAKER or execution.MAKER, report.time
@@ -169,6 +169,7 @@ local function read_order(link, fields)
   last_symbol = symbol
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
+  if not (r.client_order_id or r.order_id) then return link:on_bad_message("order without an id") end
   r.symbol, r.side = market.symbol, sides[fields[SIDE].word]
   if not r.side and not session.orders:find(session.name, r.client_order_id, r.order_id) then
     return link:on_bad_message("order without a side")

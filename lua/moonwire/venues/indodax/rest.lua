@@ -21,6 +21,13 @@ function M.decimal_of(value)
   return (decimal.parse(type(value) == "number" and tostring(decimal(value)) or tostring(value)))
 end
 
+--- A decimal that must be above 0; raises when it is none.
+function M.above_0(value)
+  local amount = decimal(value)
+  if amount:sign() <= 0 then error(("%s is not above 0"):format(tostring(value)), 0) end
+  return amount
+end
+
 -- Errors ------------------------------------------------------------------------------------------
 
 -- Texts are the key: matched in lower case and by part. { part, reason, class }
@@ -75,7 +82,7 @@ function M.read_answer(status, body)
   if tostring(answer.success) == "1" then
     return type(answer["return"]) == "table" and answer["return"] or {}
   end
-  if answer.error == nil or answer.error == json.null then
+  if type(answer.error) ~= "string" then
     return nil, ("HTTP %d without an error"):format(status), "unknown"
   end
   local reason, class = classify(answer.error, answer.error_code)
