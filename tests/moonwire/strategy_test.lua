@@ -187,6 +187,59 @@ t.test("an error in on_start, on_order, on_fill or on_stop is one of that strate
   end
 end)
 
+-- One FILL calls on_fill and on_order in one event; the one that is named fails.
+local function fill_with_failure(failing)
+  local S = class()
+  function S:on_start() self.order = assert(self:buy(BUY)) end
+  local function ask(self, name, order)
+    if order ~= self.order or order.status == "new" then return end
+    self[name] = { assert(self:sell { qty = "0.0004", price = "960000000" }),
+                   assert(self:sell { qty = "0.0005", price = "970000000" }) }
+    if name == failing then error "oops" end
+  end
+  function S:on_fill(_, order) ask(self, "on_fill", order) end
+  function S:on_order(order) ask(self, "on_order", order) end
+  local s, instance, runner = play(S, { on_error = "continue" })
+  s:push(s:fill(instance.order, "0.0004", "0.0004"))
+  t.equal(runner.errors, 1)
+  return s, instance
+end
+
+t.test("what a failed callback asked for is dropped, what others of its event asked for leaves",
+       function()
+  for failing, other in pairs { on_fill = "on_order", on_order = "on_fill" } do
+    local s, instance = fill_with_failure(failing)
+    for i = 1, 2 do
+      local dropped, kept = instance[failing][i], instance[other][i]
+      t.equal(dropped.status .. ": " .. dropped.reason, "rejected: callback failed")
+      t.equal(kept.status, "new")
+    end
+    local sent = s:asked "trade"
+    t.equal(#sent, 3)
+    for i = 1, 2 do
+      t.equal(stage.parameter(sent[i + 1], "client_order_id"), instance[other][i].client_order_id)
+    end
+    t.equal(#s:logged "dropped with the failed callback: send", 2)
+  end
+end)
+
+t.test("several things asked for by several callbacks leave in their order", function()
+  local S = class()
+  function S:on_start() self.order = assert(self:buy(BUY)) end
+  local price = 960000000
+  function S:on_fill()
+    for _ = 1, 2 do
+      price = price + 1000
+      assert(self:sell { qty = "0.0004", price = price })
+    end
+  end
+  local s, instance = play(S)
+  s:push(s:fill(instance.order, "0.0004", "0.0004"), s:fill(instance.order, "0.0006", "0.001"))
+  local prices = {}
+  for i, request in ipairs(s:asked "trade") do prices[i] = stage.parameter(request, "price") end
+  t.equal(table.concat(prices, " "), "950000000 960001000 960002000 960003000 960004000")
+end)
+
 t.test("an error that is no text is one all the same", function()
   local S = doing(function() error({}) end)
   local s, _, runner = play(S)
@@ -247,6 +300,58 @@ t.test("two changes in one frame are two callbacks, each with its own event", fu
   local s, instance = play(S)
   s:push(s:fill(instance.order, "0.0004", "0.0004"), s:fill(instance.order, "0.0006", "0.001"))
   t.equal(calls(S), "pending_new>new 0.0004 new>partially_filled 0.0006 partially_filled>filled")
+end)
+
+t.test("callbacks come in the order of a frame's reports, each with the order as it was", function()
+  local S = class()
+  S.calls = {}
+  function S:on_start()
+    self.a, self.b = assert(self:buy(BUY)), assert(self:buy(BUY))
+  end
+  local function shown(self, order)
+    return (order == self.a and "a" or "b") .. ":" .. order.status .. ":" .. tostring(order.cum_qty)
+  end
+  function S:on_order(order) note(self, shown(self, order)) end
+  function S:on_fill(fill, order) note(self, tostring(fill.qty) .. "=" .. shown(self, order)) end
+  local s, instance = play(S)
+  S.calls = {}
+  local a, b = instance.a, instance.b
+  s:push(s:fill(a, "0.0004", "0.0004"), s:fill(b, "0.001", "0.001"), s:fill(a, "0.0006", "0.001"))
+  t.equal(calls(S), "0.0004=a:partially_filled:0.0004 a:partially_filled:0.0004 "
+          .. "0.001=b:filled:0.001 b:filled:0.001 "
+          .. "0.0006=a:filled:0.001 a:filled:0.001")
+end)
+
+t.test("what on_fill sends leaves before the next report of the same frame is looked at", function()
+  local S = class()
+  S.calls = {}
+  local s
+  function S:on_start() self.order = assert(self:buy(BUY)) end
+  function S:on_fill(fill)
+    note(self, tostring(fill.qty) .. "/" .. #s:asked "trade")
+    assert(self:sell { qty = "0.0004", price = "960000000" })
+  end
+  local instance
+  s, instance = play(S)
+  s:push(s:fill(instance.order, "0.0004", "0.0004"), s:fill(instance.order, "0.0006", "0.001"))
+  t.equal(calls(S), "0.0004/1 0.0006/2")
+  t.equal(#s:asked "trade", 3)
+end)
+
+t.test("an error in a callback keeps nothing back of the next report in the frame",
+       function()
+  local S = class()
+  S.calls = {}
+  function S:on_start() self.order = assert(self:buy(BUY)) end
+  function S:on_fill(fill)
+    note(self, tostring(fill.qty))
+    error "oops"
+  end
+  local s, instance = play(S, { on_error = "continue" })
+  s:push(s:fill(instance.order, "0.0004", "0.0004"), s:fill(instance.order, "0.0006", "0.001"))
+  t.equal(calls(S), "0.0004 0.0006")
+  t.equal(instance.order.status, "filled")
+  t.equal(tostring(instance:position().qty), "0.001")
 end)
 
 t.test("an event tells the reason of the change", function()
@@ -319,12 +424,16 @@ t.test("misuse of an order raises and names what is wrong", function()
     results[#results + 1] = { pcall(self.submit, self, { side = "long", qty = "1", price = "1" }) }
     results[#results + 1] = { pcall(self.submit, self, { qty = "1", price = "1" }) }
     results[#results + 1] = { pcall(self.submit, {}, { side = "buy" }) }
+    results[#results + 1] = { pcall(self.submit, self, nil) }
+    results[#results + 1] = { pcall(self.submit, self, "buy") }
+    results[#results + 1] = { pcall(self.sell, self) }
   end)
   local s = play(S)
   s:advance(1)
   asked[#asked + 1] = { nil, 'side is "buy" or "sell"' }
   asked[#asked + 1] = { nil, 'side is "buy" or "sell"' }
   asked[#asked + 1] = { nil, "" }
+  for _ = 1, 3 do asked[#asked + 1] = { nil, "an order is a table" } end
   for i, case in ipairs(asked) do
     t.equal(results[i][1], false, case[2])
     t.ok(tostring(results[i][2]):find(case[2]), case[2] .. " in " .. tostring(results[i][2]))
@@ -583,12 +692,14 @@ t.test("timers of nonsense are refused", function()
     for _, case in ipairs { { "every", 0, "act" }, { "every", -1, "act" }, { "after", -1, "act" },
                             { "after", "1", "act" }, { "every", 1 / 0, "act" },
                             { "after", 1, "nothing" },
-                            { "every", 1, nil }, { "task", "nothing" } } do
+                            { "every", 1, nil }, { "task", "nothing" },
+                            { "every", 0 / 0, "act" }, { "after", 0 / 0, "act" },
+                            { "after", -1 / 0, "act" }, { "after", 1e8 + 1, "act" } } do
       results[#results + 1] = { case[1], pcall(self[case[1]], self, case[2], case[3]) }
     end
   end)
   play(S):advance(1)
-  t.equal(#results, 8)
+  t.equal(#results, 12)
   for i, result in ipairs(results) do t.equal(result[2], false, result[1] .. " " .. i) end
   t.ok(results[1][3]:find "seconds: a number above 0 expected", results[1][3])
   t.ok(results[6][3]:find "no method nothing in this strategy", results[6][3])
@@ -640,6 +751,48 @@ t.test("order:wait ends with the status, with the order, or with its time", func
   t.equal(calls(S), "new partially_filled")
   s:push(s:update(instance.order, { status = "CANCELLED", executedQty = "0.0004" }))
   t.equal(calls(S), "new partially_filled canceled")
+end)
+
+t.test("a task that two changes of one event wake sleeps on where it waits next", function()
+  local S = class()
+  S.calls = {}
+  function S:on_start() self:task "work" end
+  function S:work()
+    self.order = assert(self:buy(BUY))
+    note(self, self.order:wait "filled")
+    mw.sleep(100)
+    note(self, "slept")
+  end
+  local s, instance = play(S)
+  local function execution(id, qty)
+    return { status = "partially_filled", trade_id = id, last_qty = decimal(qty),
+             last_price = decimal "950000000" }
+  end
+  -- As when executions that were missed are fetched: one answer, two changes.
+  s:run({ fetched = function()
+    s.desk.orders:apply(instance.order, execution("1", "0.0004"))
+    s.desk.orders:apply(instance.order, execution("2", "0.0006"))
+  end }, "fetched")
+  s:advance(99)
+  t.equal(calls(S), "filled")
+  s:advance(1)
+  t.equal(calls(S), "filled slept")
+end)
+
+t.test("two tasks may wait for one order, each for its own status", function()
+  local S = class()
+  S.calls = {}
+  function S:on_start()
+    self.order = assert(self:buy(BUY))
+    self:task("work", "partially_filled")
+    self:task("work", "filled")
+  end
+  function S:work(status) note(self, status .. ":" .. self.order:wait(status)) end
+  local s, instance = play(S)
+  s:push(s:fill(instance.order, "0.0004", "0.0004"))
+  t.equal(calls(S), "partially_filled:partially_filled")
+  s:push(s:fill(instance.order, "0.0006", "0.001"))
+  t.equal(calls(S), "partially_filled:partially_filled filled:filled")
 end)
 
 t.test("balances, open orders and an order are asked of the venue in a task", function()
@@ -729,6 +882,52 @@ t.test("books and trades come to those who asked for them, and to nobody else", 
   s:frame(stage.vector "market_trades", s:market())
   t.equal(calls(one), "book:1549999500 book:950000000")
   t.equal(calls(two), "trade:1550000000 trade:0.00000123")
+end)
+
+t.test("two strategies get books of their own: what one changes, no other and no limit sees",
+       function()
+  local one, two = class(), class()
+  local books = {}
+  for name, S in pairs { one = one, two = two } do
+    function S:on_start() assert(self:subscribe "book") end
+    function S:on_book(book)
+      books[name] = books[name] or {}
+      table.insert(books[name], book)
+      if name == "two" then
+        self.seen = tostring(book:mid()) .. " " .. #book.bids
+        return
+      end
+      book.bids[1].price, book.asks[1] = decimal "1", nil
+      book.bids, book.symbol, book.venue, book.time = {}, "X/Y", "other", 0
+    end
+  end
+  local s = stage.new { strategies = { { name = "one", class = one },
+                                       { name = "two", class = two } } }:start()
+  s:book({ { "949000000" }, { "948000000" } }, { { "951000000" } })
+  t.equal(s.runners.two.instance.seen, "950000000 2")
+  local mine, theirs = books.one[#books.one], books.two[#books.two]
+  t.ok(mine ~= theirs and mine.bids ~= theirs.bids and mine.asks ~= theirs.asks)
+  t.equal(tostring(theirs:best_bid()) .. theirs.symbol, "949000000BTC/IDR")
+  t.equal(tostring(s.desk:book("idx", "BTC/IDR").mid), "950000000", "the price that risk uses")
+end)
+
+t.test("two strategies get trades of their own", function()
+  local one, two = class(), class()
+  for _, S in ipairs { one, two } do
+    S.calls = {}
+    function S:on_start() assert(self:subscribe "trades") end
+    function S:on_trade(trade)
+      note(self, tostring(trade.price) .. trade.symbol)
+      trade.price, trade.symbol, trade.venue = decimal "1", "X/Y", nil
+      self.trade = trade
+    end
+  end
+  local s = stage.new { strategies = { { name = "one", class = one },
+                                       { name = "two", class = two } } }:start()
+  s:frame(stage.vector "market_trades", s:market())
+  t.equal(calls(one), calls(two))
+  t.equal(calls(one), "1550000000BTC/IDR 0.00000123BTC/IDR")
+  t.ok(s.runners.one.instance.trade ~= s.runners.two.instance.trade)
 end)
 
 t.test("a feed that nobody has is refused", function()
