@@ -281,6 +281,33 @@ t.test("an error in a deferred call is logged, and the next one comes", function
   t.ok(s:logged("oops")[1]:find "stack traceback")
 end)
 
+t.test("an event that goes on can have done what was deferred so far, errors and all", function()
+  local s = stage.new()
+  local calls = {}
+  local object = {}
+  function object:act()
+    calls[#calls + 1] = tostring(dispatch.has_more())
+    dispatch.defer(self, "one")
+    dispatch.defer(self, "fail")
+    dispatch.defer(self, "two")
+    calls[#calls + 1] = tostring(dispatch.has_more())
+    dispatch.catch_up()
+    calls[#calls + 1] = tostring(dispatch.has_more())
+    dispatch.defer(self, "two")
+  end
+  function object:one()
+    calls[#calls + 1] = "one"
+    dispatch.defer(self, "two")
+  end
+  function object.two() calls[#calls + 1] = "two" end
+  function object.fail() error "oops" end
+  dispatch.after(1, object, "act")
+  s:advance(1)
+  t.equal(table.concat(calls, " "), "false true one two two false two")
+  t.ok(s:logged("oops")[1]:find "stack traceback")
+  t.equal(#s:logged "error deferred: ", 0, "it was logged where it was caught")
+end)
+
 -- Messages ----------------------------------------------------------------------------------------
 
 t.test("a message is read where it lies, as bytes or as a text", function()
