@@ -319,6 +319,26 @@ t.test("an answer that says nothing leaves the order in doubt as well", function
   end
 end)
 
+t.test("an answer without an error is no refusal: the order is in doubt", function()
+  local s = up { answers = { trade = '{"success":0,"error":null}',
+                             getOrderByClientOrderId = false } }
+  local order = s:send()
+  s:settle()
+  t.equal(order.status, "unknown")
+  s:advance(1)
+  t.equal(#s:asked "getOrderByClientOrderId", 1)
+end)
+
+t.test("a market that is blocked for a while costs an order, not the session", function()
+  local s = up { answers = { trade = '{"success":0,"error":"Pair blocked for 5 seconds"}' } }
+  local order = s:send()
+  s:settle()
+  t.equal(order.status, "rejected")
+  s:advance(5)
+  t.equal(s.session.state, "up")
+  t.equal(s.stopped, nil)
+end)
+
 t.test("an order whose id is taken already is asked about, not rejected", function()
   local s = up { answers = { trade = '{"success":0,"error":"client order id x already exists"}',
                              getOrderByClientOrderId = false } }
@@ -415,6 +435,58 @@ t.test("orders that nobody here sent are external and counted", function()
   t.equal(open[1].side, "sell")
   t.equal(#s.instance.orders, 0)
   t.equal(s.trader.said(), "")
+end)
+
+-- openOrders counts a buy in quote currency, its fee reserve included: 0.00001503 is too much.
+local function bounded()
+  local s = stage.new { answers = { openOrders = stage.vector "open_orders" } }:start()
+  local order = s.desk.orders:find("idx", nil, "btcidr-limit-310130")
+  t.equal(order.is_qty_estimate, true)
+  t.equal(tostring(order.qty), "0.00001503")
+  s.answers.openOrders = nil
+  return s, order
+end
+
+t.test("an open order of which a bound is known is filled when the venue says so", function()
+  local s, order = bounded()
+  local known = { orderId = "btcidr-limit-310130", origQty = "0.000015", price = "1550000000" }
+  local fill = s:fill(order, "0.000015", "0.000015", known)
+  s:push(fill)
+  t.equal(order.status, "filled")
+  t.equal(tostring(order.qty) .. " " .. tostring(order.cum_qty), "0.000015 0.000015")
+end)
+
+t.test("an open order of which a bound is known is filled by DONE and its executions", function()
+  local s, order = bounded()
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"1550000000",'
+    .. '"qty":"0.000015","commission":"1","commissionAsset":"idr","isMaker":true,'
+    .. '"time":1790000000200}]}'
+  s:push(s:update(order, { orderId = "btcidr-limit-310130", status = "DONE",
+                           origQty = "0.000015", executedQty = "0.000015" }))
+  t.equal(order.status, "new", "not before it is counted")
+  s:advance(1)
+  t.equal(order.status, "filled")
+end)
+
+t.test("an open order of which a bound is known is canceled when the venue says so", function()
+  local s, order = bounded()
+  s:push(s:update(order, { orderId = "btcidr-limit-310130", status = "CANCELLED",
+                           origQty = "0.000015" }))
+  t.equal(order.status, "canceled")
+end)
+
+t.test("an open order of which a bound is known is filled when an answer says so", function()
+  local s, order = bounded()
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"1550000000",'
+    .. '"qty":"0.000015","commission":"1","commissionAsset":"idr","isMaker":true,'
+    .. '"time":1790000000200}]}'
+  s.answers.getOrder = '{"success":1,"return":{"order":{"order_id":"310130","price":"1550000000",'
+    .. '"type":"buy","status":"filled","order_idr":"23300","remain_idr":"0"}}}'
+  s.session.reconciler:ask(order)
+  s:advance(1)
+  t.equal(order.status, "filled")
+  t.equal(tostring(order.cum_qty), "0.000015")
+  t.equal(s.session.reconciler.doubts[order], nil, "the doubt is over")
 end)
 
 t.test("an order refused for the rate has its market wait, others not", function()
@@ -539,6 +611,110 @@ t.test("a cancel leaves over HTTP while the line is down", function()
   s:drop(order)
   s:settle()
   t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "canceled")
+end)
+
+-- The order must end (its strategy was stopped), and its first cancel is refused.
+local function refused_once(options)
+  local s, order = with_order(options)
+  s.answers.cancelByClientOrderId = { 429, '{"success":0,"error":"Your User ID sent too many '
+    .. 'cancel order requests","error_code":"too_many_requests"}' }
+  s.answers.getOrderByClientOrderId = false
+  s:run(s.desk, "end_order", order)
+  s:settle()
+  t.equal(order.status, "new")
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  s.answers.cancelByClientOrderId = nil
+  return s, order
+end
+
+t.test("a cancel refused while the order must end is sent again after a second", function()
+  local s, order = refused_once()
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(0.9)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  s:advance(0.2)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+end)
+
+t.test("a cancel is sent again as often as it is refused", function()
+  local refusal = { 429, '{"success":0,"error":"too many","error_code":"too_many_requests"}' }
+  local s, order = with_order { answers = { cancelByClientOrderId = refusal,
+                                            getOrderByClientOrderId = false } }
+  s:run(s.desk, "end_order", order)
+  s:settle()
+  s:advance(5.5)
+  local asked = #s:asked "cancelByClientOrderId"
+  t.ok(asked >= 3 and asked <= 6, asked .. " cancels in 5.5 s")
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(3)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("a cancel is not sent again when the order has ended meanwhile", function()
+  for status, reported in pairs { canceled = "CANCELLED", filled = "FILL" } do
+    local s, order = refused_once()
+    s:advance(0.5)
+    if reported == "FILL" then s:push(s:fill(order, "0.001", "0.001"))
+    else s:push(s:update(order, { status = reported })) end
+    t.equal(order.status, status)
+    s:advance(10)
+    t.equal(#s:asked "cancelByClientOrderId", 1, status)
+  end
+end)
+
+t.test("a cancel that its strategy asked for is not sent again by itself", function()
+  local s, order = with_order { answers = { getOrderByClientOrderId = false,
+    cancelByClientOrderId = { 429, '{"success":0,"error":"too many","error_code":"x"}' } } }
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "new")
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+end)
+
+t.test("a cancel in doubt is not sent again before there is evidence", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false,
+                                            getOrderByClientOrderId = false } }
+  s:run(s.desk, "end_order", order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "pending_cancel")
+end)
+
+t.test("a cancel that waits for its turn waits once, however often it is asked for", function()
+  local s, order = with_order()
+  s.session.limiter:block("cancel", nil, 2, dispatch.now())
+  local function waiting()
+    local count = 0
+    for _ in pairs(s.timers) do count = count + 1 end
+    return count
+  end
+  local before = waiting()
+  for _ = 1, 3 do s:drop(order) end
+  t.equal(waiting(), before + 1)
+  t.equal(#s:asked "cancelByClientOrderId", 0)
+  s:advance(2.1)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("an order that must end and works again after a doubt is canceled again", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false,
+    getOrderByClientOrderId = function(request)
+      return '{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"'
+        .. stage.parameter(request, "client_order_id") .. '","price":"950000000","type":"buy",'
+        .. '"status":"open","order_rp":"951000","remain_rp":"951000"}}}'
+    end } }
+  s:run(s.desk, "end_order", order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(2.5)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
   t.equal(order.status, "canceled")
 end)
 
