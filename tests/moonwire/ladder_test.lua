@@ -113,6 +113,21 @@ t.test("a move by one level keeps the orders that stand where others should", fu
   t.equal(order_at(instance, "buy", "949525000").status, "new")
 end)
 
+-- Levels stand 475000 apart and the slack is 285000, so after a move by 200000 two of them are near
+-- enough to one target: it must be served by the nearer one, or the other has to be placed anew.
+t.test("of two orders that would serve a target the nearest is kept", function()
+  for _, move in ipairs { "950200000", "949800000", "950220000", "949780000" } do
+    local s, instance = play(nil, { answers = { ["/api/depth/btcidr"] = false } })
+    s:advance(1)
+    s:book(BID, ASK)
+    s:advance(1)
+    mid(s, move)
+    t.equal(standing(instance), THREE, move)
+    t.equal(#s:asked "cancelByClientOrderId", 0, move)
+    t.equal(#s:asked "trade", 6, move)
+  end
+end)
+
 t.test("books that come too fast are looked at once", function()
   local s, instance = quoting({ levels = 1 })
   mid(s, "960000000")
