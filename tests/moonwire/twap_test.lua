@@ -181,6 +181,27 @@ t.test("a fill that comes while the slice is canceled is not bought again", func
   t.equal(tostring(total), "0.002", "as much as two slices")
 end)
 
+t.test("what may still trade counts while its cancel has no answer: never more than the parent",
+       function()
+  for _, qty in ipairs { "0.01", "0.001" } do
+    local s, instance = play { qty = qty, slices = 2, duration = 40 }
+    book(s, "949000000", "951000000")
+    s:advance(20)
+    t.equal(#instance.orders, 1)
+    s.answers.cancelByClientOrderId, s.answers.openOrders = false, false
+    s:advance(26)                                            -- the wait for the cancel has ended
+    t.equal(instance.orders[1].status, "pending_cancel")
+    local total = instance:position().qty
+    for _, order in ipairs(instance.orders) do total = total + order.leaves_qty end
+    t.equal(tostring(total), qty, "open and done")
+    t.equal(#s:asked "trade", 2)
+    local first = instance.orders[1]
+    s:push(s:fill(first, tostring(first.qty), tostring(first.qty)))
+    fill_all(s, instance)
+    t.equal(bought(instance), qty)
+  end
+end)
+
 t.test("a slice that is rejected, or refused, is made up for by the next", function()
   local s, instance = play({}, { risk = { max_order_qty = { BTC = decimal "0.0025" } } })
   local accept = s.answers.trade
