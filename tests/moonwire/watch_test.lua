@@ -120,7 +120,7 @@ t.test("the summary of a run without an order has zeros and no latency", functio
   t.equal(summary(play()), "\n0 orders: 0 filled, 0 canceled, 0 rejected; 0 fills")
 end)
 
-t.test("the summary has each position with profit, fees, and what it is worth at the mid", function()
+t.test("the summary has each position with profit, fees and its worth at the mid", function()
   local s = play()
   local bought = s:send()
   s:push(s:fill(bought, "0.001", "0.001"))
@@ -151,7 +151,7 @@ end)
 t.test("the time from an event to its order is measured for each order that leaves", function()
   local s = play()
   for i = 1, 100 do
-    age = i * 1e-6
+    age = i * 37 % 101 * 1e-6
     s:send()
     if i % 10 == 0 then s:advance(1.01) end
   end
@@ -164,6 +164,11 @@ t.test("one order that left is both its percentiles", function()
   age = 7e-6
   s:send()
   t.equal(summary(s):match "[^|]*$", "event to order: p50 7 us, p99 7 us (1 measured)")
+  for _, other in ipairs { 3e-6, 5e-6 } do
+    age = other
+    s:send()
+  end
+  t.equal(summary(s):match "[^|]*$", "event to order: p50 5 us, p99 7 us (3 measured)")
 end)
 
 t.test("the summary is printed once, at the end", function()
