@@ -1,0 +1,251 @@
+-- The command line as a person types it: what is wrong is said on standard error, nothing starts.
+
+local stage = require "tests.moonwire.stage"
+local t = require "tests.tap"
+local cli = require "moonwire.cli"
+local dispatch = require "moonwire.dispatch"
+local ffi = require "ffi"
+local host = require "moonwire.host"
+
+ffi.cdef "char *mkdtemp(char *s);"
+
+local DIRECTORY = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-run-XXXXXX")))
+local START = 0
+for i, name in ipairs(host.event_kinds()) do
+  if name == "start" then START = i - 1 end
+end
+
+local function write(name, text)
+  local path = DIRECTORY .. "/" .. name
+  local file = assert(io.open(path, "w"))
+  file:write(text)
+  file:close()
+  return path
+end
+
+-- Types a command line. Returns { status =, said = standard error, printed =, opened = }.
+local function typed(...)
+  local s = stage.new()
+  s.timers = {}                                       -- those of the stage's own session
+  local real, words = io.stderr, {}
+  rawset(io, "stderr", { write = function(_, ...) words[#words + 1] = table.concat { ... } end })
+  local line = { ... }
+  for i, word in ipairs(line) do line[i] = word .. "\0" end
+  local ok, err = pcall(function()
+    local more = dispatch.door(START, 0, 0, table.concat(line))
+    while more do more = dispatch.door() end
+  end)
+  rawset(io, "stderr", real)
+  host.log_setup("error", "text")
+  if not ok then error(err, 2) end
+  return { status = s.stopped, said = table.concat(words), printed = table.concat(s.printed, "\n"),
+           opened = #s.requests + (next(s.sockets) and 1 or 0), s = s }
+end
+
+local function refused(expected, ...)
+  local result = typed(...)
+  t.equal(result.status, 2, expected)
+  t.equal(result.said, "moonwire: " .. expected .. "\n")
+  t.equal(result.printed, "", "standard output is for what was asked for")
+  t.equal(result.opened, 0)
+  t.equal(next(result.s.timers), nil, "nothing has started")
+end
+
+local function is_refused_like(pattern, ...)
+  local result = typed(...)
+  t.equal(result.status, 2, pattern)
+  t.ok(result.said:find(pattern), ("expected %q, got %q"):format(pattern, result.said))
+  t.equal(result.said:sub(-1), "\n")
+  t.equal(result.opened, 0)
+  t.equal(next(result.s.timers), nil, "nothing has started")
+  return result.said
+end
+
+local EMPTY = write("empty.lua", "return {}")
+local GOOD = write("good.lua", [[
+local mw = require "moonwire"
+return mw.strategy { venue = "idx", symbol = "BTC/IDR" }]])
+
+-- Commands and options ----------------------------------------------------------------------------
+
+t.test("no command, or one that is none, is bad usage", function()
+  refused "which command? run, sim or check; see moonwire --help"
+  refused("unknown command trade; see moonwire --help", "trade")
+  refused("unknown command ; see moonwire --help", "")
+  refused("unknown command --config; see moonwire --help", "--config", EMPTY)
+  refused("unknown command Run; see moonwire --help", "Run")
+end)
+
+t.test("an option that does not exist is named, with where to look", function()
+  refused("run: unknown option --evnets; see moonwire run --help", "run", "--evnets")
+  refused("run: unknown option -c; see moonwire run --help", "run", "-c", EMPTY)
+  refused("run: unknown option --; see moonwire run --help", "run", "--", GOOD)
+  refused("run: unknown option -; see moonwire run --help", "run", "-")
+  refused("run: unknown option --=x; see moonwire run --help", "run", "--=x")
+  refused("run: unknown option --port; see moonwire run --help", "run", "--port", "80")
+  refused("check: unknown option --events; see moonwire check --help", "check", "--events")
+end)
+
+t.test("an option without its value, or with one that it does not take, is refused", function()
+  refused("run: option --config wants FILE; see moonwire run --help", "run", "--config")
+  refused("run: option --seconds wants N; see moonwire run --help", "run", "--seconds")
+  refused("run: option --events takes no value; see moonwire run --help", "run", "--events=1")
+  refused("run: option --events takes no value; see moonwire run --help", "run", "--events=")
+end)
+
+t.test("seconds are a number above 0", function()
+  for _, text in ipairs { "0", "-1", "x", "", "nan", "1s", "-0" } do
+    refused("--seconds wants a number above 0", "run", "--config", EMPTY, "--seconds", text)
+    refused("--seconds wants a number above 0", "run", "--config", EMPTY, "--seconds=" .. text)
+  end
+end)
+
+t.test("a level or a format of logs that does not exist is refused", function()
+  is_refused_like("loud", "run", "--config", EMPTY, "--log-level", "loud")
+  is_refused_like("xml", "run", "--config", EMPTY, "--log-format", "xml")
+  is_refused_like("loud", "check", "--config", EMPTY, "--log-level=loud")
+end)
+
+-- Files -------------------------------------------------------------------------------------------
+
+t.test("a configuration that cannot be read is named", function()
+  local missing = DIRECTORY .. "/none.lua"
+  for _, command in ipairs { "run", "check" } do
+    refused(missing .. ": No such file or directory", command, "--config", missing)
+    is_refused_like(": Is a directory", command, "--config", DIRECTORY)
+  end
+end)
+
+t.test("what is wrong in a configuration is said by file and line, all of it at once", function()
+  local path = write("wrong.lua", 'return {\n  nmae = "x",\n  restart = 1,\n}')
+  local said = is_refused_like("wrong.lua:2: nmae: unknown key; did you mean name%?",
+                               "run", "--config", path)
+  t.ok(said:find("wrong.lua:3: restart: expected true or false, got 1", 1, true), said)
+  is_refused_like("broken.lua:1: ", "run", "--config", write("broken.lua", "return {{"))
+  is_refused_like("expected that the file returns a table", "check",
+                  "--config=" .. write("number.lua", "return 5"))
+end)
+
+t.test("a strategy that cannot be loaded is named, and so are all others", function()
+  local broken = write("broken_strategy.lua", "local x = = 1")
+  local raises = write("raises.lua", "error 'oops'")
+  local none = write("returns_nothing.lua", "return 5")
+  local said = is_refused_like("broken_strategy.lua:1: ", "run", "--config", EMPTY, GOOD, broken,
+                               raises, none, DIRECTORY .. "/missing.lua")
+  for _, text in ipairs { "raises.lua:1: oops", "returns_nothing.lua: a strategy file returns",
+                          "missing.lua: No such file" } do
+    t.ok(said:find(text, 1, true), text .. " in " .. said)
+  end
+  t.ok(not said:find("good.lua", 1, true), said)
+end)
+
+t.test("a strategy that wants what the sandbox leaves out is told so", function()
+  local path = write("opens.lua", "local f = io.open('x')")
+  is_refused_like("trusted = true", "check", "--config", EMPTY, path)
+  path = write("compiled.lua", "\27LJ\2\0")
+  is_refused_like("compiled.lua: bytecode is not loaded", "check", "--config", EMPTY, path)
+end)
+
+t.test("two strategies of one name are refused", function()
+  refused(GOOD .. ': there is a strategy "good" already', "run", "--config", EMPTY, GOOD, GOOD)
+end)
+
+t.test("a secret that is not there is said by its name", function()
+  local path = write("secret.lua", [[return { venues = { idx = {
+    protocol = "indodax", environment = "demo",
+    key = env "MW_RUN_TEST_NOWHERE", secret = env "MW_RUN_TEST_NOWHERE_EITHER" } } }]])
+  local said = is_refused_like("secret.lua:3: env%(\"MW_RUN_TEST_NOWHERE\"%)", "run", "--config",
+                               path)
+  t.ok(said:find("MW_RUN_TEST_NOWHERE_EITHER", 1, true), said)
+end)
+
+-- What is good ------------------------------------------------------------------------------------
+
+t.test("help and the version are printed, and are no failure", function()
+  local result = typed "--version"
+  t.equal(result.status .. result.printed, "0moonwire " .. cli.VERSION)
+  for _, word in ipairs { "--help", "-h", "help" } do
+    result = typed(word)
+    t.equal(result.status, 0)
+    for _, name in ipairs { "run", "sim", "check" } do
+      t.ok(result.printed:find("moonwire " .. name, 1, true), name)
+    end
+  end
+  result = typed("run", "--help")
+  t.equal(result.status, 0)
+  for _, option in ipairs { "--config FILE", "--events", "--seconds N", "--log-level LEVEL",
+                            "--log-format text|json", "--help" } do
+    t.ok(result.printed:find(option, 1, true), option .. " in " .. result.printed)
+  end
+  t.equal(result.opened, 0)
+end)
+
+t.test("help goes before what is wrong behind it", function()
+  local result = typed("run", "--help", "--config", DIRECTORY .. "/none.lua")
+  t.equal(result.status, 0)
+  t.equal(result.said, "")
+end)
+
+t.test("check loads everything, connects to nothing and says so", function()
+  local key = write("key", "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4")
+  local secret = write("secret", ("5f2d9c0e"):rep(8))
+  os.execute("chmod 600 " .. key .. " " .. secret)
+  local path = write("checked.lua", [[return { venues = { idx = {
+    protocol = "indodax", environment = "demo", key = file "key", secret = file "secret" } },
+    strategies = { { file = "good.lua", name = "one" } } }]])
+  local result = typed("check", "--config", path, GOOD)
+  t.equal(result.said, "")
+  t.equal(result.status, 0)
+  t.ok(result.printed:find "venue     idx +indodax, https://", result.printed)
+  t.ok(result.printed:find("strategy  one              " .. GOOD, 1, true), result.printed)
+  t.ok(result.printed:find("strategy  good             " .. GOOD, 1, true), result.printed)
+  t.ok(result.printed:find "all good: nothing was connected$", result.printed)
+  t.equal(result.opened, 0)
+end)
+
+t.test("run goes on until its seconds are over", function()
+  local result = typed("run", "--config", EMPTY, "--seconds", "2.5", GOOD)
+  t.equal(result.status, nil)
+  t.equal(result.said, "")
+  result.s:advance(2.4)
+  t.equal(result.s.stopped, nil)
+  result.s:advance(0.2)
+  t.equal(result.s.stopped, 0)
+  t.equal(#result.s:logged "the time given by --seconds is over", 1)
+end)
+
+t.test("of an option that is given twice the last one counts", function()
+  local result = typed("run", "--seconds=1", "--config", EMPTY, "--seconds=3")
+  result.s:advance(2)
+  t.equal(result.s.stopped, nil)
+  result.s:advance(1.1)
+  t.equal(result.s.stopped, 0)
+end)
+
+t.test("what a configuration asks for and this version cannot do is said", function()
+  local path = write("gaps.lua", "return { journal = {}, console = {} }")
+  local result = typed("run", "--config", path, "--seconds=1")
+  t.equal(#result.s:logged "journal: this version does not keep a journal", 1)
+  t.equal(#result.s:logged "console: this version has no console", 1)
+  result.s:advance(1.1)
+end)
+
+-- The parser --------------------------------------------------------------------------------------
+
+t.test("options and files may be mixed, values stand behind = or in the next word", function()
+  local known = { config = { value = "FILE" }, events = {}, fault = { value = "SPEC", many = true },
+                  ["log-level"] = { value = "LEVEL" } }
+  local options, files = cli.parse({ "a.lua", "--config", "c.lua", "b.lua", "--events",
+    "--fault=x=1", "--fault", "y", "--log-level=", "--config=d.lua", "c d" }, known)
+  t.equal(table.concat(files, "|"), "a.lua|b.lua|c d")
+  t.equal(options.config, "d.lua")
+  t.equal(options.events, true)
+  t.equal(table.concat(options.fault, "|"), "x=1|y")
+  t.equal(options["log-level"], "")
+  t.equal(#select(2, cli.parse({}, known)), 0)
+  options = cli.parse({ "--config", "--events" }, known)
+  t.equal(options.config, "--events", "the next word is the value, whatever it is")
+end)
+
+os.execute("rm -rf " .. DIRECTORY)
+stage.done()
