@@ -86,6 +86,33 @@ for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "exe
   end)
 end
 
+-- All bits are set: a number shows by its value how wide it is and whether it has a sign.
+local function all_ones(kind)
+  local object = ffi.new(kind)
+  ffi.fill(object, ffi.sizeof(kind), 0xFF)
+  return object
+end
+
+t.test("numbers and pointers are as wide as C's and have its signs", function()
+  local compared = 0
+  for _, name in ipairs { "event", "field", "decoder_view", "order_totals", "position_totals",
+                          "execution" } do
+    local ours, theirs = all_ones("struct mw_" .. name), all_ones("struct c_" .. name)
+    for _, member in ipairs(members_of(name)) do
+      local list, number = member:match "^(asset)_(%d)$"
+      local value = list and theirs.assets[number - 1]
+      if not list and not member:find "^fee_%d$" then value = theirs[member] end
+      local is_plain = type(value) == "number" or type(value) == "cdata"
+        and not tostring(value):find "[%]&]"
+      if is_plain then
+        compared = compared + 1
+        t.equal((tostring(ours[member]):gsub("mw_", "c_")), tostring(value), name .. "." .. member)
+      end
+    end
+  end
+  t.ok(compared >= 30, "only " .. compared .. " members were compared")
+end)
+
 t.test("there are as many places for fees as C has", function()
   local function count(name, word)
     local number = 0
