@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct mw_lookup {
     struct mw_resolver *resolver;
@@ -38,7 +39,9 @@ static void *look_up(void *arg)
     struct mw_resolver *resolver = lookup->resolver;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *addresses = NULL;
-    int code = getaddrinfo(lookup->name, lookup->port, &hints, &addresses);
+    /* RFC 6761: localhost is this machine, whatever files and name servers say. */
+    const char *name = strcasecmp(lookup->name, "localhost") == 0 ? NULL : lookup->name;
+    int code = getaddrinfo(name, lookup->port, &hints, &addresses);
     pthread_mutex_lock(&resolver->lock);
     lookup->addresses = code ? NULL : addresses;
     lookup->code = code;

@@ -64,9 +64,11 @@ end
 ---@return string|nil err
 function M.read(path)
   return with(path, "r", function(file)
-    local text, err = file:read(MAX_BYTES + 1)
-    if text and #text > MAX_BYTES then return nil, "larger than 64 MiB" end
-    return text or not err and "" or nil, err
+    local has_some, err = file:read(0)
+    if not has_some then return not err and "" or nil, err end
+    if file:seek("end") > MAX_BYTES then return nil, "larger than 64 MiB" end
+    file:seek "set"
+    return file:read "*a"
   end)
 end
 

@@ -1180,7 +1180,8 @@ end)
 t.test("a push that was faster than the seed stands", function()
   local s, link = market_link { ["/api/depth/btcidr"] = vector "depth" }
   read(link, vector "market_book")
-  indodax.seed_book(s, s.markets["BTC/IDR"])
+  indodax.market.subscribe(link, { feed = "book", symbol = "BTC/IDR" })
+  t.equal(#s.requests, 1)
   t.equal(#s.books, 1)
 end)
 
