@@ -62,7 +62,9 @@ function S:work(slice)
   local price = self:slice_price(is_last and self.params.finish)
   if not price then return self.log.warn("slice %d: no price within the limit", slice) end
   local order, err = self:submit { side = self.params.side, qty = qty, price = price }
-  if not order then return self.log.warn("slice %d of %s: %s; its part goes to the next one", slice, qty, err) end
+  if not order then
+    return self.log.warn("slice %d of %s: %s; its part goes to the next one", slice, qty, err)
+  end
   order:wait("filled", self.params.duration / self.params.slices * 0.9)
 end
 

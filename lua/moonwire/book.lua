@@ -15,7 +15,8 @@ local M = {}
 local HALF = decimal "0.5"
 
 function M.new(venue, symbol, bids, asks, time)
-  return setmetatable({ venue = venue, symbol = symbol, bids = bids, asks = asks, time = time }, Book)
+  local book = { venue = venue, symbol = symbol, bids = bids, asks = asks, time = time }
+  return setmetatable(book, Book)
 end
 
 --- The best bid price, or nil when that side is empty.

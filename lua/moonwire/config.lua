@@ -24,12 +24,15 @@ local venue = {
                  doc = "a name of lua/moonwire/venues, or the path of a Lua file" },
     environment = { type = "string", choices = { "production", "demo", "sim" },
                     doc = "sets the urls; without it each url must be given" },
-    rest_url = { type = "url", schemes = HTTP, doc = "scheme and host; default: the environment's" },
+    rest_url = { type = "url", schemes = HTTP,
+                 doc = "scheme and host; default: the environment's" },
     private_url = { type = "url", schemes = WS,
                     doc = "private WebSocket; default: the environment's" },
     market_url = { type = "url", schemes = WS, off = true,
-                   doc = "market-data WebSocket; default: the environment's; false: no market data" },
-    ca_file = { type = "path", exists = true, doc = "certificates to trust; default: the system's" },
+                   doc = "market-data WebSocket; default: the environment's; false: no market "
+                     .. "data" },
+    ca_file = { type = "path", exists = true,
+                doc = "certificates to trust; default: the system's" },
     key = { type = "secret", required = true, doc = "API key" },
     secret = { type = "secret", required = true, doc = "API secret" },
     request_timeout = { type = "number", min = 0.1, max = 300, default = 10,
@@ -37,8 +40,8 @@ local venue = {
     reconcile_every = { type = "number", min = 1, max = 3600, default = 60,
                         doc = "seconds between two comparisons of open orders with the venue's" },
     silence = { type = "number", min = 1, max = 3600,
-                doc = "seconds without a byte after which a connection counts as dead; default: the "
-                  .. "protocol's" },
+                doc = "seconds without a byte after which a connection counts as dead; default: "
+                  .. "the protocol's" },
     dead_man = { type = "number", min = 1, max = 3600, off = true, default = 30,
                  doc = "seconds until the venue cancels when we fall silent, where it can" },
   },
@@ -91,9 +94,9 @@ M.keys = {
 
 ---@class moonwire.Configuration
 ---@field path string|nil            the file that was read
----@field directory string           what its relative paths were relative to; "" the working directory
+---@field directory string           base of its relative paths; "" is the working directory
 ---@field name string
----@field venues table<string, table>      as in the file, urls filled in; protocol is a name or a path
+---@field venues table<string, table>  as in the file, urls filled in; protocol is a name or a path
 ---@field strategies { file: string, name: string, params: table|nil, trusted: boolean }[]
 ---@field journal { path: string }|nil
 ---@field console { path: string }|nil
@@ -115,7 +118,8 @@ local function environment_of(state)
     -- A variable is gone once it was read: the same words give the same handle.
     local words = name .. "\0" .. argument
     if state.made[words] then return state.made[words] end
-    local handle, err = make(name == "file" and fields.resolve(state.directory, argument) or argument)
+    local given = name == "file" and fields.resolve(state.directory, argument) or argument
+    local handle, err = make(given)
     if handle ~= nil then
       state.handles[handle], state.made[words] = true, handle
       return handle
@@ -223,7 +227,9 @@ local function finish_venue(state, checker, out, given, path)
 end
 
 --- A strategy's name when none is given.
-function M.strategy_name(file) return file:match("([^/]+)%.lua$") or file:match("[^/]+$") or file end
+function M.strategy_name(file)
+  return file:match("([^/]+)%.lua$") or file:match("[^/]+$") or file
+end
 
 local function name_strategies(strategies, problem)
   local seen = {}
@@ -284,12 +290,12 @@ end
 
 --- Reads and checks a configuration.
 ---@param path string
----@param secrets { env: fun(name: string): any, string|nil, file: fun(path: string): any, string|nil }
----@param load_protocol fun(name: string): table|nil, string|nil  the module of a protocol: of a name,
----                     or of a path that is resolved already
+---@param secrets table  env(name) -> handle or nil, err; file(path) -> handle or nil, err
+---@param load_protocol fun(name: string): table|nil, string|nil  the module of a protocol: of a
+---                     name, or of a path that is resolved already
 ---@return moonwire.Configuration|nil configuration
----@return string|nil err  all that is wrong: "moonwire.lua:12: venues.idx.reset_url: unknown key; did
----                        you mean rest_url?", a line each
+---@return string|nil err  all that is wrong: "moonwire.lua:12: venues.idx.reset_url: unknown key;
+---                        did you mean rest_url?", a line each
 function M.load(path, secrets, load_protocol)
   local text, err = read_text(path)
   if not text then return nil, err end
@@ -315,7 +321,8 @@ end
 --- The configuration of an empty file: no venues, no strategies, no limits.
 ---@return moonwire.Configuration
 function M.default()
-  local configuration = check({}, { directory = "", handles = {}, made = {}, missing = {}, protocols = {} })
+  local state = { directory = "", handles = {}, made = {}, missing = {}, protocols = {} }
+  local configuration = check({}, state)
   return configuration
 end
 

@@ -44,7 +44,9 @@ local function tokens_of(text)
   end
 end
 
-local function is_symbol(token, text) return token and token.kind == "symbol" and token.text == text end
+local function is_symbol(token, text)
+  return token and token.kind == "symbol" and token.text == text
+end
 
 -- The key that is written at token i, and the token after its `=`: name = or ["name"] =.
 local function key_at(tokens, i)

@@ -51,7 +51,8 @@ function M.parse(value)
   if is_decimal(value) then return value end
   local out = convert(value)
   if out then return out end
-  return nil, "bad decimal " .. (type(value) == "string" and ("%q"):format(value) or tostring(value))
+  local shown = type(value) == "string" and ("%q"):format(value) or tostring(value)
+  return nil, "bad decimal " .. shown
 end
 
 --- A decimal of `len` bytes at `text` (FFI), or nil when they are none.
@@ -79,13 +80,16 @@ function M.set(sum, value) C.mw_decimal_copy(sum, value) end
 
 --- sum = sum + value (sign 1) or sum - value (sign -1); decimals only.
 function M.add_to(sum, value, sign)
-  if C.mw_decimal_add_to(sum, value, sign) ~= 0 then inexact(sign > 0 and "+" or "-", sum, value) end
+  if C.mw_decimal_add_to(sum, value, sign) ~= 0 then
+    inexact(sign > 0 and "+" or "-", sum, value)
+  end
 end
 
 --- sum = sum + a * b (sign 1) or sum - a * b (sign -1); decimals only.
 function M.add_product(sum, a, b, sign)
   if C.mw_decimal_add_product(sum, a, b, sign) ~= 0 then
-    error(("%s + %s * %s has more than 34 digits"):format(tostring(sum), tostring(a), tostring(b)), 2)
+    error(("%s + %s * %s has more than 34 digits"):format(tostring(sum), tostring(a),
+                                                          tostring(b)), 2)
   end
 end
 

@@ -59,7 +59,8 @@ local function check_precision(market, order)
   end
   local notional = order.amount or order.price and order.qty and order.price * order.qty
   if notional and market.min_notional and notional < market.min_notional then
-    return nil, ("notional %s is below the venue's minimum %s"):format(notional, market.min_notional)
+    return nil, ("notional %s is below the venue's minimum %s"):format(notional,
+                                                                       market.min_notional)
   end
   return true
 end

@@ -34,10 +34,10 @@ local M = {}
 
 --- How far two words are apart: letters to add, drop, change or swap with a neighbour.
 function M.distance(a, b)
-  local before, last, row = nil, {}, nil
+  local before, last = nil, {}
   for j = 0, #b do last[j] = j end
   for i = 1, #a do
-    row = { [0] = i }
+    local row = { [0] = i }
     for j = 1, #b do
       local change = a:byte(i) == b:byte(j) and 0 or 1
       row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + change)
@@ -97,7 +97,9 @@ local expected = {
   integer = function(spec) return range_text(spec, "a whole number") end,
   decimal = function() return 'an amount above 0, such as "0.001"' end,
   percent = function() return 'a percentage above 0 and below 100, such as "5%"' end,
-  url = function(spec) return "a url that begins with " .. (spec.schemes or { "https" })[1] .. "://" end,
+  url = function(spec)
+    return "a url that begins with " .. (spec.schemes or { "https" })[1] .. "://"
+  end,
   path = function() return "the path of a file" end,
   secret = function() return 'env("NAME") or file("PATH")' end,
   text = function() return 'a text, env("NAME") or file("PATH")' end,
@@ -162,7 +164,9 @@ end
 
 function read.number(_, spec, value)
   if type(value) ~= "number" then return nil end
-  if not (value >= (spec.min or -math.huge) and value <= (spec.max or math.huge)) then return nil end
+  if not (value >= (spec.min or -math.huge) and value <= (spec.max or math.huge)) then
+    return nil
+  end
   return math.abs(value) < math.huge and value or nil
 end
 

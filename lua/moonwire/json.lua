@@ -17,7 +17,9 @@ M.null = cjson.null
 
 -- Numbers that a double cannot hold exactly become strings before cjson sees them.
 local function quote_long_numbers(text)
-  if not text:find("%d%d%d%d%d%d%d%d", 1, false) and not text:find("%.%d%d%d%d%d%d") then return text end
+  if not text:find("%d%d%d%d%d%d%d%d", 1, false) and not text:find("%.%d%d%d%d%d%d") then
+    return text
+  end
   local cap = 2 * #text + 2
   local out = ffi.new("char[?]", cap)
   local len = C.mw_json_quote_long_numbers(text, #text, out, cap)

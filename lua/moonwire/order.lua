@@ -150,8 +150,8 @@ local function trade_id(fill)
   local id = fill._trade_id
   return type(id) == "number" and ("%.0f"):format(id) or id
 end
-local of_order = { client_order_id = true, order_id = true, venue = true, symbol = true, side = true,
-                   strategy = true }
+local of_order = { client_order_id = true, order_id = true, venue = true, symbol = true,
+                   side = true, strategy = true }
 
 function Fill:__index(key)
   local derive = of_execution[key]
@@ -266,7 +266,9 @@ local function next_status(self, reported)
       return status
     end
   end
-  if reported == "cancel_refused" then return status == "pending_cancel" and working(self) or status end
+  if reported == "cancel_refused" then
+    return status == "pending_cancel" and working(self) or status
+  end
   -- A submit whose answer is missing is no doubt once the venue has shown the order.
   if reported == "unanswered" and self._was_seen then return status end
   -- Asked, and it works: a cancel that had no answer did not arrive.

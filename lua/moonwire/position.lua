@@ -123,7 +123,9 @@ local function close(totals, sign, x)
   decimal.add_to(totals.qty, x.qty, sign)
 end
 
-local function refuse() error("a position's total beyond 34 digits, or fees in more than 8 assets", 0) end
+local function refuse()
+  error("a position's total beyond 34 digits, or fees in more than 8 assets", 0)
+end
 
 --- Books a fill. Prices and quantities are decimals.
 ---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }

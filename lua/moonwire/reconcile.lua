@@ -50,7 +50,8 @@ local function on_not_found(self, order)
   if now < from then return false end
   order._not_found_since = order._not_found_since or now
   order._not_found_times = (order._not_found_times or 0) + 1
-  if order._not_found_times < NOT_FOUND_TIMES or now - order._not_found_since < NOT_FOUND_SECONDS then
+  if order._not_found_times < NOT_FOUND_TIMES
+    or now - order._not_found_since < NOT_FOUND_SECONDS then
     return false
   end
   session.orders:apply(order, { status = "rejected", reason = "not_found", is_inferred = true })

@@ -67,7 +67,9 @@ function M.run(options, files)
   dispatch.listen("signal", Signals)
   if options.events then watch.attach(desk) end
   if desk.config.spin then host.spin(true) end
-  if seconds then dispatch.after(seconds, desk, "stop", 0, "the time given by --seconds is over") end
+  if seconds then
+    dispatch.after(seconds, desk, "stop", 0, "the time given by --seconds is over")
+  end
   desk:start()
 end
 

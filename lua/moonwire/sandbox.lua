@@ -12,11 +12,12 @@ local M = {}
 string.dump = nil
 getmetatable("").__metatable = "string"
 
-local PLAIN = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", "select", "tonumber",
-                "tostring", "type", "unpack", "rawequal", "rawget", "rawset", "_VERSION" }
+local PLAIN = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", "select",
+                "tonumber", "tostring", "type", "unpack", "rawequal", "rawget", "rawset",
+                "_VERSION" }
 local LIBRARIES = { "string", "table", "math", "coroutine", "bit" }
-local WITHHELD = { "io", "debug", "ffi", "package", "dofile", "loadfile", "jit", "getfenv", "setfenv",
-                   "newproxy" }
+local WITHHELD = { "io", "debug", "ffi", "package", "dofile", "loadfile", "jit", "getfenv",
+                   "setfenv", "newproxy" }
 
 local function copy(library)
   local copied = {}
@@ -93,7 +94,8 @@ end
 local function find_module(name, root)
   local path = name:gsub("%.", "/")
   local tried = {}
-  for _, candidate in ipairs { root .. "/" .. path .. ".lua", root .. "/" .. path .. "/init.lua" } do
+  local base = root .. "/" .. path
+  for _, candidate in ipairs { base .. ".lua", base .. "/init.lua" } do
     local file = io.open(candidate, "r")
     if file then
       local text = file:read("*a")
@@ -110,7 +112,8 @@ local function require_in(environment, root, given)
   return function(name)
     if type(name) ~= "string" then error("require takes a name", 2) end
     if loaded[name] ~= nil then return loaded[name] end
-    if not name:find("^[%w_-]+$") and not name:find("^[%w_-]+%.[%w_.-]+$") or name:find("..", 1, true) then
+    if not name:find("^[%w_-]+$") and not name:find("^[%w_-]+%.[%w_.-]+$")
+      or name:find("..", 1, true) then
       error(("module '%s': not a name"):format(name), 2)
     end
     local text, place = find_module(name, root)
@@ -171,8 +174,8 @@ local function trusted(options)
 end
 
 --- The environment of one strategy's file.
----@param options table  trusted (boolean), print(line), clock() -> seconds, root (the directory of its
----                      modules), seed (integer)
+---@param options table  trusted (boolean), print(line), clock() -> seconds, root (the directory of
+---                      its modules), seed (integer)
 ---@return table environment
 function M.environment(options)
   if options.trusted then return trusted(options) end

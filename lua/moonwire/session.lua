@@ -224,7 +224,9 @@ function Session:pause(seconds) self.paused_until = dispatch.now() + seconds end
 
 --- Whether an order may be sent now; takes its place in the venue's rate.
 function Session:may_submit(symbol)
-  if self.private.state ~= "live" then return nil, "session " .. self.name .. " is " .. self.state end
+  if self.private.state ~= "live" then
+    return nil, "session " .. self.name .. " is " .. self.state
+  end
   if self.paused_until and dispatch.now() < self.paused_until then
     return nil, "the venue asked for a pause"
   end
@@ -354,7 +356,7 @@ end
 
 --- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
 function Session:on_report(report)
-  if dispatch.has_more() then dispatch.catch_up() end      -- callbacks of the report before this one
+  if dispatch.has_more() then dispatch.catch_up() end   -- callbacks of the report before this one
   local held = self.held
   if held then
     held[#held + 1] = copy(report)
@@ -415,8 +417,11 @@ function Session:subscribe(feed, symbol)
   if self.subscriptions[key] then return end
   local subscription = { feed = feed, symbol = symbol }
   self.subscriptions[key] = subscription
-  if self.market.state == "live" then return self.protocol.market.subscribe(self.market, subscription) end
-  if self.market.state == "down" and not self.market.retry_timer and self.private.state == "live" then
+  if self.market.state == "live" then
+    return self.protocol.market.subscribe(self.market, subscription)
+  end
+  if self.market.state == "down" and not self.market.retry_timer
+    and self.private.state == "live" then
     self.market:connect()
   end
   settle_state(self)

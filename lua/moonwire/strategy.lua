@@ -198,8 +198,8 @@ function M.new(desk, spec, class)
   if not params then return nil, err end
   local self = setmetatable({
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
-    errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {}, feeds = {},
-    log = log.new { strategy = spec.name },
+    errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {},
+    feeds = {}, log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
     params = params, state = { persist = {} }, log = self.log, name = spec.name,

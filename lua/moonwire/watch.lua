@@ -54,8 +54,8 @@ local function print_positions(desk)
     local book = desk:book(position.venue, position.symbol)
     local mark = book and book.mid
     host.print_line(("%-12s %-9s position %s, realized %s, fees %s%s"):format(
-      position.strategy, position.symbol, position.qty, position.realized:round("0.01", "half_even"),
-      position:fees_text(),
+      position.strategy, position.symbol, position.qty,
+      position.realized:round("0.01", "half_even"), position:fees_text(),
       mark and (", profit at the mid %s"):format(
         (position.realized + position:unrealized(mark)):round("0.01", "half_even")) or ""))
   end
@@ -65,7 +65,8 @@ end
 function Watch:summary()
   local desk, counts = self.desk, self.by_status
   host.print_line(("\n%d orders: %d filled, %d canceled, %d rejected; %d fills"):format(
-    desk.order_count, counts.filled or 0, counts.canceled or 0, counts.rejected or 0, desk.fill_count))
+    desk.order_count, counts.filled or 0, counts.canceled or 0, counts.rejected or 0,
+    desk.fill_count))
   print_positions(desk)
   local sorted = self.latencies
   if #sorted == 0 then return end

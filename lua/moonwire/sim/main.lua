@@ -147,8 +147,8 @@ local function print_configuration(venue, name, urls, files, credentials, curl)
   line("  venues = {")
   line("    " .. name .. " = {")
   line(string.format("      protocol = %q, environment = \"sim\",", venue))
-  for _, name in ipairs { "rest_url", "private_url", "market_url" } do
-    line(string.format("      %-11s = %q,", name, urls[name]))
+  for _, key in ipairs { "rest_url", "private_url", "market_url" } do
+    line(string.format("      %-11s = %q,", key, urls[key]))
   end
   line(string.format("      %-11s = %q,", "ca_file", files.ca_file))
   for _, pair in ipairs(credentials) do

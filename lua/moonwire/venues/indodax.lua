@@ -147,7 +147,9 @@ function M.submit_answer(s, order, status, body)
   end
   if class == "unknown" then return nil, reason end
   -- Our id is taken: an earlier request of ours arrived, or the venue is confused. Ask.
-  if class == "exists" then return { status = "unanswered", needs_asking = true, reason = reason } end
+  if class == "exists" then
+    return { status = "unanswered", needs_asking = true, reason = reason }
+  end
   if class == "limit" then s.limiter:block("submit", order.symbol, 5, dispatch.now()) end
   if class == "limit_ip" then s:pause(5) end
   if class == "clock" then s:refresh_clock() end
@@ -195,7 +197,8 @@ local function listed_report(s, market, row)
   local suffix = row["order_" .. market.quote_name] ~= nil and market.quote_name or "rp"
   total, left = decimal_of(row["order_" .. suffix]), decimal_of(row["remain_" .. suffix])
   report.may_have_fills = total == nil or left == nil or left < total
-  if report.price and total and not s.orders:find(s.name, report.client_order_id, report.order_id) then
+  if report.price and total
+    and not s.orders:find(s.name, report.client_order_id, report.order_id) then
     report.qty = total:div(report.price, 8, "down")         -- the fee reserve included: too much
     report.is_qty_estimate = true
   end
@@ -261,7 +264,8 @@ function M.fetch_fills(s, order)
   local market = s.markets[order.symbol]
   local which = order.order_id and "orderId=" .. order.order_id
     or "clientOrderId=" .. tostring(order.client_order_id)
-  local rows, err = history(s, "/api/v2/myTrades", ("symbol=%s&%s&limit=1000"):format(market.id, which))
+  local parameters = ("symbol=%s&%s&limit=1000"):format(market.id, which)
+  local rows, err = history(s, "/api/v2/myTrades", parameters)
   if not rows then return nil, err end
   local reports = {}
   for _, row in ipairs(rows) do

@@ -169,7 +169,9 @@ local function read_order(link, fields)
   last_symbol = symbol
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
-  if not (r.client_order_id or r.order_id) then return link:on_bad_message("order without an id") end
+  if not (r.client_order_id or r.order_id) then
+    return link:on_bad_message("order without an id")
+  end
   r.symbol, r.side = market.symbol, sides[fields[SIDE].word]
   if not r.side and not session.orders:find(session.name, r.client_order_id, r.order_id) then
     return link:on_bad_message("order without a side")
