@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 passed=0 failed=0
 mode=${1:-all}
 export PWD LUA_PATH="./?.lua"
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0 LSAN_OPTIONS=suppressions=tests/leaks.txt:print_suppressions=0
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+export LSAN_OPTIONS=suppressions=tests/leaks.txt:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
 # one NAME COMMAND...: runs one test program, adds its counts, shows its output when it failed.
@@ -25,14 +26,16 @@ one() {
     counts=${counts#*, }
     failed=$((failed + ${counts%% *}))
     if [ $status -ne 0 ] || [ "${counts%% *}" != 0 ]; then
-        printf -- '--- %s (exit status %s)\n%s\n' "$name" "$status" "$(printf '%s\n' "$out" | tail -n 60)"
+        printf -- '--- %s (exit status %s)\n%s\n' "$name" "$status" \
+            "$(printf '%s\n' "$out" | tail -n 60)"
     else
         printf '  ok      %s\n' "$name"
     fi
 }
 
 if [ "$mode" = valgrind ]; then
-    memcheck="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp"
+    memcheck="valgrind -q --error-exitcode=99 --leak-check=full"
+    memcheck+=" --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp"
     for test in build/debug/tests/*; do
         [ -x "$test" ] && one "valgrind $test" $memcheck "$test"
     done

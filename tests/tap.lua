@@ -22,7 +22,8 @@ end
 --- Raises unless actual == expected.
 function M.equal(actual, expected, what)
   if actual ~= expected then
-    error(("%sexpected %s, got %s"):format(what and what .. ": " or "", show(expected), show(actual)), 2)
+    error(("%sexpected %s, got %s"):format(what and what .. ": " or "", show(expected),
+                                           show(actual)), 2)
   end
 end
 

@@ -39,7 +39,8 @@ class Trader:
             info = o["fillInformation"]
             fill = {"price": float(o["price"]), "qty": float(info["qty"]),
                     "liquidity": info["participant"].lower(),
-                    "fees": [(info[k + "Asset"], float(info[k])) for k in ("fee", "tax", "clearing")]}
+                    "fees": [(info[k + "Asset"], float(info[k]))
+                             for k in ("fee", "tax", "clearing")]}
             order["cum_qty"] += fill["qty"]
             order["status"] = "partially_filled"
             if order["cum_qty"] >= order["qty"] - 1e-12:

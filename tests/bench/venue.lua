@@ -23,7 +23,8 @@ function M.submit(s, order)
   return { text = '{"id":' .. s.private:request_id() .. ',"method":"order.new","params":{'
     .. '"client_order_id":"' .. order.client_order_id .. '","symbol":"' .. market.id
     .. '","side":"' .. order.side .. '","type":"' .. order.type
-    .. '","price":"' .. decimal.text(order.price) .. '","qty":"' .. decimal.text(order.qty) .. '"}}' }
+    .. '","price":"' .. decimal.text(order.price) .. '","qty":"' .. decimal.text(order.qty)
+    .. '"}}' }
 end
 
 M.private = {

@@ -8,8 +8,8 @@ local TELL = [[
 local mw = require "moonwire"
 local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
 function S:on_order(order, event)
-  print("order " .. order.side .. " " .. event.previous .. ">" .. order.status .. " cum=" .. tostring(order.cum_qty)
-    .. (event.reason and " reason=" .. event.reason or ""))
+  print("order " .. order.side .. " " .. event.previous .. ">" .. order.status
+    .. " cum=" .. tostring(order.cum_qty) .. (event.reason and " reason=" .. event.reason or ""))
 end
 function S:on_fill(fill, order)
   local fees = {}
@@ -42,7 +42,9 @@ end
 
 local function check_ledger(sim)
   local result = sim:control "check"
-  if not result.ok then error("the venue's books do not add up: " .. tostring(result.problem), 2) end
+  if not result.ok then
+    error("the venue's books do not add up: " .. tostring(result.problem), 2)
+  end
 end
 
 -- Life cycles -------------------------------------------------------------------------------------
@@ -436,15 +438,16 @@ test("without --json the simulator prints a configuration that runs", function()
   file:close()
   local key, secret = text:match "key%s+= env%(%b\"\"%),%s+%-%- (%S+)",
                       text:match "secret%s+= env%(%b\"\"%),%s+%-%- (%S+)"
-  local strategy = directory .. "/s.lua"
-  file = assert(io.open(strategy, "w"))
+  local strategy_path = directory .. "/s.lua"
+  file = assert(io.open(strategy_path, "w"))
   file:write [[
 local mw = require "moonwire"
 local S = mw.strategy { venue = "idx" }
 function S:on_start() print "started" self:stop() end
 return S]]
   file:close()
-  local run = e2e.moonwire({ "run", "--config", path, strategy }, { SIM_KEY = key, SIM_SECRET = secret })
+  local run = e2e.moonwire({ "run", "--config", path, strategy_path },
+                           { SIM_KEY = key, SIM_SECRET = secret })
   run:wait_for "started"
   equal(run:wait_exit(), 0)
 end)
@@ -480,7 +483,7 @@ test("no secret, token or signature is ever printed", function()
   equal(text:find(sim.info.secret, 1, true), nil)
   equal(text:find(sim.info.key, 1, true), nil)
   equal(text:find "eyJ", nil)
-  equal(text:find "%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x%x", nil)
+  equal(text:find(("%x"):rep(40)), nil)
 end)
 
 e2e.run_all()

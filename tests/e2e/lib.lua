@@ -256,7 +256,8 @@ function M.test(sentence, body) tests[#tests + 1] = { sentence = sentence, body 
 
 function M.equal(actual, expected, what)
   if actual ~= expected then
-    error(("%s: expected %s, got %s"):format(what or "value", tostring(expected), tostring(actual)), 2)
+    error(("%s: expected %s, got %s"):format(what or "value", tostring(expected),
+                                             tostring(actual)), 2)
   end
 end
 
@@ -265,7 +266,9 @@ local Suite = { passed = 0, failed = 0 }
 function Suite:next_test()
   local filter = os.getenv("MW_TEST_FILTER")
   local test = table.remove(tests, 1)
-  while test and filter and not test.sentence:find(filter, 1, true) do test = table.remove(tests, 1) end
+  while test and filter and not test.sentence:find(filter, 1, true) do
+    test = table.remove(tests, 1)
+  end
   if not test then
     io.stdout:write(("%d passed, %d failed\n"):format(self.passed, self.failed))
     io.stdout:flush()

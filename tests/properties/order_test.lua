@@ -51,7 +51,8 @@ end
 -- One message of the venue's stream about a step; some venues tell only a bound of the price.
 local function push(step, is_provisional)
   local report = { order_id = "v1", status = step.status, cum_qty = step.cum_qty,
-                   trade_id = step.trade_id, last_qty = step.last_qty, last_price = step.last_price }
+                   trade_id = step.trade_id, last_qty = step.last_qty,
+                   last_price = step.last_price }
   if report.trade_id and is_provisional then
     report.is_provisional, report.last_price = true, step.bound
   end
@@ -144,15 +145,17 @@ end
 local function run(seed, is_told)
   math.randomseed(seed)
   local truth = new_truth()
-  local order = order_module.new({ client_order_id = "c1", venue = "v", symbol = "A/B", side = "buy",
-                                   qty = truth.qty, price = truth.price }, 0)
+  local order = order_module.new({ client_order_id = "c1", venue = "v", symbol = "A/B",
+                                   side = "buy", qty = truth.qty, price = truth.price }, 0)
   order.fills = {}
   local story = {}
   local function describe(what)
-    return ("seed %d: %s: %s\n  %s"):format(seed, what, tostring(order), table.concat(story, "\n  "))
+    return ("seed %d: %s: %s\n  %s"):format(seed, what, tostring(order),
+                                            table.concat(story, "\n  "))
   end
   local function apply(message)
-    local before = { status = order.status, cum_qty = order.cum_qty, is_inferred = order._is_inferred }
+    local before = { status = order.status, cum_qty = order.cum_qty,
+                     is_inferred = order._is_inferred }
     local _, fill = order:apply(message)
     if fill then order.fills[#order.fills + 1] = fill end
     if is_told then story[#story + 1] = trace(message) .. "  ->  " .. tostring(order) end
@@ -176,9 +179,15 @@ local function run(seed, is_told)
       if broken then return broken end
     end
   end
-  if order.status ~= expected_status(truth) then return describe("the venue says " .. truth.status) end
-  if order.cum_qty ~= truth.cum then return describe("the venue executed " .. tostring(truth.cum)) end
-  if order._totals.value ~= truth.value then return describe("the fills are worth " .. tostring(truth.value)) end
+  if order.status ~= expected_status(truth) then
+    return describe("the venue says " .. truth.status)
+  end
+  if order.cum_qty ~= truth.cum then
+    return describe("the venue executed " .. tostring(truth.cum))
+  end
+  if order._totals.value ~= truth.value then
+    return describe("the fills are worth " .. tostring(truth.value))
+  end
 end
 
 t.test("an order ends as the venue has it, whatever happened to the messages", function()
