@@ -9,7 +9,8 @@ LUAJIT_TEST_FLAGS ?=
 
 # What the build and the tests need beyond a bare Debian: package names.
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libluajit-5.1-dev libev-dev libwebsockets-dev \
-    libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libwslay-dev libintelrdfpmath-dev lua-cjson
+    libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libwslay-dev libintelrdfpmath-dev \
+    lua-cjson
 TEST_PACKAGES := python3 python3-websocket nodejs node-ws openssl curl
 LINT_PACKAGES := clang-tidy cppcheck lua-check clang
 BENCH_PACKAGES := nodejs node-ws python3 python3-websockets openssl
@@ -69,7 +70,8 @@ build/bench/%: tests/bench/%.c
 
 # The fuzz targets are built with clang, whatever CC is; the runtime once for all of them.
 FUZZ_OBJECTS := $(SOURCES:runtime/%.c=build/fuzz-objects/%.o)
-FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+FUZZ_FLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=undefined
 .SECONDARY: $(FUZZ_OBJECTS)
 build/fuzz-objects/%.o: runtime/%.c
 	@mkdir -p $(@D)
