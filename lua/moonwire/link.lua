@@ -12,6 +12,7 @@ local backoff = require "moonwire.backoff"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local random = require "moonwire.random"
 local socket = require "moonwire.socket"
 local task = require "moonwire.task"
 
@@ -33,6 +34,7 @@ function M.new(session, name, spec)
   return setmetatable({
     session = session, name = name, spec = spec, log = session.log,
     decoder = decode.new(spec.paths), backoff = backoff.new(spec.backoff),
+    random = random.new(tonumber(host.seed()), session.name .. name),
     waiting = {}, next_request = 0, bad_frames = 0, state = "down",
   }, Link)
 end
@@ -179,7 +181,7 @@ function Link:lost(why, class)
     self.is_stopped = true
     return self.session:on_link_stopped(self, why)
   end
-  local seconds = self.backoff:next(math.random())
+  local seconds = self.backoff:next(self.random:number())
   if class == "again" and not self.again_used then
     self.again_used, seconds = true, 0
   end
