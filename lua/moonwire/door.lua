@@ -1,10 +1,9 @@
 --- What the host loads as its one door: a function(kind, id, num, data, text, num2).
 
--- The path of an order event, from the frame to the strategy's callback and its command, is one
--- long straight line: LuaJIT's limits, made for loops, would cut it into pieces that run
--- interpreted.
-require("jit").opt.start("maxrecord=20000", "maxirconst=2000", "maxsnap=2000", "maxtrace=8000",
-                         "loopunroll=60", "sizemcode=256", "maxmcode=8192")
+-- A process that runs for weeks has room for all its traces: what LuaJIT throws away when it runs
+-- out of that, it compiles again in the middle of the trading.
+require("jit").opt.start("maxtrace=8000", "maxirconst=2000", "maxsnap=2000", "sizemcode=256",
+                         "maxmcode=8192")
 
 local dispatch = require "moonwire.dispatch"
 require "moonwire.cli"
