@@ -21,7 +21,7 @@ static size_t base64url(const unsigned char *bytes, size_t len, char *out, size_
     while (written && out[written - 1] == '=')
         written--;
     for (size_t i = 0; i < written; i++)
-        out[i] = out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i];
+        out[i] = (char)(out[i] == '+' ? '-' : out[i] == '/' ? '_' : out[i]);
     out[written] = '\0';
     return written;
 }
@@ -40,7 +40,8 @@ static EVP_PKEY *read_key(const char *text, size_t len)
             return NULL;
         }
     }
-    BIO *bio = BIO_new_mem_buf(decoded ? (const void *)decoded : text, decoded ? (int)(len / 4 * 3) : (int)len);
+    BIO *bio = BIO_new_mem_buf(decoded ? (const void *)decoded : text,
+                               decoded ? (int)(len / 4 * 3) : (int)len);
     EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"") : NULL;
     BIO_free(bio);
     mw_locked_free(decoded, len);
@@ -82,16 +83,19 @@ static size_t sign(const char *secret, size_t secret_len, bool is_ec, const char
     return signed_len;
 }
 
+/* Of our own digits, which are lower case. */
+static unsigned digit_value(char digit)
+{
+    return digit <= '9' ? (unsigned)digit - '0' : (unsigned)digit - 'a' + 10;
+}
+
 static size_t hs256(struct mw_vault *vault, uint32_t id, const char *message, size_t len,
                     unsigned char *signature, struct mw_err *err)
 {
     char hex[MW_SIGNATURE_MAX];
     size_t hex_len = mw_vault_hmac(vault, id, MW_SHA256, message, len, MW_HEX, hex, err);
-    for (size_t i = 0; i < hex_len / 2; i++) {
-        unsigned byte = 0;
-        (void)sscanf(hex + 2 * i, "%2x", &byte); /* our own digits */
-        signature[i] = (unsigned char)byte;
-    }
+    for (size_t i = 0; i < hex_len / 2; i++)
+        signature[i] = (unsigned char)(digit_value(hex[2 * i]) << 4 | digit_value(hex[2 * i + 1]));
     return hex_len / 2;
 }
 
