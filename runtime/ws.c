@@ -154,7 +154,7 @@ void mw_ws_pool_free(struct mw_ws_pool *pool)
     for (int i = 0; i < BUCKETS; i++) {
         while (pool->buckets[i]) {
             struct session *session = pool->buckets[i];
-            unlink_session(session);
+            pool->buckets[i] = session->next;
             free_session(session);
         }
     }
@@ -386,7 +386,8 @@ static void try_addresses(struct session *session)
         disconnect(session);
     }
     char where[MW_URL_HOST_MAX + 32];
-    (void)snprintf(where, sizeof where, "connect to %s port %s", session->url.host, session->url.port);
+    (void)snprintf(where, sizeof where, "connect to %s port %s", session->url.host,
+                   session->url.port);
     fail(session, where);
 }
 
@@ -519,8 +520,9 @@ static void upgrade(struct session *session)
         return;
     }
     bool has_ended = !read_answer(session);
-    int result = session->in_len ? mw_ws_response_parse(session->in, session->in_len, &response, &err)
-                                 : 0;
+    int result = 0;
+    if (session->in_len)
+        result = mw_ws_response_parse(session->in, session->in_len, &response, &err);
     if (result < 0 || (result == 1 && response.status == 101 &&
                        mw_ws_response_check(&response, session->key, &err) < 0)) {
         session->why = err;
@@ -560,7 +562,8 @@ static void on_close_frame(struct session *session, const struct mw_ws_message *
     struct mw_err err;
     char code[2] = {(char)(message->close_code >> 8), (char)message->close_code};
     if (session->phase == OPEN) { /* theirs: answer it, and say what they said */
-        (void)send_frame(session, MW_WS_CLOSE, code, message->close_code ? 2 : 0, &err); /* polite */
+        /* Only polite: it is over, sent or not. */
+        (void)send_frame(session, MW_WS_CLOSE, code, message->close_code ? 2 : 0, &err);
         session->close_code = message->close_code;
         mw_err_set(&session->why, "%.*s", (int)message->len, message->data);
     }
@@ -573,8 +576,8 @@ static void deliver(struct session *session, const struct mw_ws_message *message
     struct mw_err err;
     struct mw_event event = {.id = session->id, .data = message->data, .len = message->len};
     switch (message->opcode) {
-    case MW_WS_PING: /* answered here, whatever Lua does */
-        (void)send_frame(session, MW_WS_PONG, message->data, message->len, &err); /* shows on read */
+    case MW_WS_PING: /* answered here, whatever Lua does; a failure shows when we read */
+        (void)send_frame(session, MW_WS_PONG, message->data, message->len, &err);
         event.kind = MW_EVENT_ws_ping;
         break;
     case MW_WS_PONG:
@@ -681,8 +684,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 /* What others call -------------------------------------------------------------------------------
  * */
 
-uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options, struct mw_err *err)
+uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options,
+                    struct mw_err *err)
 {
+    char shown[MW_URL_SHOWN_MAX];
     size_t len = 0;
     struct session *session = calloc(1, sizeof *session);
     if (!session) {
@@ -721,7 +726,6 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
                                                 : default_handshake_seconds);
     return session->id;
 fail:
-    char shown[MW_URL_SHOWN_MAX];
     mw_url_show(options->url, shown);
     mw_err_context(err, "open %s", shown);
     free_session(session);

@@ -74,7 +74,8 @@ static const char *check_header(const struct mw_ws_reader *reader,
 {
     bool is_control = frame->opcode >= 8;
     if (frame->mask != reader->from_client)
-        return reader->from_client ? "a client's frame without a mask" : "a server's frame with a mask";
+        return reader->from_client ? "a client's frame without a mask"
+                                   : "a server's frame with a mask";
     if (frame->rsv)
         return "reserved bits are set";
     if (is_control && (!frame->fin || frame->payload_length > CONTROL_MAX))
@@ -124,7 +125,8 @@ static enum mw_ws_read_result finish_close(struct mw_ws_message *message, struct
     message->data += 2;
     message->len -= 2;
     if (!is_close_code(code))
-        return violation(message, PROTOCOL_ERROR, err, "a close frame with a code that must not be sent");
+        return violation(message, PROTOCOL_ERROR, err,
+                         "a close frame with a code that must not be sent");
     if (!mw_utf8_valid(message->data, message->len))
         return violation(message, BAD_DATA, err, "a close reason that is no UTF-8");
     message->close_code = code;
@@ -192,7 +194,7 @@ enum mw_ws_read_result mw_ws_reader_next(struct mw_ws_reader *reader, struct mw_
         memset(&frame, 0, sizeof frame);
         ssize_t got = wslay_frame_recv(reader->frames, &frame);
         if (got == WSLAY_ERR_WANT_READ && !reader->is_drained)
-            continue; /* libwslay stops at a short read; TLS may hold more, which epoll does not see */
+            continue; /* libwslay stops at a short read; TLS may hold more, unseen by epoll */
         if (got == WSLAY_ERR_WANT_READ || got == WSLAY_ERR_INVALID_CALLBACK)
             return reader->has_ended ? MW_WS_ENDED : MW_WS_AGAIN;
         if (got < 0)

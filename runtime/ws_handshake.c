@@ -39,23 +39,24 @@ char *mw_ws_request(const struct mw_url *url, const struct mw_ws_options *option
         return NULL;
     }
     bool is_v6 = strchr(url->host, ':') != NULL;
-    fprintf(out, "GET %s HTTP/1.1\r\nHost: %s%s%s%s%s\r\n", url->target, is_v6 ? "[" : "", url->host,
-            is_v6 ? "]" : "", url->has_default_port ? "" : ":",
-            url->has_default_port ? "" : url->port);
-    fprintf(out,
-            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: %s\r\n",
-            key);
+    /* The results of writing to memory are left aside: what did not fit shows in fclose. */
+    (void)fprintf(out, "GET %s HTTP/1.1\r\nHost: %s%s%s%s%s\r\n", url->target, is_v6 ? "[" : "",
+                  url->host, is_v6 ? "]" : "", url->has_default_port ? "" : ":",
+                  url->has_default_port ? "" : url->port);
+    (void)fprintf(out,
+                  "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                  "Sec-WebSocket-Key: %s\r\n",
+                  key);
     int result = 0;
     if (options->origin) {
         result = check_header("Origin", options->origin, err);
-        fprintf(out, "Origin: %s\r\n", options->origin);
+        (void)fprintf(out, "Origin: %s\r\n", options->origin);
     }
     for (size_t i = 0; result == 0 && i < options->header_count; i++) {
         result = check_header(options->headers[i].name, options->headers[i].value, err);
-        fprintf(out, "%s: %s\r\n", options->headers[i].name, options->headers[i].value);
+        (void)fprintf(out, "%s: %s\r\n", options->headers[i].name, options->headers[i].value);
     }
-    fprintf(out, "\r\n");
+    (void)fprintf(out, "\r\n");
     if (fclose(out) != 0 || result < 0) {
         if (result == 0)
             mw_err_set(err, "out of memory");
