@@ -102,7 +102,8 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *arg)
 
 /* Called before each time that the request goes out: the second time is libcurl's own retry on a
  * fresh connection, which only GET may have. A body is not enough to tell: DELETE often has none.
- * */
+ * libcurl says the types: a function with const ones is none that it may call. */
+/* NOLINTNEXTLINE(readability-non-const-parameter) */
 static int on_begin(void *arg, char *ip, char *local_ip, int port, int local_port)
 {
     struct call *call = arg;
@@ -131,9 +132,10 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
     (void)loop;
     struct watch *watch = io->data;
     struct mw_http *http = watch->http;
-    int flags = (revents & EV_READ ? CURL_CSELECT_IN : 0) | (revents & EV_WRITE ? CURL_CSELECT_OUT : 0);
-    int running;
-    (void)curl_multi_socket_action(http->multi, io->fd, flags, &running); /* each call has its own error */
+    int flags =
+        (revents & EV_READ ? CURL_CSELECT_IN : 0) | (revents & EV_WRITE ? CURL_CSELECT_OUT : 0);
+    int running; /* each call has its own error */
+    (void)curl_multi_socket_action(http->multi, io->fd, flags, &running);
     finish_calls(http);
 }
 
@@ -260,8 +262,8 @@ static struct call *take_call(struct mw_http *http)
 /* Whether any part of the request may have reached the server. */
 static bool may_have_arrived(struct call *call)
 {
-    long request_size = 0;
-    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size); /* 0 when not known */
+    long request_size = 0; /* and it stays 0 when it is not known */
+    (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
     return request_size > 0 || call->read > 0 || call->has_started;
 }
 
@@ -401,7 +403,8 @@ static int set_body(struct call *call, const struct mw_http_request *request, st
         return 0;
     }
     if (append(&call->sent, request->body, request->body_len, MW_HTTP_BODY_MAX) < 0) {
-        mw_err_set(err, "body of %zu bytes: larger than 16 MiB, or out of memory", request->body_len);
+        mw_err_set(err, "body of %zu bytes: larger than 16 MiB, or out of memory",
+                   request->body_len);
         return -1;
     }
     curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -417,7 +420,8 @@ static int set_body(struct call *call, const struct mw_http_request *request, st
 static void set_options(struct call *call, const struct mw_http_request *request)
 {
     CURL *easy = call->easy;
-    long timeout_ms = request->timeout_ns ? (long)((request->timeout_ns + 999999) / 1000000) : DEFAULT_TIMEOUT_MS;
+    long timeout_ms =
+        request->timeout_ns ? (long)((request->timeout_ns + 999999) / 1000000) : DEFAULT_TIMEOUT_MS;
     curl_easy_setopt(easy, CURLOPT_URL, request->url);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_begin);
@@ -452,6 +456,7 @@ uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *req
                          struct mw_err *err)
 {
     struct mw_url url;
+    char shown[MW_URL_SHOWN_MAX];
     struct call *call = NULL;
     if (mw_url_parse(&url, request->url, err) < 0)
         goto fail;
@@ -474,7 +479,6 @@ uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *req
     }
     return call->id;
 fail:
-    char shown[MW_URL_SHOWN_MAX];
     mw_url_show(request->url, shown);
     mw_err_context(err, "%s %s", request->method, shown);
     if (call)
