@@ -40,8 +40,8 @@ static X509 *begin_certificate(EVP_PKEY *key, const char *common_name)
         !X509_set_version(certificate, 2) ||
         !X509_gmtime_adj(X509_getm_notBefore(certificate), -ALLOWED_SKEW) ||
         !X509_gmtime_adj(X509_getm_notAfter(certificate), VALID_SECONDS) ||
-        !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common_name, -1,
-                                    -1, 0) ||
+        !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)common_name,
+                                    -1, -1, 0) ||
         !X509_set_pubkey(certificate, key))
         goto fail;
     BN_free(number);
@@ -58,7 +58,8 @@ static X509 *make_authority(EVP_PKEY *key)
     if (ca && X509_set_issuer_name(ca, X509_get_subject_name(ca)) &&
         add_extension(ca, ca, NID_basic_constraints, "critical,CA:TRUE") &&
         add_extension(ca, ca, NID_key_usage, "critical,keyCertSign") &&
-        add_extension(ca, ca, NID_subject_key_identifier, "hash") && X509_sign(ca, key, EVP_sha256()))
+        add_extension(ca, ca, NID_subject_key_identifier, "hash") &&
+        X509_sign(ca, key, EVP_sha256()))
         return ca;
     X509_free(ca);
     return NULL;

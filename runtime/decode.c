@@ -110,7 +110,8 @@ static const char *fail(struct mw_decoder *d, const char *p, const char *what)
 
 static inline const char *skip_blanks(const struct mw_decoder *d, const char *p)
 {
-    while (p < d->end && (unsigned char)*p <= ' ' && (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
+    while (p < d->end && (unsigned char)*p <= ' ' &&
+           (*p == ' ' || *p == '\n' || *p == '\t' || *p == '\r'))
         p++;
     return p;
 }
@@ -147,7 +148,9 @@ static int hex4(const char *p, const char *end)
         return -1;
     for (int i = 0; i < 4; i++) {
         int c = p[i] | 0x20;
-        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int digit = p[i] >= '0' && p[i] <= '9' ? p[i] - '0'
+                    : c >= 'a' && c <= 'f'     ? c - 'a' + 10
+                                               : -1;
         if (digit < 0)
             return -1;
         value = value * 16 + digit;
@@ -184,8 +187,9 @@ static const char *parse_unicode(struct mw_decoder *d, const char *p, char **out
         return fail(d, p, "four hex digits expected");
     p += 4;
     if (code >= 0xd800 && code < 0xe000) {
-        int low = code < 0xdc00 && d->end - p >= 6 && p[0] == '\\' && p[1] == 'u' ? hex4(p + 2, d->end)
-                                                                                  : -1;
+        int low = -1;
+        if (code < 0xdc00 && d->end - p >= 6 && p[0] == '\\' && p[1] == 'u')
+            low = hex4(p + 2, d->end);
         if (low < 0xdc00 || low > 0xdfff)
             return fail(d, p, "the other half of a surrogate pair expected");
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
@@ -446,8 +450,10 @@ static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_s
         if (seen && place < MW_SCHEMA_SEEN_MAX && seen[place].text.len &&
             is_known(p, (size_t)(d->end - p), &seen[place].text)) {
             p += seen[place].text.len;
-            p = seen[place].is_text ? parse_text(d, p, seen[place].child)
-                                    : parse_value(d, skip_blanks(d, p), seen[place].child, depth + 1);
+            if (seen[place].is_text)
+                p = parse_text(d, p, seen[place].child);
+            else
+                p = parse_value(d, skip_blanks(d, p), seen[place].child, depth + 1);
             if (!p)
                 return NULL;
         } else {

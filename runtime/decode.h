@@ -29,7 +29,7 @@ enum {
 enum { MW_DECODE_DEPTH_MAX = 64, MW_DECODE_ROWS_MAX = 1 << 20, MW_DECODE_ERROR_MAX = 160 };
 
 struct mw_field {
-    const char *text; /* into the message or the decoder's own buffer; good until the next message */
+    const char *text; /* in the message or the decoder's own buffer; good until the next message */
     uint32_t len;
     uint8_t type;
     uint8_t word; /* place of a string in its path's list of words, from 1; 0: not listed */

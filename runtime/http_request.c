@@ -64,7 +64,8 @@ const char *mw_http_request_header(const struct mw_http_request_text *request, c
     return NULL;
 }
 
-static bool header_is(const struct mw_http_request_text *request, const char *name, const char *value)
+static bool header_is(const struct mw_http_request_text *request, const char *name,
+                      const char *value)
 {
     size_t len;
     const char *found = mw_http_request_header(request, name, &len);

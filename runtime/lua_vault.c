@@ -40,7 +40,7 @@ static void join_piece(lua_State *L, int index)
 {
     struct mw_vault *vault = vault_of(L);
     struct handle *handle = to_handle(L, index);
-    size_t len;
+    size_t len = 0;
     int result;
     if (handle) {
         result = mw_vault_join_secret(vault, handle->id);

@@ -16,7 +16,7 @@ enum { STATUS_FAILED = 1 };
 /* The library stands in ../share/moonwire/lua of an installed program, in lua/ of a source tree. */
 static int find_lua_dir(char *dir, size_t size)
 {
-    static const char *const places[] = {"../" MW_LUA_SUBDIR, "../../lua", "../lua"};
+    static const char *const places[] = {("../" MW_LUA_SUBDIR), "../../lua", "../lua"};
     char self[PATH_MAX];
     ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
     if (len < 0)
@@ -41,15 +41,15 @@ int main(int argc, char **argv)
     char lua_dir[PATH_MAX];
     struct mw_err err = {""};
     if (find_lua_dir(lua_dir, sizeof lua_dir) < 0) {
-        fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
-        return STATUS_FAILED;
+        (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
+        return STATUS_FAILED; /* which says it where standard error is closed */
     }
     struct mw_runtime *runtime = mw_runtime_new(lua_dir, &err);
     int status = STATUS_FAILED;
     if (runtime)
         status = mw_runtime_run(runtime, argc - 1, argv + 1, &err);
     if (err.text[0])
-        fprintf(stderr, "moonwire: %s\n", err.text);
+        (void)fprintf(stderr, "moonwire: %s\n", err.text); /* the status says it as well */
     mw_runtime_free(runtime);
     return status;
 }

@@ -143,8 +143,8 @@ static int queue_reply(struct connection *connection, const struct mw_reply *rep
                        struct mw_err *err)
 {
     char head[512];
-    int len = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n%s", reply->status,
-                       reason_of(reply->status), reply->body_len,
+    int len = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n%s",
+                       reply->status, reason_of(reply->status), reply->body_len,
                        connection->keeps_alive ? "" : "Connection: close\r\n");
     if (queue(connection, head, (size_t)len, err) < 0 ||
         queue(connection, reply->headers, strlen(reply->headers), err) < 0 ||
@@ -190,7 +190,8 @@ static ssize_t read_frames(void *arg, uint8_t *buf, size_t len)
     return (ssize_t)taken;
 }
 
-static void accept_upgrade(struct connection *connection, const struct mw_http_request_text *request)
+static void accept_upgrade(struct connection *connection,
+                           const struct mw_http_request_text *request)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
     char joined[128], answer[256], accepted[32];
@@ -413,7 +414,8 @@ int mw_server_send_raw(struct mw_server *server, uint64_t id, const char *data, 
 void mw_server_close(struct mw_server *server, uint64_t id, int code, const char *reason)
 {
     struct connection *connection = find(server, id);
-    if (!connection || !connection->frames || connection->closes_when_sent || connection->is_closing)
+    if (!connection || !connection->frames || connection->closes_when_sent ||
+        connection->is_closing)
         return;
     connection->is_closing = true;
     send_close(connection, code, reason, strlen(reason));

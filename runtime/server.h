@@ -34,8 +34,8 @@ MW_MUST_USE int mw_server_reply(struct mw_server *server, uint64_t id, const str
                                 struct mw_err *err);
 
 /* Refuses an upgrade; only while its server_upgrade event is handled. */
-MW_MUST_USE int mw_server_refuse(struct mw_server *server, uint64_t id, const struct mw_reply *reply,
-                                 struct mw_err *err);
+MW_MUST_USE int mw_server_refuse(struct mw_server *server, uint64_t id,
+                                 const struct mw_reply *reply, struct mw_err *err);
 
 /* Frames to a WebSocket client; -1 when it is gone. */
 MW_MUST_USE int mw_server_send(struct mw_server *server, uint64_t id, int opcode, const char *data,

@@ -136,7 +136,8 @@ static uint32_t fee_count_of(const struct mw_position_totals *totals)
     return totals->fee_count < MW_FEE_ASSETS_MAX ? totals->fee_count : MW_FEE_ASSETS_MAX;
 }
 
-static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount, uint16_t asset)
+static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount,
+                   uint16_t asset)
 {
     uint32_t i = 0, count = fee_count_of(totals);
     while (i < count && totals->assets[i] != asset)
@@ -178,8 +179,8 @@ int mw_position_count(struct mw_position_totals *totals, const struct mw_executi
     bool closes = mw_decimal_sign(&totals->qty) == -sign;
     if (!closes &&
         (mw_decimal_mul(&value, &x->price, &x->qty) < 0 ||
-         mw_decimal_add_to(&cost, &value, sign) < 0 || mw_decimal_add_to(&cash, &value, -sign) < 0 ||
-         mw_decimal_add_to(&qty, &x->qty, sign) < 0))
+         mw_decimal_add_to(&cost, &value, sign) < 0 ||
+         mw_decimal_add_to(&cash, &value, -sign) < 0 || mw_decimal_add_to(&qty, &x->qty, sign) < 0))
         return -1;
     if (mw_position_add_fees(totals, x) < 0)
         return -1;

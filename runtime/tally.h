@@ -43,8 +43,8 @@ enum { MW_ORDER_BEGUN = 1, MW_ORDER_MISSING = 2, MW_ORDER_COMPLETE = 4 };
 unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
 
-/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, no number, or no asset to the
- * amount. */
+/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, no number, or no asset
+ * to the amount. */
 int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
                           const struct mw_field *asset);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
@@ -53,7 +53,8 @@ int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount
  * */
 unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount);
 
-void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty /* or NULL */);
+void mw_order_totals_init(struct mw_order_totals *totals,
+                          const struct mw_decimal *qty /* or NULL */);
 /* The venue told this total. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
 /* Counts an execution; told is never below what was counted. -1: beyond 34 digits;

@@ -83,7 +83,8 @@ static SSL_CTX *find_context(struct mw_tls *tls, const char *ca_file, struct mw_
         goto no_memory;
     SSL_CTX_set_min_proto_version(context->ssl, TLS1_2_VERSION);
     SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_mode(context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(context->ssl,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_read_ahead(context->ssl, 1);
     SSL_CTX_set_default_read_buffer_len(context->ssl, READ_BUFFER);
     if (load_store(context->ssl, ca_file, err) < 0) {
@@ -110,7 +111,8 @@ SSL *mw_tls_open(struct mw_tls *tls, const char *ca_file, const char *host, int 
             mw_err_set(err, "out of memory");
         goto fail;
     }
-    bool is_address = inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
+    bool is_address =
+        inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     int ok = is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
                         : SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
     if (!ok || !SSL_set_fd(ssl, fd)) {

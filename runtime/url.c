@@ -38,7 +38,8 @@ bool mw_url_is_loopback(const char *host)
 }
 
 /* host[:port] or [v6][:port] from `text` to `end`. */
-static int parse_authority(struct mw_url *url, const char *text, const char *end, struct mw_err *err)
+static int parse_authority(struct mw_url *url, const char *text, const char *end,
+                           struct mw_err *err)
 {
     const char *host = text, *host_end;
     if (memchr(text, '@', (size_t)(end - text))) { /* and what it is must not be printed */
@@ -112,8 +113,9 @@ void mw_url_show(const char *text, char shown[MW_URL_SHOWN_MAX])
             break;
         }
     }
-    (void)snprintf(shown, MW_URL_SHOWN_MAX, "%.*s%.*s", scheme_end ? (int)(scheme_end + 3 - text) : 0,
-                   text, (int)strcspn(host, "?#"), host); /* cut is fine */
+    int scheme_len = scheme_end ? (int)(scheme_end + 3 - text) : 0;
+    (void)snprintf(shown, MW_URL_SHOWN_MAX, "%.*s%.*s", scheme_len, text, (int)strcspn(host, "?#"),
+                   host); /* cut is fine */
 }
 
 int mw_url_parse(struct mw_url *url, const char *text, struct mw_err *err)

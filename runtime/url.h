@@ -16,8 +16,8 @@ struct mw_url {
     char target[MW_URL_TARGET_MAX]; /* path and query as they stand; "/" for an empty path */
 };
 
-/* What of a URL may be printed: scheme, host and path, without the user, whose password it may hold,
- * and without the query, which may be signed. Cut when it is too long. */
+/* What of a URL may be printed: scheme, host and path, without the user, whose password it may
+ * hold, and without the query, which may be signed. Cut when it is too long. */
 enum { MW_URL_SHOWN_MAX = 256 };
 void mw_url_show(const char *text, char shown[MW_URL_SHOWN_MAX]);
 

@@ -27,7 +27,8 @@ void mw_vault_free(struct mw_vault *vault); /* takes NULL */
 
 /* Each returns a secret's id, above 0; 0 and `err` on failure. The environment variable is wiped
  * and removed. A file is refused when others can read it. Text is copied. */
-MW_MUST_USE uint32_t mw_vault_from_env(struct mw_vault *vault, const char *name, struct mw_err *err);
+MW_MUST_USE uint32_t mw_vault_from_env(struct mw_vault *vault, const char *name,
+                                       struct mw_err *err);
 MW_MUST_USE uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path,
                                         struct mw_err *err);
 MW_MUST_USE uint32_t mw_vault_from_text(struct mw_vault *vault, const char *text, size_t len,

@@ -13,8 +13,9 @@ int main(int argc, char **argv)
     char lua_dir[PATH_MAX];
     struct mw_err err = {""};
     if (argc < 2 || !realpath("lua", lua_dir)) {
-        fprintf(stderr, "usage, from the project's root: moonwire-test FILE [argument ...]\n");
-        return 2;
+        (void)fprintf(stderr,
+                      "usage, from the project's root: moonwire-test FILE [argument ...]\n");
+        return 2; /* which says it where standard error is closed */
     }
     struct mw_runtime *runtime = mw_runtime_new(lua_dir, &err);
     int status = 1;
