@@ -8,8 +8,8 @@ local decimal = require "moonwire.decimal"
 ---@field bids { price: moonwire.decimal, qty: moonwire.decimal }[]  highest price first
 ---@field asks { price: moonwire.decimal, qty: moonwire.decimal }[]  lowest price first
 ---@field time number  seconds since 1970
-local Book = { __name = "moonwire.Book" }
-Book.__index = Book
+local methods = {}                    -- apart from the class: book.__index leads nowhere
+local Book = { __name = "moonwire.Book", __index = methods }
 
 local M = {}
 local HALF = decimal "0.5"
@@ -20,18 +20,18 @@ function M.new(venue, symbol, bids, asks, time)
 end
 
 --- The best bid price, or nil when that side is empty.
-function Book:best_bid() return self.bids[1] and self.bids[1].price end
+function methods:best_bid() return self.bids[1] and self.bids[1].price end
 --- The best ask price, or nil when that side is empty.
-function Book:best_ask() return self.asks[1] and self.asks[1].price end
+function methods:best_ask() return self.asks[1] and self.asks[1].price end
 
 --- Halfway between the best prices; nil unless both sides have one.
-function Book:mid()
+function methods:mid()
   local bid, ask = self:best_bid(), self:best_ask()
   return bid and ask and (bid + ask) * HALF or nil
 end
 
 --- Best ask minus best bid; nil unless both sides have one.
-function Book:spread()
+function methods:spread()
   local bid, ask = self:best_bid(), self:best_ask()
   return bid and ask and ask - bid or nil
 end
@@ -43,7 +43,7 @@ local function copy_levels(levels)
 end
 
 --- The same book in tables of its own.
-function Book:copy()
+function methods:copy()
   return M.new(self.venue, self.symbol, copy_levels(self.bids), copy_levels(self.asks), self.time)
 end
 

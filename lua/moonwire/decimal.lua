@@ -148,6 +148,12 @@ function Decimal.__concat(a, b) return tostring(a) .. tostring(b) end
 local methods = {}
 Decimal.__index = methods
 
+-- FFI would hand NULL to C for nil: d.abs() in place of d:abs().
+local function own(self, name)
+  if is_decimal(self) then return self end
+  error(("%s is a method: call it as value:%s()"):format(name, name), 3)
+end
+
 local function rounding_of(name)
   return roundings[name] or error('rounding is "down", "up", "floor", "ceiling", "half_even" or '
                                   .. '"half_up", got ' .. tostring(name), 3)
@@ -155,6 +161,7 @@ end
 
 --- a / b to so many decimals (0 to 30), rounded as named. Raises when b is zero.
 function methods:div(b, decimals, rounding)
+  own(self, "div")
   b = check(b, 2)
   local mode, out = rounding_of(rounding), new()
   if C.mw_decimal_div(out, self, b, decimals, mode) ~= 0 then
@@ -166,6 +173,7 @@ end
 
 --- The multiple of `step` that the rounding picks.
 function methods:round(step, rounding)
+  own(self, "round")
   step = check(step, 2)
   local mode, out = rounding_of(rounding), new()
   if C.mw_decimal_round(out, self, step, mode) ~= 0 then
@@ -176,28 +184,33 @@ function methods:round(step, rounding)
 end
 
 --- Whether it is a whole number of steps.
-function methods:is_multiple(step) return C.mw_decimal_is_multiple(self, check(step, 2)) == 1 end
+function methods:is_multiple(step)
+  return C.mw_decimal_is_multiple(own(self, "is_multiple"), check(step, 2)) == 1
+end
 
 --- -1, 0 or 1.
-function methods:sign() return C.mw_decimal_sign(self) end
-function methods:is_zero() return C.mw_decimal_sign(self) == 0 end
-function methods:abs() return C.mw_decimal_sign(self) < 0 and -self or self end
+function methods:sign() return C.mw_decimal_sign(own(self, "sign")) end
+function methods:is_zero() return C.mw_decimal_sign(own(self, "is_zero")) == 0 end
+function methods:abs() return C.mw_decimal_sign(own(self, "abs")) < 0 and -self or self end
 
 --- The nearest Lua number: for display and statistics, never for money.
-function methods:to_number() return C.mw_decimal_to_double(self) end
+function methods:to_number() return C.mw_decimal_to_double(own(self, "to_number")) end
 
 --- The value as an int64 (cdata), or nil when it is no whole number of 64 bits.
 function methods:to_int64()
+  own(self, "to_int64")
   if C.mw_decimal_to_int64(whole, self) ~= 0 then return nil end
   return whole[0]
 end
 
 function methods:min(b)
+  own(self, "min")
   b = check(b, 2)
   return C.mw_decimal_cmp(self, b) <= 0 and self or b
 end
 
 function methods:max(b)
+  own(self, "max")
   b = check(b, 2)
   return C.mw_decimal_cmp(self, b) >= 0 and self or b
 end

@@ -137,7 +137,7 @@ end
 -- Reports in --------------------------------------------------------------------------------------
 
 function Desk:on_order_changed(order)
-  local runner = self.runners[order.strategy]
+  local runner = self.runners[self.orders.owners[order]]
   if order._is_awaited then order:wake_waiters() end
   if self.stopping then self.stopping:on_order_changed() end
   if order._must_end then self.sessions[order.venue]:insist(order) end
@@ -149,12 +149,12 @@ end
 
 function Desk:on_order_filled(order, fill)
   self.fill_count = self.fill_count + 1
-  local runner = self.runners[order.strategy]
+  local runner = self.runners[self.orders.owners[order]]
   if self.watch then self.watch:on_fill(fill, order) end
   if not runner then return end
   local held = order._position
   if not held then
-    held = self:position(order.strategy, order.venue, order.symbol)
+    held = self:position(self.orders.owners[order], order.venue, order.symbol)
     order._position = held
   end
   held:apply(fill, order)
@@ -162,8 +162,8 @@ function Desk:on_order_filled(order, fill)
 end
 
 function Desk:on_fill_amended(order, fill)
-  if self.runners[order.strategy] then
-    self:position(order.strategy, order.venue, order.symbol):amend(fill, order)
+  if self.runners[self.orders.owners[order]] then
+    self:position(self.orders.owners[order], order.venue, order.symbol):amend(fill, order)
   end
 end
 

@@ -63,6 +63,11 @@ local function learn_qty(self, qty)
   self._totals.has_qty = 1
 end
 
+-- A strategy can take the totals out of its order: C must not be handed NULL.
+local function own_totals(self)
+  return self._totals or error("order " .. tostring(self.client_order_id) .. " has no totals", 0)
+end
+
 local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
 
 --- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
@@ -122,7 +127,7 @@ end
 function Order:is_open() return not terminal[self.status] end
 
 --- Whether the venue has executed more than we have fills for: they must be asked for.
-function Order:is_missing_fills() return has(self._totals, MISSING) end
+function Order:is_missing_fills() return has(own_totals(self), MISSING) end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -155,7 +160,7 @@ local of_order = { client_order_id = true, order_id = true, venue = true, symbol
 
 function Fill:__index(key)
   local derive = of_execution[key]
-  if derive then return derive(self._execution) end
+  if derive then return derive(self._execution or error("a fill without its execution", 2)) end
   if of_order[key] then return self.order[key] end
   if key == "trade_id" then return trade_id(self) end
 end
@@ -306,7 +311,7 @@ end
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now
 function Order:apply(report)
-  local before = self.status
+  local before = own_totals(self) and self.status
   if not self.order_id then self.order_id = report.order_id end
   self.updated_at = report.time or self.updated_at
   if self.is_qty_estimate and report.qty and not report.is_qty_estimate then

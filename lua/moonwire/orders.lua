@@ -23,6 +23,7 @@ function M.new(runtime, desk)
     runtime_tag = client_id.tag(runtime),
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
     open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
+    owners = {},                             -- order -> strategy's name, whatever it says
     finished = {}, finished_first = 1, finished_last = 0,
     desk = desk,
   }, Orders)
@@ -55,6 +56,7 @@ end
 
 --- Adds an order of ours before it is sent, or one that the venue showed.
 function Orders:add(order)
+  self.owners[order] = order.strategy
   if order.client_order_id then self.by_client_id[order.client_order_id] = order end
   if order.order_id then index_order_id(self, order) end
   if order:is_open() then set_open(self, order) end
@@ -63,7 +65,7 @@ end
 
 --- Forgets an order that was never sent.
 function Orders:remove(order)
-  self.by_client_id[order.client_order_id] = nil
+  self.by_client_id[order.client_order_id], self.owners[order] = nil, nil
   set_closed(self, order)
 end
 
@@ -90,6 +92,7 @@ local function retire(self, order)
   local oldest = self.finished[self.finished_first]
   self.finished[self.finished_first] = nil
   self.finished_first = self.finished_first + 1
+  self.owners[oldest] = nil
   if oldest.client_order_id then self.by_client_id[oldest.client_order_id] = nil end
   local of_venue = self.by_order_id[oldest.venue]
   if of_venue and oldest.order_id then of_venue[oldest.order_id] = nil end
@@ -147,7 +150,9 @@ function order_module.Order:wake_waiters()
 end
 
 local function by_age(a, b)
-  if a.created_at ~= b.created_at then return (a.created_at or 0) < (b.created_at or 0) end
+  -- What a strategy may have written there must not keep the runtime from listing its orders.
+  local born_a, born_b = tonumber(a.created_at) or 0, tonumber(b.created_at) or 0
+  if born_a ~= born_b then return born_a < born_b end
   return tostring(a.client_order_id or a.order_id) < tostring(b.client_order_id or b.order_id)
 end
 
@@ -157,7 +162,10 @@ function Orders:list_open(filter)
   local list = {}
   for _, order in ipairs(self.open) do
     local fits = true
-    for field, value in pairs(filter or {}) do fits = fits and order[field] == value end
+    for field, value in pairs(filter or {}) do
+      local own = field == "strategy" and self.owners[order] or order[field]
+      fits = fits and own == value
+    end
     if fits then list[#list + 1] = order end
   end
   table.sort(list, by_age)

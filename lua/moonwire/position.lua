@@ -42,12 +42,17 @@ function M.new(of)
   }, Position)
 end
 
+-- A strategy can take the totals out of its position: C must not be handed NULL.
+local function own_totals(self)
+  return self._totals or error("the position in " .. tostring(self.symbol) .. " has no totals", 0)
+end
+
 -- All that was paid, by asset.
 local function all_fees(self)
   local fees = {}
   for i = 0, FEE_ASSETS_MAX - 1 do
     local amount = decimal.sum(ZERO)
-    local asset = C.mw_position_fee(self._totals, i, amount)
+    local asset = C.mw_position_fee(own_totals(self), i, amount)
     if asset == 0 then break end
     fees[ffi.string(C.mw_asset_name(asset))] = amount
   end
@@ -131,7 +136,7 @@ end
 ---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }
 ---@param order table|nil  for its side when the fill has none
 function Position:apply(fill, order)
-  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), own_totals(self)
   local result = C.mw_position_count(totals, x, sign)
   if result > 0 then close(totals, sign, x) end
   if result < 0 then refuse() end
@@ -142,7 +147,7 @@ end
 --- still held changes avg_price, the rest realized; of a position that was reduced since, the fill
 --- counts as held as far as the position reaches.
 function Position:amend(fill, order)
-  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), own_totals(self)
   local rise = x.price - fill.old_price
   decimal.add_product(totals.cash, rise, x.qty, -sign)
   if totals.qty:sign() == sign then

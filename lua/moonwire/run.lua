@@ -59,7 +59,7 @@ function M.run(options, files)
   local desk, err = M.load(options, files)
   if not desk then return cli.usage_error(err) end
   local seconds = options.seconds and tonumber(options.seconds)
-  if options.seconds and not (seconds and seconds > 0) then
+  if options.seconds and not (seconds and seconds > 0 and seconds <= 1e8) then
     return cli.usage_error("--seconds wants a number above 0")
   end
   warn_of_gaps(desk)

@@ -151,7 +151,12 @@ end
 
 local function user_library()
   local library = copy(require "moonwire")
-  library.decimal = read_only(library.decimal, "mw.decimal")
+  -- What README documents: the rest writes into a sum in place, or takes what FFI takes.
+  local decimal = require "moonwire.decimal"
+  local public = { parse = decimal.parse, is = decimal.is, min = decimal.min, max = decimal.max,
+                   ZERO = decimal.copy(decimal.ZERO) }
+  setmetatable(public, { __call = function(_, value) return decimal(value) end })
+  library.decimal = read_only(public, "mw.decimal")
   library.file = read_only(library.file, "mw.file")
   return read_only(library, "mw")
 end

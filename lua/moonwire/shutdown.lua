@@ -34,7 +34,7 @@ function Shutdown:on_order_changed() dispatch.defer(self, "check") end
 local function left_open(desk)
   local open = {}
   for _, order in ipairs(desk.orders:list_open()) do
-    if order.strategy then open[#open + 1] = order end
+    if desk.orders.owners[order] then open[#open + 1] = order end
   end
   return open
 end

@@ -202,7 +202,8 @@ function M.new(desk, spec, class)
     feeds = {}, log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
-    params = params, state = { persist = {} }, log = self.log, name = spec.name,
+    params = params, state = { persist = {} }, name = spec.name,
+    log = log.new { strategy = spec.name },                 -- its own: what it does to it stays
   }
   runner_of[instance] = self
   self.instance = setmetatable(instance, {
@@ -348,10 +349,10 @@ end
 -- Timers ------------------------------------------------------------------------------------------
 
 -- What the strategy holds of a timer: stop() and nothing that leads further.
-local TimerHandle = { __name = "moonwire.TimerHandle" }
-TimerHandle.__index = TimerHandle
+local timer_methods = {}              -- apart from the class: handle.__index leads nowhere
+local TimerHandle = { __name = "moonwire.TimerHandle", __index = timer_methods }
 local timer_of = setmetatable({}, { __mode = "k" })
-function TimerHandle:stop() timer_of[self]:stop() end
+function timer_methods:stop() timer_of[self]:stop() end
 
 local Timer = { __name = "moonwire.StrategyTimer" }
 Timer.__index = Timer
@@ -432,7 +433,7 @@ end
 
 function Runner:cancel(order)
   if not order:is_open() then return nil, "the order is " .. order.status .. " already" end
-  if order.strategy ~= self.name then return nil, "the order is not this strategy's" end
+  if self.desk.orders.owners[order] ~= self.name then return nil, "the order is not this strategy's" end
   self:ask(self.desk, "cancel", nil, order)
   return true
 end
@@ -462,8 +463,8 @@ function Runner:position(symbol, venue) return self.desk:position(self.name, ven
 -- The venue, as strategies see it -----------------------------------------------------------------
 
 ---@class moonwire.VenueHandle
-local Handle = { __name = "moonwire.Venue" }
-Handle.__index = Handle
+local venue_methods = {}              -- apart from the class, as those of timers
+local Handle = { __name = "moonwire.Venue", __index = venue_methods }
 local session_of = setmetatable({}, { __mode = "k" })
 
 --- mw.venue(name): balances(), open_orders(), order(id) wait for the venue (in a task only);
@@ -478,14 +479,14 @@ function M.venue_handle(name)
 end
 
 --- { BTC = { free = decimal, held = decimal }, ... } or nil, err. Waits.
-function Handle:balances() return session_of[self]:query_balances() end
+function venue_methods:balances() return session_of[self]:query_balances() end
 --- The venue's open orders, whoever sent them: a list of reports, or nil, err. Waits.
-function Handle:open_orders() return session_of[self]:query_open_orders() end
+function venue_methods:open_orders() return session_of[self]:query_open_orders() end
 --- One order by client_order_id or order_id, as the venue shows it: a report, or nil, err. Waits.
-function Handle:order(id) return session_of[self]:query_order_by_id(id) end
+function venue_methods:order(id) return session_of[self]:query_order_by_id(id) end
 --- [symbol] = { price_step=, qty_step=, min_qty=, min_notional=, base=, quote= }
-function Handle:markets() return session_of[self]:market_table() end
+function venue_methods:markets() return session_of[self]:market_table() end
 --- "up" | "down" | "degraded", and since when
-function Handle:session() return session_of[self]:public_state() end
+function venue_methods:session() return session_of[self]:public_state() end
 
 return M

@@ -297,4 +297,114 @@ t.test("decimals of an order, a fill or a book are copies or cannot change", fun
   t.equal(decimal.ZERO, decimal "0")
 end)
 
+t.test("d.abs() in place of d:abs() is an error of the strategy, not the end of the process",
+     function()
+  local _, instance = play [[
+    function S:on_start()
+      local d = mw.decimal "1"
+      self.results = {}
+      for _, name in ipairs { "abs", "sign", "is_zero", "to_number", "to_int64" } do
+        self.results[#self.results + 1] = { pcall(d[name]) }
+      end
+      for _, name in ipairs { "min", "max", "round", "is_multiple" } do
+        self.results[#self.results + 1] = { pcall(d[name], nil, "1", "down") }
+      end
+      self.results[#self.results + 1] = { pcall(d.div, nil, "1", 2, "down") }
+    end]]
+  t.equal(#instance.results, 10)
+  for i, result in ipairs(instance.results) do
+    t.equal(result[1], false, "way " .. i)
+    t.ok(result[2]:find "is a method: call it as value:", result[2])
+  end
+end)
+
+t.test("mw.decimal has what is documented, and nothing that writes or that takes pointers",
+     function()
+  local _, instance = play [[
+    function S:on_start()
+      self.found = {}
+      for _, name in ipairs { "sum", "copy", "set", "add_to", "add_product", "compare", "sign",
+                              "text", "load" } do
+        if mw.decimal[name] then self.found[#self.found + 1] = name end
+      end
+      pcall(function() mw.decimal.set(mw.decimal.ZERO, mw.decimal "1") end)
+      self.ok = mw.decimal.is(mw.decimal.ZERO) and mw.decimal.min("1", "2") == mw.decimal "1"
+        and mw.decimal.max("1", "2") == mw.decimal "2" and mw.decimal.parse "x" == nil
+    end]]
+  t.equal(tostring(decimal.ZERO), "0")
+  t.equal(table.concat(instance.found, " "), "")
+  t.equal(instance.ok, true)
+end)
+
+t.test("a book, a timer or a venue does not lead to its class by __index", function()
+  local s, instance = play [[
+    function S:on_start()
+      self.timer, self.venue = self:after(1, "tick").__index, mw.venue("idx").__index
+      self:subscribe "book"
+    end
+    function S.tick() end
+    function S:on_book(book)
+      self.book = book.__index
+      if book.__index then book.__index.mid = function() return nil end end
+    end]]
+  for _ = 1, 2 do s:book({ { "1000" } }, { { "3000" } }) end
+  t.equal(tostring(s.desk:book("idx", "BTC/IDR").mid), "2000", "the price that risk uses")
+  t.equal(instance.timer or instance.venue or instance.book, nil)
+end)
+
+t.test("what a strategy does to its log keeps nobody from stopping", function()
+  local s, _, runner = with_order [[
+    function S:on_order() self.log.info, self.log.error, self.log.warn = nil, nil, nil end]]
+  local ok = pcall(s.run, s, s.desk, "stop", 0, "SIGTERM")
+  s:advance(15)
+  t.ok(ok, "the way down was left")
+  t.equal(runner.state, "stopped")
+  t.equal(s.stopped, 0)
+end)
+
+t.test("an order, a fill or a position without its totals is an error, not the end", function()
+  local s, instance = with_order [[
+    function S:on_order() self.order._totals = nil end]]
+  pcall(s.push, s, s:fill(instance.order, "0.001", "0.001"))
+  t.ok(not pcall(instance.order.is_missing_fills, instance.order))
+  s, instance = with_order "function S:on_order() self:position()._totals = nil end"
+  pcall(s.push, s, s:fill(instance.order, "0.001", "0.001"))
+  t.ok(not pcall(function() return instance:position().fees end))
+  s, instance = with_order [[
+    function S:on_fill(fill)
+      fill._execution = nil
+      self.ok = pcall(function() return fill.fees end)
+    end]]
+  s:push(s:fill(instance.order, "0.001", "0.001"))
+  t.equal(instance.ok, false)
+end)
+
+t.test("the charges of a FILL beside a fee without an asset are counted", function()
+  local s, instance = with_order ""
+  s:push(s:fill(instance.order, "0.0004", "0.0004", { fillInformation = {
+    participant = "MAKER", qty = "0.0004", fee = "5", tax = "3", taxAsset = "idr",
+    clearing = "2", clearingAsset = "idr" } }))
+  t.equal(instance:position():fees_text(), "5 IDR")
+end)
+
+t.test("what a strategy writes into its order reaches no other strategy and not the way down",
+     function()
+  local one = boxed [[function S:on_start()
+    self.order = assert(self:buy(BUY))
+    self.order.strategy = "two"
+  end]]
+  local s = stage.new { strategies = { { name = "one", class = one },
+                                       { name = "two", class = boxed "" } } }:start()
+  s:push(s:fill(s.runners.one.instance.order, "0.001", "0.001"))
+  t.equal(tostring(s.runners.two.instance:position().qty), "0")
+end)
+
+t.test("an order with a spoiled field does not keep the runtime from stopping", function()
+  local one = boxed "function S:on_start() self:buy(BUY) self:buy(BUY).created_at = 'x' end"
+  local s = stage.new { strategies = { { name = "one", class = one } } }:start()
+  pcall(s.run, s, s.desk, "stop", 0, "SIGTERM")
+  for _ = 1, 60 do pcall(s.advance, s, 0.25) end
+  t.ok(s.stopped, "it does not stop")
+end)
+
 stage.done()

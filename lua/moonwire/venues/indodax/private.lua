@@ -121,9 +121,10 @@ local function read_fill(report, fields)
   decimal.set(x.price, report.price)
   local is_taker = fields[PARTICIPANT].word == 2
   x.liquidity, x.time = is_taker and execution.TAKER or execution.MAKER, report.time
-  if not (execution.read_fee(x, fields[FEE], fields[FEE_ASSET])
-          and execution.read_fee(x, fields[TAX], fields[TAX_ASSET])
-          and execution.read_fee(x, fields[CLEARING], fields[CLEARING_ASSET])) then
+  local has_fee = execution.read_fee(x, fields[FEE], fields[FEE_ASSET])
+  local has_tax = execution.read_fee(x, fields[TAX], fields[TAX_ASSET])
+  local has_clearing = execution.read_fee(x, fields[CLEARING], fields[CLEARING_ASSET])
+  if not (has_fee and has_tax and has_clearing) then
     report.needs_asking = true                               -- a fee without its asset
   end
   report.trade_id, report.execution = decode.id(fields[TRADE_ID]), x
