@@ -433,7 +433,9 @@ end
 
 function Runner:cancel(order)
   if not order:is_open() then return nil, "the order is " .. order.status .. " already" end
-  if self.desk.orders.owners[order] ~= self.name then return nil, "the order is not this strategy's" end
+  if self.desk.orders.owners[order] ~= self.name then
+    return nil, "the order is not this strategy's"
+  end
   self:ask(self.desk, "cancel", nil, order)
   return true
 end

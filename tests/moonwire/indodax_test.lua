@@ -290,6 +290,25 @@ t.test("a market order's FILL tells the total alone: its price is for myTrades t
   })
 end)
 
+t.test("an event that cannot be read costs itself, not those beside it", function()
+  local s = with_markets()
+  local link = new_link(s, indodax.private)
+  local on_report, count = s.on_report, 0
+  function s:on_report(report)
+    count = count + 1
+    if count == 1 then error "the first one raises" end
+    return on_report(self, report)
+  end
+  local frame = vector "seed_fill"
+  local event = frame:match '"data":%s*%[(.*)%]'
+  read(link, (frame:gsub('("data":%s*%[).*(%])', function(open, close)
+    return open .. event .. "," .. event .. close
+  end)))
+  t.equal(count, 2)
+  t.equal(#s.reports, 1)
+  t.ok(link.bad[1]:find "the first one raises", link.bad[1])
+end)
+
 t.test("a FILL of 2024: event_type, fillQty, no client id, no clearing, tax 0", function()
   is_report(reports_of(vector "fill_of_2024")[1], {
     order_id = "btcusdt-limit-77", symbol = "BTC/USDT", side = "buy", qty = "0.3",

@@ -204,16 +204,19 @@ local function read_update(link, fields)
   if fields[EVENT].word == 1 or fields[OLD_EVENT].type ~= 0 then read_order(link, fields) end
 end
 
-local function read_updates(link, decoder, first)
-  for r = first, decoder.row_count - 1 do read_update(link, decoder:row(r)) end
+-- What one of several raises is not the others' loss.
+local function read_updates(link, decoder)
+  for r = 0, decoder.row_count - 1 do
+    local ok, why = pcall(read_update, link, decoder:row(r))
+    if not ok then link:on_bad_message(why) end
+  end
 end
 
 function M.read(link, decoder)
   local head, rows = decoder.head, decoder.row_count
   if rows > 0 then
-    read_update(link, decoder:row(0))
-    if rows > 1 then read_updates(link, decoder, 1) end
-    return
+    if rows == 1 then return read_update(link, decoder:row(0)) end
+    return read_updates(link, decoder)
   end
   local id = decode.integer(head[AT_ID])
   if id then return read_reply(link, head, id) end
