@@ -73,7 +73,7 @@ static const char *field(const char **from, const char *end, const char *name, s
     *from = found + name_len;
     return *from;
 }
-#define FIELD(from, end, name) field(from, end, "\"" name "\":\"", sizeof name + 3)
+#define FIELD(from, end, name) field(from, end, "\"" name "\":\"", sizeof(name) + 3)
 
 static int64_t fixed(const char *p)
 {
@@ -114,12 +114,12 @@ int main(int argc, char **argv)
 {
     static struct line line;
     if (argc != 6) {
-        fprintf(stderr, "usage: floor PORT CA flood|trip EVENTS spin|block\n");
-        return 2;
+        (void)fprintf(stderr, "usage: floor PORT CA flood|trip EVENTS spin|block\n");
+        return 2; /* which says it where standard error is closed */
     }
     bool is_trip = !strcmp(argv[3], "trip");
-    int64_t events = atoll(argv[4]), number = 0, n = 0;
-    connect_websocket(&line, atoi(argv[1]), argv[2]);
+    int64_t events = strtoll(argv[4], NULL, 10), number = 0, n = 0;
+    connect_websocket(&line, (int)strtol(argv[1], NULL, 10), argv[2]);
     line.spins = !strcmp(argv[5], "spin");
     for (; number < (is_trip ? 1 : ORDERS); number++)
         send_order(&line, number);
