@@ -485,7 +485,7 @@ static void no_decimals(void)
         "--1", "+-1", "1-", "1+", "1 ", " 1", "1,5", "1_000", "1.2.3", "1..2", "1e5.0", "1e1e1",
         "0x10", "1f", "inf", "nan", "Infinity", "NaN", "-inf", "1e99999", "1e00001", "\xd9\xa1",
         "1e61", "1e-61", "-1e61", "1.5e-60", "1e999", "1e-999", /* beyond the exponent's range */
-        NINES_33 "91", NINES_33 "9.1", "0." NINES_33 "91", "1" NINES_33 "9" /* 35 digits */
+        (NINES_33 "91"), (NINES_33 "9.1"), ("0." NINES_33 "91"), ("1" NINES_33 "9") /* 35 digits */
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -569,17 +569,15 @@ static void round_trips(void)
         struct number n = {random_digits(DIGITS_MAX), (int)below(121) - 60};
         struct number moved = n;
         int zeros = (int)below(4); /* in front; then digits with a point somewhere */
-        char digits[64], *out = text;
+        char digits[64];
         put_number((struct number){magnitude(n.digits), 0}, digits);
         *strchr(digits, 'e') = '\0';
         int count = (int)strlen(digits), point = 1 + (int)below((unsigned)count);
         moved.exponent += count - point;
-        if (n.digits < 0 || below(4) == 0)
-            *out++ = n.digits < 0 ? '-' : '+';
-        out += sprintf(out, "%.*s%.*s", zeros, "000", point, digits);
-        if (point < count)
-            out += sprintf(out, ".%s", digits + point);
-        (void)sprintf(out, "%s%d", below(2) ? "e" : "E", moved.exponent);
+        const char *sign = n.digits < 0 ? "-" : below(4) == 0 ? "+" : "";
+        (void)snprintf(text, sizeof text, "%s%.*s%.*s%s%s%s%d", sign, zeros, "000", point, digits,
+                       point < count ? "." : "", digits + point, below(2) ? "e" : "E",
+                       moved.exponent); /* fits */
         int result = parse(&d, text);
         if (!is_right(result, &d, n)) {
             printf("seed %" PRIu64 ": \"%s\"\n", seed, text);
@@ -713,9 +711,9 @@ static void far_apart(void)
 {
     /* clang-format off */
     static const char *const ascending[] = {
-        "-" NINES_33 "9e60", "-1e60", "-1e20", "-10", "-1.0000000000000000000000000000001", "-1",
+        ("-" NINES_33 "9e60"), "-1e60", "-1e20", "-10", "-1.0000000000000000000000000000001", "-1",
         "-0.1", "-1e-60", "0", "1e-60", "2e-60", "1e-20", "0.1", "0.10000000000000000000000001",
-        "1", "1.0000000000000000000000000000001", "9.99", "10", "1e20", "1e60", NINES_33 "9e60"
+        "1", "1.0000000000000000000000000000001", "9.99", "10", "1e20", "1e60", (NINES_33 "9e60")
     };
     /* clang-format on */
     enum { COUNT = sizeof ascending / sizeof *ascending, ZERO = 8 };

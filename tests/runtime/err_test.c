@@ -68,7 +68,7 @@ static void context_never_overflows(void)
     memset(context, 'c', sizeof context - 1);
     memset(text, 't', sizeof text - 1);
     struct mw_err *err = new_err();
-    for (size_t i = 0; i < COUNT * COUNT; i++) {
+    for (size_t i = 0; i < (size_t)COUNT * COUNT; i++) {
         int context_len = (int)lens[i / COUNT], text_len = (int)lens[i % COUNT];
         if (text_len >= MW_ERR_MAX)
             text_len = MW_ERR_MAX - 1;

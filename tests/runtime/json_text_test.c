@@ -214,7 +214,7 @@ static void random_bytes(void)
         random_state = seed;
         size_t len = below(sizeof text), out_len;
         for (size_t i = 0; i < len; i++)
-            text[i] = below(8) ? alphabet[below(sizeof alphabet - 1)] : (char)below(256);
+            text[i] = (char)(below(8) ? alphabet[below(sizeof alphabet - 1)] : (int)below(256));
         char *out = quoted_in(text, len, 2 * len, &out_len);
         if (!out || out_len < len)
             printf("seed %" PRIu64 "\n", seed);

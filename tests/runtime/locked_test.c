@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -48,6 +49,29 @@ static size_t page(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
+/* Reads "first-last " at the beginning of a line of /proc/self/smaps; `*behind` is what follows. */
+static bool read_range(const char *line, uintptr_t *first, uintptr_t *last, const char **behind)
+{
+    char *end;
+    *first = strtoumax(line, &end, 16);
+    if (end == line || *end != '-')
+        return false;
+    *last = strtoumax(end + 1, &end, 16);
+    *behind = end + 1;
+    return *end == ' ';
+}
+
+/* Whether memory of this line ("mode offset device inode ...") is of no file, to read and write. */
+static bool is_own_memory(const char *behind)
+{
+    const char *inode = behind;
+    for (int i = 0; inode && i < 3; i++) {
+        inode = strchr(inode, ' ');
+        inode = inode ? inode + 1 : NULL;
+    }
+    return inode && strtoul(inode, NULL, 10) == 0 && behind[0] == 'r' && behind[1] == 'w';
+}
+
 /* Whether the mapping that holds `memory` has a flag of /proc/self/smaps: lo is locked, dd is left
  * out of core dumps. -1 where the system does not show them. */
 static int has_flag(const void *memory, const char *flag)
@@ -58,7 +82,8 @@ static int has_flag(const void *memory, const char *flag)
     FILE *file = fopen("/proc/self/smaps", "re");
     while (file && fgets(line, sizeof line, file)) {
         uintptr_t first, last;
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &first, &last) == 2)
+        const char *behind;
+        if (read_range(line, &first, &last, &behind))
             is_ours = (uintptr_t)memory >= first && (uintptr_t)memory < last;
         else if (is_ours && strncmp(line, "VmFlags:", 8) == 0)
             result = strstr(line, flag) != NULL;
@@ -68,7 +93,7 @@ static int has_flag(const void *memory, const char *flag)
     return result;
 }
 
-static const size_t sizes[] = {1, 17, 4095, 4096, 4097, 16386, 256 * 1024};
+static const size_t sizes[] = {1, 17, 4095, 4096, 4097, 16386, (size_t)256 * 1024};
 enum { SIZES = sizeof sizes / sizeof *sizes };
 
 static void comes_zeroed(void)
@@ -186,7 +211,7 @@ enum { FIRST_SEEN = 0 };
 #endif
 
 /* No sanitizer: this reads memory that is nobody's. */
-__attribute__((no_sanitize_address, no_sanitize_undefined)) static int
+__attribute__((no_sanitize("address", "undefined"))) static int
 count_copies(int which, const char *at, const char *end)
 {
     char loaded[LOADED_LEN];
@@ -214,15 +239,12 @@ static int look_at_memory(void)
     FILE *file = fopen("/proc/self/smaps", "re");
     while (file && fgets(line, sizeof line, file)) {
         uintptr_t first, last;
-        unsigned long inode;
-        char mode[5];
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " %4s %*s %*s %lu", &first, &last, mode,
-                   &inode) == 4) {
+        const char *behind;
+        if (read_range(line, &first, &last, &behind)) {
+            bool is_searched = is_own_memory(behind) && last - first <= SCAN_MAX;
             hits = 0;
-            for (int which = FIRST_SEEN; which < 2 && inode == 0 && last - first <= SCAN_MAX;
-                 which++)
-                if (mode[0] == 'r' && mode[1] == 'w')
-                    hits += count_copies(which, (const char *)first, (const char *)last);
+            for (int which = FIRST_SEEN; is_searched && which < 2; which++)
+                hits += count_copies(which, (const char *)first, (const char *)last);
             total += hits;
         } else if (strncmp(line, "VmFlags:", 8) == 0) {
             shows_flags = true;

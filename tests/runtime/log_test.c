@@ -316,8 +316,9 @@ static void random_texts(void)
         char text[3][128] = {"", "", ""}, what[32];
         random_state = seed;
         for (int i = 0; i < 3; i++)
-            for (unsigned count = below(30); count > 0; count--)
-                (void)strcat(text[i], pieces[below(sizeof pieces / sizeof *pieces)]);
+            for (unsigned count = below(30), len = 0; count > 0; count--)
+                len += (unsigned)snprintf(text[i] + len, sizeof text[i] - len, "%s",
+                                          pieces[below(sizeof pieces / sizeof *pieces)]);
         struct mw_log_field fields[] = {{"one", text[0], strlen(text[0])},
                                         {text[1], text[2], strlen(text[2])}};
         (void)snprintf(what, sizeof what, "seed %" PRIu64, seed); /* fits */

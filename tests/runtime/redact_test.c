@@ -79,8 +79,8 @@ static void partial_matches(void)
         char part[64];
         (void)snprintf(part, sizeof part, "%.*s", (int)len, KEY); /* fits */
         check_kept(part);
-        check_kept(KEY + strlen(KEY) - len);
-        (void)snprintf(part, sizeof part, "%.*s#%s", (int)len, KEY, KEY + len + 1); /* fits */
+        check_kept(&KEY[strlen(KEY) - len]);
+        (void)snprintf(part, sizeof part, "%.*s#%s", (int)len, KEY, &KEY[len + 1]); /* fits */
         check_kept(part);
     }
     check_redacted("aaaaaaaaaaab", "aaaa[secret]"); /* a false start hides no true one */
@@ -217,6 +217,13 @@ static void signatures_of_the_pages(void)
         }
 }
 
+/* Adds `len` bytes of `piece` to a text that has room for them. */
+static void append(char *text, size_t size, const char *piece, size_t len)
+{
+    size_t old = strlen(text);
+    (void)snprintf(text + old, size - old, "%.*s", (int)len, piece); /* fits */
+}
+
 static void in_a_sentence(void)
 {
     static const char *const secrets[] = {SHA256_HEX, SHA512_HEX, INDODAX_JWT, PEATIO_JWT};
@@ -231,10 +238,10 @@ static void in_a_sentence(void)
             char text[1024] = "";
             const char *from = texts[j];
             for (const char *at; (at = strstr(from, "%s")); from = at + 2) {
-                (void)strncat(text, from, (size_t)(at - from));
-                (void)strcat(text, secrets[i]);
+                append(text, sizeof text, from, (size_t)(at - from));
+                append(text, sizeof text, secrets[i], strlen(secrets[i]));
             }
-            (void)strcat(text, from);
+            append(text, sizeof text, from, strlen(from));
             size_t len;
             char *out = redacted(text, strlen(text), &len);
             CHECK(!strstr(out, secrets[i]) && strstr(out, "[secret]"));
@@ -247,9 +254,9 @@ static void in_a_sentence(void)
             char text[1024] = "", *out;
             const char *at = strstr(around[j], "%s");
             size_t len;
-            (void)strncat(text, around[j], (size_t)(at - around[j]));
-            (void)strcat(text, secrets[i]);
-            (void)strcat(text, at + 2);
+            append(text, sizeof text, around[j], (size_t)(at - around[j]));
+            append(text, sizeof text, secrets[i], strlen(secrets[i]));
+            append(text, sizeof text, at + 2, strlen(at + 2));
             out = redacted(text, strlen(text), &len);
             CHECK(!strstr(out, secrets[i]) && !strstr(out, strrchr(secrets[i], '.') + 1));
             free(out);
@@ -346,9 +353,9 @@ static void random_bytes(void)
         size_t len = below(sizeof text), out_len;
         unsigned kind = below(3);
         for (size_t i = 0; i < len; i++)
-            text[i] = kind == 0   ? (char)below(256)
-                      : kind == 1 ? "eyJ."[below(4)]
-                                  : "aZ09+/_-=."[below(10)];
+            text[i] = (char)(kind == 0   ? (int)below(256)
+                             : kind == 1 ? "eyJ."[below(4)]
+                                         : "aZ09+/_-=."[below(10)]);
         char *out = redacted(text, len, &out_len);
         CHECK(!strstr(out, "yJyeyyJe"));
         free(out);

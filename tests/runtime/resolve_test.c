@@ -26,7 +26,7 @@ int getaddrinfo(const char *name, const char *port, const struct addrinfo *hints
     struct sockaddr_in *address = calloc(1, sizeof *address);
     *addresses = calloc(1, sizeof **addresses);
     address->sin_family = AF_INET;
-    address->sin_port = htons((uint16_t)atoi(port));
+    address->sin_port = htons((uint16_t)strtoul(port, NULL, 10));
     (*addresses)->ai_socktype = hints->ai_socktype;
     (*addresses)->ai_addr = (struct sockaddr *)address;
     return 0;

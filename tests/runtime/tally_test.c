@@ -469,7 +469,8 @@ static void random_order(void)
         CHECK(make(&x.qty, x_qty, QTY) && make(&x.price, x_price, PRICE));
         before = totals;
         bool is_possible = x_qty > 0 && x_price > 0;
-        bool is_good = is_possible && fits(cum + x_qty) && fits(x_price * x_qty) && fits(value + x_price * x_qty);
+        bool is_good = is_possible && fits(cum + x_qty) && fits(x_price * x_qty) &&
+                       fits(value + x_price * x_qty);
         int result = mw_order_count(&totals, &x);
         if (is_good && cum + x_qty > qty)
             is_possible = false;

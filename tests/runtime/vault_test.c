@@ -483,13 +483,13 @@ static void redacted(void)
     if (!redactor)
         abort();
     struct mw_vault *vault = new_vault(redactor);
-    char text[64] = "";
+    char text[64];
     (void)setenv("MW_TEST_KEY", "first-secret", 1);
     CHECK(mw_vault_from_env(vault, "MW_TEST_KEY", &err) > 0);
     const char *path = write_file("redacted", "other-secret\n", 13, 0600);
     CHECK(mw_vault_from_file(vault, path, &err) > 0);
     uint32_t third = secret_of(vault, "third-secret");
-    (void)strcat(text, "first-secret other-secret third-secret.");
+    (void)snprintf(text, sizeof text, "first-secret other-secret third-secret."); /* fits */
     text[mw_redact(redactor, text, strlen(text))] = '\0';
     CHECK_TEXT(text, "[secret] [secret] [secret].");
     mw_vault_forget(vault, third); /* what is forgotten may still be in a text that comes later */
