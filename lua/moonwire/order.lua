@@ -58,7 +58,7 @@ end
 
 -- The venue told the quantity of an order for which we had only an upper bound.
 local function learn_qty(self, qty)
-  self.qty, self.is_qty_estimate = decimal.copy(qty), nil
+  self.qty, self.is_qty_estimate = decimal.copy(qty), false
   decimal.set(self._totals.qty, qty)
   self._totals.has_qty = 1
 end
@@ -81,6 +81,7 @@ function M.new(fields, now)
     time_in_force = fields.time_in_force, price = fields.price, qty = fields.qty,
     amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
     reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
+    is_qty_estimate = fields.is_qty_estimate or false,
     _totals = new_totals(not fields.is_qty_estimate and fields.qty or nil),
     _trades = trades.new(),
     _provisional = false,        -- trades whose price is a bound so far
@@ -93,7 +94,6 @@ function M.new(fields, now)
     _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
   if fields.external ~= nil then self.external = fields.external end
-  if fields.is_qty_estimate then self.is_qty_estimate = true end
   return self
 end
 
