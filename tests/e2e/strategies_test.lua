@@ -68,7 +68,7 @@ return S]], { rest = "spin = true," })
   equal(run:stop(), 0)
 end)
 
-test("a strategy writes files under its directory and nowhere else, and has no other way out", function()
+test("a strategy writes files under its directory alone, and has no other way out", function()
   local sim = e2e.sim "indodax"
   local path = e2e.directory() .. "/outside"
   local run = sim:run(([[
