@@ -85,7 +85,8 @@ static size_t put_event(char *out, const char *id, int64_t number, const char *q
         "\"clientOrderId\":\"%s\",\"tradeId\":\"%lld\",\"transactionTime\":1705635783603,"
         "\"fillInformation\":{\"participant\":\"MAKER\",\"feeRate\":\"0.001\",\"qty\":\"%s\","
         "\"fee\":\"0.000001\",\"feeAsset\":\"BTC\",\"taxRate\":\"0.0011\",\"tax\":\"0.0000011\","
-        "\"taxAsset\":\"IDR\",\"clearing\":\"0.0000002\",\"clearingAsset\":\"IDR\"}}}]},\"offset\":%lld}}",
+        "\"taxAsset\":\"IDR\",\"clearing\":\"0.0000002\",\"clearingAsset\":\"IDR\"}}}]},"
+        "\"offset\":%lld}}",
         id, 100000000 + (long long)number, qty, 1 + (long long)number);
     out[0] = (char)0x81;
     out[1] = 126;
