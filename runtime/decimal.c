@@ -1,5 +1,4 @@
-#include "decimal.h"
-#include "digits.h"
+#include "decimal_bits.h"
 
 #define DECIMAL_CALL_BY_REFERENCE 0
 #define DECIMAL_GLOBAL_ROUNDING 0
@@ -8,42 +7,9 @@
 #include <bid_functions.h>
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* The encoding: sign in the top bit, then 14 bits of exponent + BIAS, then 113 bits of digits. */
-enum { BIAS = 6176, EXPONENT_SHIFT = 49, DIGITS_MAX = 34, EXPONENT_MAX = 60 };
-#define SIGN_BIT (UINT64_C(1) << 63)
-#define HIGH_MASK ((UINT64_C(1) << EXPONENT_SHIFT) - 1)
-
-typedef unsigned __int128 uint128;
-
-static uint128 digits_of(const struct mw_decimal *d)
-{
-    return (uint128)(d->w[1] & HIGH_MASK) << 64 | d->w[0];
-}
-
-static int exponent_of(const struct mw_decimal *d)
-{
-    return (int)((d->w[1] & ~SIGN_BIT) >> EXPONENT_SHIFT) - BIAS;
-}
-
-static bool is_negative(const struct mw_decimal *d)
-{
-    return (d->w[1] & SIGN_BIT) != 0;
-}
-
-static void encode(struct mw_decimal *out, bool negative, uint128 digits, int exponent)
-{
-    /* Digits that were 64 bits wide before the call are 128 here, which the analyser forgets. */
-    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult) */
-    uint64_t high_digits = (uint64_t)(digits >> 64);
-    out->w[0] = (uint64_t)digits;
-    out->w[1] = (digits && negative ? SIGN_BIT : 0) |
-                (uint64_t)(exponent + BIAS) << EXPONENT_SHIFT | high_digits;
-}
 
 static BID_UINT128 to_bid(const struct mw_decimal *d)
 {
@@ -75,147 +41,6 @@ static int from_bid(struct mw_decimal *out, BID_UINT128 bid, _IDEC_flags flags)
     encode(out, is_negative(&result), digits, exponent);
     return 0;
 }
-
-/* Parsing and printing ------------------------------------------------------------------------- */
-
-/* [e[+-]digits] at `text`; leaves the exponent in *exponent. -1 when something else stands there.
- * */
-static int parse_exponent(const char *text, const char *end, int *exponent)
-{
-    *exponent = 0;
-    if (text == end)
-        return 0;
-    if (*text != 'e' && *text != 'E')
-        return -1;
-    text++;
-    bool negative = text < end && *text == '-';
-    if (text < end && (*text == '-' || *text == '+'))
-        text++;
-    if (text == end || end - text > 4)
-        return -1;
-    for (; text < end; text++) {
-        if (*text < '0' || *text > '9')
-            return -1;
-        *exponent = *exponent * 10 + (*text - '0');
-    }
-    if (negative)
-        *exponent = -*exponent;
-    return 0;
-}
-
-/* Digits and one point, few enough for a word, as prices and quantities are; false: look closer. */
-static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
-{
-    const char *end = text + len, *point, *behind;
-    if (len > 19)
-        return false;
-    uint64_t digits = mw_read_digits(0, text, end, &point);
-    int exponent = 0;
-    if (point == text)
-        return false;
-    if (point < end) {
-        digits = mw_read_digits(digits, point + 1, end, &behind);
-        exponent = (int)(point + 1 - end);
-        if (*point != '.' || behind < end || exponent == 0)
-            return false;
-    }
-    encode(out, false, digits, digits ? exponent : 0);
-    return true;
-}
-
-int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
-{
-    if (parse_plain(out, text, len))
-        return 0;
-    const char *p = text, *end = text + len;
-    bool negative = p < end && *p == '-';
-    if (p < end && (*p == '-' || *p == '+'))
-        p++;
-    uint64_t low = 0; /* the first 19 digits fit; the rest goes into `wide` */
-    uint128 wide = 0;
-    int significant = 0, exponent = 0, seen = 0;
-    bool in_fraction = false;
-    for (; p < end; p++) {
-        unsigned digit = (unsigned)(*p - '0');
-        if (digit > 9) {
-            if (*p != '.' || in_fraction || !seen)
-                break;
-            in_fraction = true;
-            seen = 0; /* at least one digit must follow the point */
-            continue;
-        }
-        seen++;
-        if (in_fraction)
-            exponent--;
-        if (significant == 0 && digit == 0)
-            continue; /* leading zeros are no significant digits */
-        if (significant < 19)
-            low = low * 10 + digit;
-        else if (significant < DIGITS_MAX)
-            wide = (significant == 19 ? (uint128)low : wide) * 10 + digit;
-        else if (digit != 0)
-            return -1;
-        else
-            exponent++; /* a zero beyond the 34th digit only moves the point */
-        significant += significant < DIGITS_MAX;
-    }
-    int written;
-    if (!seen || parse_exponent(p, end, &written) < 0)
-        return -1;
-    exponent += written;
-    uint128 digits = significant > 19 ? wide : low;
-    if (!digits)
-        exponent = 0;
-    if (exponent < -EXPONENT_MAX || exponent > EXPONENT_MAX)
-        return -1;
-    encode(out, negative, digits, exponent);
-    return 0;
-}
-
-size_t mw_decimal_format(const struct mw_decimal *d, char *buf, size_t cap)
-{
-    if (cap < MW_DECIMAL_TEXT_MAX)
-        return 0;
-    char reversed[48];
-    size_t count = 0, len = 0;
-    int exponent = exponent_of(d);
-    uint128 digits = digits_of(d);
-    while (digits > UINT64_MAX) {
-        reversed[count++] = (char)('0' + (int)(digits % 10));
-        digits /= 10;
-    }
-    for (uint64_t low = (uint64_t)digits; low; low /= 10)
-        reversed[count++] = (char)('0' + (int)(low % 10));
-    if (!count) {
-        memcpy(buf, "0", 2);
-        return 1;
-    }
-    size_t first = 0; /* trailing zeros of the fraction stand first in `reversed` */
-    while (exponent < 0 && first < count && reversed[first] == '0') {
-        first++;
-        exponent++;
-    }
-    if (is_negative(d))
-        buf[len++] = '-';
-    int point = (int)(count - first) + exponent; /* digits before the point */
-    if (point <= 0) {
-        buf[len++] = '0';
-        buf[len++] = '.';
-        for (int i = point; i < 0; i++)
-            buf[len++] = '0';
-    }
-    for (size_t i = count; i > first; i--) {
-        buf[len++] = reversed[i - 1];
-        if (--point == 0 && i - 1 > first)
-            buf[len++] = '.';
-    }
-    for (int i = 0; i < exponent; i++)
-        buf[len++] = '0';
-    buf[len] = '\0';
-    return len;
-}
-
-/* Arithmetic ----------------------------------------------------------------------------------- */
 
 static const uint64_t powers[] = {1u,
                                   10u,
