@@ -139,6 +139,29 @@ test("what the venue would refuse for its form is refused before it is sent", fu
   equal(run:stop(), 0)
 end)
 
+test("a strategy that floods meets our limit, never the venue's", function()
+  local sim = e2e.sim "indodax"
+  local run = sim:run(strategy [[
+    function S:on_start() self:every(0.02, "flood") end
+    function S:flood()
+      for i = 1, 10 do
+        local order, err = self:buy { price = "1500000000", qty = "0.0001" }
+        if not order then self.state.refused = err end
+      end
+      self:cancel_all()
+      self.state.rounds = (self.state.rounds or 0) + 1
+      if self.state.rounds == 60 then print("refused: " .. tostring(self.state.refused)) end
+    end
+  ]], { rest = "risk = { max_open_orders = 1000 }," })
+  run:wait_for "refused: rate limit of the venue for BTC/IDR: try again in %d"
+  equal(run:stop(), 0)
+  local trades, cancels = sim:requests "trade", sim:requests "cancel"
+  if #trades < 15 then error("only " .. #trades .. " orders left") end
+  for _, request in ipairs(trades) do equal(request.status, 200, "trade") end
+  for _, request in ipairs(cancels) do equal(request.status, 200, "cancel") end
+  for _, order in ipairs(sim:orders()) do equal(order.status, "canceled") end
+end)
+
 test("a market order buys by amount and fills", function()
   local sim = e2e.sim "indodax"
   sim:control("quote", { pair = "btc_idr", side = "sell", price = "1550000000", qty = "1" })
