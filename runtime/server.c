@@ -1,49 +1,16 @@
-#include "server.h"
-#include "http_request.h"
-#include "ws_frame.h"
+#include "server_connection.h"
 
 #include <libwebsockets.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUCKETS = 1024, LISTENERS_MAX = 8, QUEUE_MAX = 64 * 1024 * 1024, CHUNK = 64 * 1024 };
-
-struct buffer {
-    char *bytes;
-    size_t at, len, cap; /* what is not used yet: at to len */
-};
-
-/* One client. It has one id at a time: of the request that is being answered, or of its WebSocket.
- * */
-struct connection {
-    struct mw_server *server;
-    struct connection *next; /* in its bucket */
-    struct lws *wsi;
-    uint64_t id, listener;
-    struct buffer in, out;
-    struct mw_ws_reader *frames; /* NULL: HTTP */
-    bool waits_for_reply, in_upgrade, was_refused, keeps_alive, closes_when_sent;
-    bool is_closing; /* our close frame went out first: the peer answers it */
-    bool has_spoken, is_half_open, was_opened, is_ended, was_continued;
-};
-
-struct mw_server {
-    struct mw_host *host;
-    struct lws_context *context;
-    struct lws_vhost *vhosts[LISTENERS_MAX];
-    uint64_t listeners[LISTENERS_MAX];
-    char names[LISTENERS_MAX][16]; /* libwebsockets keeps pointers to them */
-    int listener_count;
-    struct connection *buckets[BUCKETS];
-    bool is_ending;
-};
+enum { QUEUE_MAX = 64 * 1024 * 1024, CHUNK = 64 * 1024 };
 
 /* Connections by id -----------------------------------------------------------------------------
  * */
 
-static struct connection *find(struct mw_server *server, uint64_t id)
+struct connection *mw_connection_find(struct mw_server *server, uint64_t id)
 {
     struct connection *connection = server->buckets[id % BUCKETS];
     while (connection && connection->id != id)
@@ -61,7 +28,7 @@ static void unname(struct connection *connection)
     connection->id = 0;
 }
 
-static void name(struct connection *connection)
+void mw_connection_name(struct connection *connection)
 {
     if (connection->id)
         unname(connection);
@@ -71,7 +38,7 @@ static void name(struct connection *connection)
     *bucket = connection;
 }
 
-/* Bytes -----------------------------------------------------------------------------------------
+/* Bytes and events ------------------------------------------------------------------------------
  * */
 
 static int append(struct buffer *buffer, const char *bytes, size_t len)
@@ -97,13 +64,14 @@ static int append(struct buffer *buffer, const char *bytes, size_t len)
     return 0;
 }
 
-static void end(struct connection *connection)
+void mw_connection_end(struct connection *connection)
 {
     connection->is_ended = true;
     lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
-static int queue(struct connection *connection, const char *bytes, size_t len, struct mw_err *err)
+int mw_connection_queue(struct connection *connection, const char *bytes, size_t len,
+                        struct mw_err *err)
 {
     if (connection->is_ended || append(&connection->out, bytes, len) < 0) {
         mw_err_set(err, connection->is_ended ? "the client is gone" : "too much waits to be sent");
@@ -113,66 +81,7 @@ static int queue(struct connection *connection, const char *bytes, size_t len, s
     return 0;
 }
 
-static const char *reason_of(int status)
-{
-    static const struct {
-        int status;
-        const char *reason;
-    } reasons[] = {{200, "OK"},
-                   {400, "Bad Request"},
-                   {401, "Unauthorized"},
-                   {403, "Forbidden"},
-                   {404, "Not Found"},
-                   {405, "Method Not Allowed"},
-                   {408, "Request Timeout"},
-                   {413, "Content Too Large"},
-                   {426, "Upgrade Required"},
-                   {429, "Too Many Requests"},
-                   {431, "Request Header Fields Too Large"},
-                   {500, "Internal Server Error"},
-                   {502, "Bad Gateway"},
-                   {503, "Service Unavailable"},
-                   {504, "Gateway Timeout"}};
-    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Other"; /* clients must not rely on it: RFC 9112 4 */
-}
-
-static int queue_reply(struct connection *connection, const struct mw_reply *reply,
-                       struct mw_err *err)
-{
-    char head[512];
-    int len = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\nContent-Length: %zu\r\n%s",
-                       reply->status, reason_of(reply->status), reply->body_len,
-                       connection->keeps_alive ? "" : "Connection: close\r\n");
-    if (queue(connection, head, (size_t)len, err) < 0 ||
-        queue(connection, reply->headers, strlen(reply->headers), err) < 0 ||
-        queue(connection, "\r\n", 2, err) < 0 ||
-        queue(connection, reply->body, reply->body_len, err) < 0)
-        return -1;
-    connection->closes_when_sent = !connection->keeps_alive;
-    return 0;
-}
-
-static int queue_frame(struct connection *connection, int opcode, const char *data, size_t len,
-                       struct mw_err *err)
-{
-    char *frame = malloc(len + 14);
-    if (!frame) {
-        mw_err_set(err, "out of memory");
-        return -1;
-    }
-    size_t frame_len = mw_ws_frame_write((uint8_t *)frame, opcode, NULL, data, len);
-    int result = queue(connection, frame, frame_len, err);
-    free(frame);
-    return result;
-}
-
-/* HTTP ------------------------------------------------------------------------------------------
- * */
-
-static void emit(struct connection *connection, struct mw_event *event)
+void mw_connection_emit(struct connection *connection, struct mw_event *event)
 {
     event->id = connection->id;
     event->num2 = (int64_t)connection->listener;
@@ -180,254 +89,24 @@ static void emit(struct connection *connection, struct mw_event *event)
         mw_host_emit(connection->server->host, event);
 }
 
-static ssize_t read_frames(void *arg, uint8_t *buf, size_t len)
-{
-    struct connection *connection = arg;
-    size_t left = connection->in.len - connection->in.at, taken = left < len ? left : len;
-    if (taken)
-        memcpy(buf, connection->in.bytes + connection->in.at, taken);
-    connection->in.at += taken;
-    return (ssize_t)taken;
-}
-
-static void accept_upgrade(struct connection *connection,
-                           const struct mw_http_request_text *request)
-{
-    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    char joined[128], answer[256], accepted[32];
-    unsigned char hash[20];
-    struct mw_err err;
-    size_t len;
-    const char *key = mw_http_request_header(request, "sec-websocket-key", &len);
-    if (!key || len > 64) {
-        end(connection);
-        return;
-    }
-    int joined_len = snprintf(joined, sizeof joined, "%.*s%s", (int)len, key, guid); /* fits */
-    if (!EVP_Q_digest(NULL, "SHA1", NULL, joined, (size_t)joined_len, hash, NULL))
-        return;
-    EVP_EncodeBlock((unsigned char *)accepted, hash, sizeof hash);
-    int answer_len = snprintf(answer, sizeof answer,
-                              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-                              "Connection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n",
-                              accepted); /* fits */
-    connection->frames = mw_ws_reader_new(read_frames, connection, MW_REQUEST_BODY_MAX, true, &err);
-    if (!connection->frames || queue(connection, answer, (size_t)answer_len, &err) < 0) {
-        end(connection);
-        return;
-    }
-    struct mw_event event = {.kind = MW_EVENT_server_ws_open};
-    connection->was_opened = true;
-    emit(connection, &event);
-}
-
-/* Tells of one request; its answer comes by mw_server_reply, maybe during this call. */
-static void take_request(struct connection *connection, struct mw_http_request_text *request)
-{
-    struct mw_event event = {
-        .kind = request->is_upgrade ? MW_EVENT_server_upgrade : MW_EVENT_server_request,
-        .text = request->text,
-        .text_len = request->text_len,
-        .data = request->body,
-        .len = request->body_len,
-    };
-    name(connection);
-    connection->keeps_alive = request->keeps_alive;
-    connection->waits_for_reply = !request->is_upgrade;
-    connection->in_upgrade = request->is_upgrade;
-    emit(connection, &event);
-    if (request->is_upgrade && !connection->was_refused && !connection->is_ended)
-        accept_upgrade(connection, request);
-    connection->in_upgrade = false;
-    free(request->text);
-    free(request->body);
-}
-
-static void read_requests(struct connection *connection)
-{
-    while (!connection->waits_for_reply && !connection->closes_when_sent && !connection->frames &&
-           !connection->is_ended && connection->in.at < connection->in.len) {
-        struct mw_http_request_text request;
-        bool asks_continue;
-        int status;
-        struct mw_err err;
-        int result = mw_http_request_parse(connection->in.bytes + connection->in.at,
-                                           connection->in.len - connection->in.at, &request,
-                                           &asks_continue, &status);
-        if (result < 0) {
-            struct mw_reply refusal = {.status = status, .headers = "", .body = ""};
-            connection->keeps_alive = false;
-            if (queue_reply(connection, &refusal, &err) < 0)
-                end(connection);
-            return;
-        }
-        if (result == 0) {
-            if (asks_continue && !connection->was_continued) {
-                connection->was_continued = true;
-                if (queue(connection, "HTTP/1.1 100 Continue\r\n\r\n", 25, &err) < 0)
-                    end(connection);
-            }
-            return;
-        }
-        connection->was_continued = false;
-        connection->in.at += request.consumed;
-        take_request(connection, &request);
-    }
-}
-
-int mw_server_reply(struct mw_server *server, uint64_t id, const struct mw_reply *reply,
-                    struct mw_err *err)
-{
-    struct connection *connection = find(server, id);
-    if (!connection || !connection->waits_for_reply) {
-        mw_err_set(err, "request %llu is gone or was answered", (unsigned long long)id);
-        return -1;
-    }
-    connection->waits_for_reply = false;
-    return queue_reply(connection, reply, err);
-}
-
-int mw_server_refuse(struct mw_server *server, uint64_t id, const struct mw_reply *reply,
-                     struct mw_err *err)
-{
-    struct connection *connection = find(server, id);
-    if (!connection || !connection->in_upgrade || connection->was_refused) {
-        mw_err_set(err, "only an upgrade that is being decided can be refused");
-        return -1;
-    }
-    connection->was_refused = true;
-    connection->keeps_alive = false;
-    return queue_reply(connection, reply, err);
-}
-
-/* WebSocket -------------------------------------------------------------------------------------
- * */
-
-static void end_websocket(struct connection *connection, int code, const char *reason, size_t len)
-{
-    struct mw_event event = {
-        .kind = MW_EVENT_server_ws_close, .num = code, .data = reason, .len = len};
-    if (!connection->was_opened)
-        return;
-    connection->was_opened = false;
-    emit(connection, &event);
-}
-
-static void send_close(struct connection *connection, int code, const char *reason, size_t len)
-{
-    char payload[125], frame[160];
-    struct mw_err err;
-    if (len > sizeof payload - 2) {
-        len = sizeof payload - 2;
-        while (len && ((unsigned char)reason[len] & 0xc0) == 0x80)
-            len--; /* not in the middle of a character */
-    }
-    payload[0] = (char)(code >> 8);
-    payload[1] = (char)code;
-    if (len)
-        memcpy(payload + 2, reason, len);
-    size_t frame_len = mw_ws_frame_write((uint8_t *)frame, MW_WS_CLOSE, NULL, payload,
-                                         code ? len + 2 : 0);
-    connection->closes_when_sent = !connection->is_closing;
-    if (queue(connection, frame, frame_len, &err) < 0)
-        end(connection);
-}
-
-static void take_message(struct connection *connection, const struct mw_ws_message *message)
-{
-    struct mw_event event = {.data = message->data, .len = message->len};
-    struct mw_err err;
-    switch (message->opcode) {
-    case MW_WS_PING:
-        if (connection->is_closing)
-            return; /* nothing is sent behind a close frame */
-        (void)queue_frame(connection, MW_WS_PONG, message->data, message->len, &err); /* or gone */
-        return;
-    case MW_WS_PONG:
-        event.kind = MW_EVENT_server_ws_pong;
-        break;
-    case MW_WS_CLOSE:
-        if (connection->is_closing)
-            connection->closes_when_sent = true;
-        else if (!connection->closes_when_sent)
-            send_close(connection, message->close_code, message->data, message->len);
-        end_websocket(connection, message->close_code, message->data, message->len);
-        lws_callback_on_writable(connection->wsi);
-        return;
-    default:
-        event.kind = MW_EVENT_server_ws_message;
-        event.num = message->opcode;
-    }
-    if (!connection->is_closing)
-        emit(connection, &event);
-}
-
-static void read_messages(struct connection *connection)
-{
-    while (!connection->is_ended && !connection->is_half_open) {
-        struct mw_ws_message message;
-        struct mw_err err;
-        switch (mw_ws_reader_next(connection->frames, &message, &err)) {
-        case MW_WS_MESSAGE:
-            if (connection->was_opened)
-                take_message(connection, &message);
-            break;
-        case MW_WS_VIOLATION:
-            if (connection->is_closing) { /* our close frame is on its way: there is no other */
-                end_websocket(connection, message.close_code, err.text, strlen(err.text));
-                end(connection);
-                return;
-            }
-            send_close(connection, message.close_code, err.text, strlen(err.text));
-            end_websocket(connection, message.close_code, err.text, strlen(err.text));
-            return;
-        case MW_WS_AGAIN:
-        case MW_WS_ENDED:
-            return;
-        }
-    }
-}
-
-int mw_server_send(struct mw_server *server, uint64_t id, int opcode, const char *data, size_t len,
-                   struct mw_err *err)
-{
-    struct connection *connection = find(server, id);
-    if (!connection || !connection->frames || connection->closes_when_sent ||
-        connection->is_closing) {
-        mw_err_set(err, "WebSocket client %llu is gone", (unsigned long long)id);
-        return -1;
-    }
-    return queue_frame(connection, opcode, data, len, err);
-}
-
 int mw_server_send_raw(struct mw_server *server, uint64_t id, const char *data, size_t len,
                        struct mw_err *err)
 {
-    struct connection *connection = find(server, id);
+    struct connection *connection = mw_connection_find(server, id);
     if (!connection) {
         mw_err_set(err, "connection %llu is gone", (unsigned long long)id);
         return -1;
     }
-    return queue(connection, data, len, err);
-}
-
-void mw_server_close(struct mw_server *server, uint64_t id, int code, const char *reason)
-{
-    struct connection *connection = find(server, id);
-    if (!connection || !connection->frames || connection->closes_when_sent ||
-        connection->is_closing)
-        return;
-    connection->is_closing = true;
-    send_close(connection, code, reason, strlen(reason));
+    return mw_connection_queue(connection, data, len, err);
 }
 
 void mw_server_drop(struct mw_server *server, uint64_t id, bool half_open)
 {
-    struct connection *connection = find(server, id);
+    struct connection *connection = mw_connection_find(server, id);
     if (!connection)
         return;
     if (!half_open) {
-        end(connection);
+        mw_connection_end(connection);
         return;
     }
     connection->is_half_open = true;
@@ -456,13 +135,13 @@ static void on_bytes(struct connection *connection, const char *bytes, size_t le
         lws_set_timeout(connection->wsi, NO_PENDING_TIMEOUT, 0);
     connection->has_spoken = true;
     if (append(&connection->in, bytes, len) < 0) {
-        end(connection);
+        mw_connection_end(connection);
         return;
     }
     if (!connection->frames)
-        read_requests(connection);
+        mw_connection_read_requests(connection);
     if (connection->frames)
-        read_messages(connection);
+        mw_connection_read_messages(connection);
 }
 
 /* Sends some of what is queued; -1 ends the connection. */
@@ -484,16 +163,16 @@ static int on_writable(struct connection *connection)
     }
     if (connection->closes_when_sent)
         return -1;
-    read_requests(connection); /* the next one may have been waiting for this answer */
+    mw_connection_read_requests(connection); /* the next may have been waiting for this answer */
     if (connection->frames)
-        read_messages(connection);
+        mw_connection_read_messages(connection);
     return 0;
 }
 
 static void on_end(struct connection *connection)
 {
     connection->is_ended = true;
-    end_websocket(connection, 0, "", 0);
+    mw_connection_end_websocket(connection, 0, "", 0);
     if (connection->id)
         unname(connection);
     mw_ws_reader_free(connection->frames);
