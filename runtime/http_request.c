@@ -81,12 +81,14 @@ static int copy_chunks(const char *bytes, size_t len, struct mw_http_request_tex
         const char *line_end = memchr(p, '\n', (size_t)(end - p));
         if (!line_end)
             return 0;
-        char *stop;
-        if (!isxdigit((unsigned char)*p)) {
+        size_t digits = 0; /* a line break ends them at the latest */
+        while (isxdigit((unsigned char)p[digits]))
+            digits++;
+        if (digits == 0 || (p[digits] != '\r' && p[digits] != '\n' && p[digits] != ';')) {
             *status = 400;
             return -1;
         }
-        unsigned long size = strtoul(p, &stop, 16); /* ends at the line's end at the latest */
+        unsigned long size = strtoul(p, NULL, 16);
         if (size > MW_REQUEST_BODY_MAX - request->body_len) {
             *status = 413;
             return -1;
@@ -94,6 +96,10 @@ static int copy_chunks(const char *bytes, size_t len, struct mw_http_request_tex
         p = line_end + 1;
         if ((size_t)(end - p) < size + 2)
             return 0;
+        if (p[size] != '\r' || p[size + 1] != '\n') {
+            *status = 400;
+            return -1;
+        }
         char *grown = realloc(request->body, request->body_len + size + 1);
         if (!grown) {
             *status = 500;
@@ -117,11 +123,11 @@ static int copy_body(const char *bytes, size_t len, struct mw_http_request_text 
     if (header_is(request, "transfer-encoding", "chunked"))
         return copy_chunks(bytes, len, request, taken, status);
     const char *value = mw_http_request_header(request, "content-length", &value_len);
-    unsigned long size = value ? strtoul(value, NULL, 10) : 0;
     if (value && (value_len == 0 || value_len > 10 || strspn(value, "0123456789") != value_len)) {
         *status = 400;
         return -1;
     }
+    unsigned long size = value ? strtoul(value, NULL, 10) : 0;
     if (size > MW_REQUEST_BODY_MAX) {
         *status = 413;
         return -1;

@@ -177,7 +177,8 @@ static void chunks(void)
         CHECK_REQUEST("POST /\ntransfer-encoding: Chunked\n", good[i].body);
         CHECK_INT(request.consumed, strlen(text) - good[i].rest);
     }
-    static const char *const bad[] = {"x\r\n", "-1\r\n", "\r\n", " 1\r\nx\r\n"};
+    static const char *const bad[] = {"x\r\n",    "-1\r\n",      "\r\n",  " 1\r\nx\r\n",
+                                      "0x1\r\nx\r\n", "1g\r\nx\r\n", "1\r\nxyz"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         (void)snprintf(text, sizeof text, "%s%s", head, bad[i]);
         CHECK_INT(parse(text), -1);
