@@ -1,5 +1,5 @@
 /* host.h: the event loop, the clock, the ids, and the one place where events leave the host.
- * Knows no socket and no Lua: ws.c, http.c, server.c and timer.c emit, script.c listens. */
+ * Knows no socket and no Lua: ws*.c, http.c, server*.c and timer.c emit, script.c listens. */
 #ifndef MW_HOST_H
 #define MW_HOST_H
 

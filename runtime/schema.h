@@ -1,4 +1,4 @@
-/* schema.h: the tree that a decoder's paths make; private to decode.c and schema.c. */
+/* schema.h: the tree that a decoder's paths make; private to decode*.c and schema.c. */
 #ifndef MW_SCHEMA_H
 #define MW_SCHEMA_H
 
