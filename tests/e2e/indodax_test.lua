@@ -142,7 +142,7 @@ end)
 test("a strategy that floods meets our limit, never the venue's", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(strategy [[
-    function S:on_start() self:every(0.02, "flood") end
+    function S:on_start() self.beat = self:every(0.02, "flood") end
     function S:flood()
       for i = 1, 10 do
         local order, err = self:buy { price = "1500000000", qty = "0.0001" }
@@ -150,10 +150,13 @@ test("a strategy that floods meets our limit, never the venue's", function()
       end
       self:cancel_all()
       self.state.rounds = (self.state.rounds or 0) + 1
-      if self.state.rounds == 60 then print("refused: " .. tostring(self.state.refused)) end
+      if self.state.rounds < 60 then return end
+      self.beat:stop()
+      print("refused: " .. tostring(self.state.refused))
     end
   ]], { rest = "risk = { max_open_orders = 1000 }," })
   run:wait_for "refused: rate limit of the venue for BTC/IDR: try again in %d"
+  e2e.await("no open order", function() return #sim:orders(true) == 0 end)
   equal(run:stop(), 0)
   local trades, cancels = sim:requests "trade", sim:requests "cancel"
   if #trades < 15 then error("only " .. #trades .. " orders left") end
