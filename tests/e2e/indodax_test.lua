@@ -142,17 +142,20 @@ end)
 test("a strategy that floods meets our limit, never the venue's", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(strategy [[
-    function S:on_start() self.beat = self:every(0.02, "flood") end
+    function S:on_start()
+      self.state.left = 5                                    -- times of 40 orders, all canceled
+      self:flood()
+    end
     function S:flood()
-      for i = 1, 10 do
-        local order, err = self:buy { price = "1500000000", qty = "0.0001" }
-        if not order then self.state.refused = err end
+      local refused
+      for i = 1, 40 do
+        local _, err = self:buy { price = "1500000000", qty = "0.0001" }
+        refused = err or refused
       end
       self:cancel_all()
-      self.state.rounds = (self.state.rounds or 0) + 1
-      if self.state.rounds < 60 then return end
-      self.beat:stop()
-      print("refused: " .. tostring(self.state.refused))
+      self.state.left = self.state.left - 1
+      if self.state.left > 0 then return self:after(0.3, "flood") end
+      print("refused: " .. tostring(refused))
     end
   ]], { rest = "risk = { max_open_orders = 1000 }," })
   run:wait_for "refused: rate limit of the venue for BTC/IDR: try again in %d"
