@@ -65,6 +65,7 @@ function fake.log(level, text) table.insert(stage.lines, level .. " " .. text) e
 function fake.print_line(line) table.insert(stage.printed, line) end
 function fake.stop(status) stage.stopped = status end
 function fake.redact() end
+function fake.seed() return 1 end                 -- the same jitter in every run
 
 for name, replacement in pairs(fake) do
   real[name], host[name] = host[name], replacement
