@@ -72,8 +72,7 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
     return 0;
 }
 
-/* Containers -------------------------------------------------------------------------------------
- * */
+/* Containers ----------------------------------------------------------------------------------- */
 
 static struct mw_schema_node *find_child(struct mw_schema_node *parent,
                                                const struct mw_field *key)
@@ -286,8 +285,7 @@ static const char *parse_value(struct mw_decoder *d, const char *p,
     return p;
 }
 
-/* A message --------------------------------------------------------------------------------------
- * */
+/* A message ------------------------------------------------------------------------------------ */
 
 void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
 {

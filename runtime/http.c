@@ -67,8 +67,7 @@ static void wipe(struct buffer *buffer)
     buffer->len = 0;
 }
 
-/* What libcurl calls ----------------------------------------------------------------------------
- * */
+/* What libcurl calls --------------------------------------------------------------------------- */
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
@@ -193,8 +192,7 @@ static int on_socket_wanted(CURL *easy, curl_socket_t fd, int what, void *arg, v
     return 0;
 }
 
-/* Life of a call --------------------------------------------------------------------------------
- * */
+/* Life of a call ------------------------------------------------------------------------------- */
 
 static void unlink_call(struct call *call)
 {
@@ -351,8 +349,7 @@ void mw_http_free(struct mw_http *http)
     free(http);
 }
 
-/* A request -------------------------------------------------------------------------------------
- * */
+/* A request ------------------------------------------------------------------------------------ */
 
 static int add_header(struct call *call, const char *name, const char *value)
 {

@@ -7,8 +7,7 @@
 
 enum { QUEUE_MAX = 64 * 1024 * 1024, CHUNK = 64 * 1024 };
 
-/* Connections by id -----------------------------------------------------------------------------
- * */
+/* Connections by id ---------------------------------------------------------------------------- */
 
 struct connection *mw_connection_find(struct mw_server *server, uint64_t id)
 {
@@ -38,8 +37,7 @@ void mw_connection_name(struct connection *connection)
     *bucket = connection;
 }
 
-/* Bytes and events ------------------------------------------------------------------------------
- * */
+/* Bytes and events ----------------------------------------------------------------------------- */
 
 static int append(struct buffer *buffer, const char *bytes, size_t len)
 {
@@ -113,8 +111,7 @@ void mw_server_drop(struct mw_server *server, uint64_t id, bool half_open)
     lws_rx_flow_control(connection->wsi, 0);
 }
 
-/* libwebsockets ---------------------------------------------------------------------------------
- * */
+/* libwebsockets -------------------------------------------------------------------------------- */
 
 static struct connection *on_accept(struct mw_server *server, struct lws *wsi)
 {

@@ -3,8 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Assets -----------------------------------------------------------------------------------------
- * */
+/* Assets --------------------------------------------------------------------------------------- */
 
 enum { ASSETS_MAX = 4096 };
 struct asset {
@@ -34,8 +33,7 @@ const char *mw_asset_name(unsigned number)
     return number >= 1 && number <= asset_count ? assets[number - 1].name : "";
 }
 
-/* Executions -------------------------------------------------------------------------------------
- * */
+/* Executions ----------------------------------------------------------------------------------- */
 
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset)
 {
@@ -72,8 +70,7 @@ unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_de
     return x->assets[i];
 }
 
-/* Orders -----------------------------------------------------------------------------------------
- * */
+/* Orders --------------------------------------------------------------------------------------- */
 
 static const struct mw_decimal *zero(void)
 {
@@ -122,8 +119,7 @@ int mw_order_state(const struct mw_order_totals *totals)
     return state;
 }
 
-/* Positions --------------------------------------------------------------------------------------
- * */
+/* Positions ------------------------------------------------------------------------------------ */
 
 void mw_position_totals_init(struct mw_position_totals *totals)
 {

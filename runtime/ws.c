@@ -20,8 +20,7 @@ static struct session *find(struct mw_ws_pool *pool, uint64_t id)
     return session;
 }
 
-/* The pool ---------------------------------------------------------------------------------------
- * */
+/* The pool ------------------------------------------------------------------------------------- */
 
 struct mw_ws_pool *mw_ws_pool_new(struct mw_host *host, struct mw_err *err)
 {
@@ -59,8 +58,7 @@ void mw_ws_pool_free(struct mw_ws_pool *pool)
     free(pool);
 }
 
-/* Open -------------------------------------------------------------------------------------------
- * */
+/* Open ----------------------------------------------------------------------------------------- */
 
 static void begin_close(struct session *session, int code, const char *reason)
 {
@@ -199,8 +197,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
     mw_session_finish(session);
 }
 
-/* What others call -------------------------------------------------------------------------------
- * */
+/* What others call ----------------------------------------------------------------------------- */
 
 uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options,
                     struct mw_err *err)

@@ -11,8 +11,7 @@
 
 enum { QUEUE_MAX = 16 * 1024 * 1024 };
 
-/* Its end ----------------------------------------------------------------------------------------
- * */
+/* Its end -------------------------------------------------------------------------------------- */
 
 void mw_session_disconnect(struct session *session)
 {
@@ -105,8 +104,7 @@ void mw_session_set_deadline(struct session *session, ev_tstamp seconds)
     ev_timer_start(loop_of(session), &session->timer);
 }
 
-/* Bytes ------------------------------------------------------------------------------------------
- * */
+/* Bytes ---------------------------------------------------------------------------------------- */
 
 void mw_session_watch(struct session *session)
 {

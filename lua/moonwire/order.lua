@@ -229,6 +229,7 @@ local function book_trade(self, report, x)
   local ok, fill, amended = pcall(self._estimated and book_estimated or count, self, report, x)
   if ok then return fill, amended end
   self._trades:take_back()                                 -- it was not counted
+  if self._provisional then self._provisional[key] = nil end
   error(fill, 0)
 end
 
