@@ -412,6 +412,16 @@ t.test("a provisional price is amended once, the quantity never", function()
   t.equal(fill_again or again, nil)
 end)
 
+t.test("a refused execution leaves no provisional price behind", function()
+  local order = order_in "new"
+  t.ok(not pcall(order.apply, order, trade("a", "1000", "100", { is_provisional = true })))
+  local _, fill = order:apply(trade("a", "2", "95"))
+  is(fill, { qty = "2", price = "95" })
+  local _, again, amended = order:apply(trade("a", "2", "95"))
+  t.equal(again or amended, nil, "counted once, and nothing left to correct")
+  is(order, { cum_qty = "2", avg_price = "95" })
+end)
+
 t.test("fees that were not told with the provisional price come with the amendment", function()
   local order = order_in "new"
   local bare = trade("a", "1", "100", { is_provisional = true })
