@@ -194,13 +194,14 @@ function Desk:on_book(book)
     self.books[book.venue] = of_venue
   end
   of_venue[book.symbol] = { mid = book:mid(), time = book.time }
-  local own = book
+  local last                                    -- each strategy has one of its own; the last, this
   for _, runner in ipairs(self.runner_list) do
     if runner:hears(book.venue, "book", book.symbol) then
-      runner:hear("on_book", own or book:copy())
-      own = nil                                              -- each strategy has one of its own
+      if last then last:hear("on_book", book:copy()) end
+      last = runner
     end
   end
+  if last then last:hear("on_book", book) end
 end
 
 function Desk:on_trade(trade)

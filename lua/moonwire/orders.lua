@@ -14,7 +14,9 @@ local M = {}
 -- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
 local waiters_of = setmetatable({}, { __mode = "k" })
 local terminal = order_module.terminal
-local KEEP_FINISHED = 10000           -- so many finished orders stay known for late fills
+-- So many finished orders stay known for late fills. Tables of this size have room to spare: LuaJIT
+-- makes them anew as often as they are full.
+local KEEP_FINISHED = 1200
 
 --- @param runtime string  the runtime's name, as in client_id.maker
 --- @param desk table       hears of changes
@@ -24,7 +26,7 @@ function M.new(runtime, desk)
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
     open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
     owners = {},                             -- order -> strategy's name, whatever it says
-    finished = {}, finished_first = 1, finished_last = 0,
+    finished = {}, finished_at = 0,          -- a ring; the place of the last one
     desk = desk,
   }, Orders)
 end
@@ -83,22 +85,25 @@ function Orders:is_ours(id)
   return parts ~= nil and parts.runtime == self.runtime_tag
 end
 
+local function forget(self, order)
+  self.owners[order] = nil
+  if order.client_order_id then self.by_client_id[order.client_order_id] = nil end
+  local of_venue = self.by_order_id[order.venue]
+  if of_venue and order.order_id then of_venue[order.order_id] = nil end
+end
+
 -- A finished order stays known for a late fill; the oldest are forgotten in the end.
 local function retire(self, order)
   set_closed(self, order)
-  self.finished_last = self.finished_last + 1
-  self.finished[self.finished_last] = order
-  if self.finished_last - self.finished_first < KEEP_FINISHED then return end
-  local oldest = self.finished[self.finished_first]
-  self.finished[self.finished_first] = nil
-  self.finished_first = self.finished_first + 1
-  self.owners[oldest] = nil
-  if oldest.client_order_id then self.by_client_id[oldest.client_order_id] = nil end
-  local of_venue = self.by_order_id[oldest.venue]
-  if of_venue and oldest.order_id then of_venue[oldest.order_id] = nil end
+  local at = self.finished_at % KEEP_FINISHED + 1
+  local oldest = self.finished[at]
+  self.finished[at], self.finished_at = order, at
+  if oldest then forget(self, oldest) end
 end
 
---- Applies a report to its order and tells the desk. Returns false when nothing changed.
+--- Applies a report to its order and tells the desk, last: a callback may scribble on the order.
+---@return boolean changed
+---@return boolean is_missing_fills  see Order:is_missing_fills
 function Orders:apply(order, report)
   local had_id = order.order_id
   local changed, fill, amended = order:apply(report)
@@ -107,11 +112,11 @@ function Orders:apply(order, report)
     if terminal[order.status] then retire(self, order)
     else set_open(self, order) end
   end
-  local desk = self.desk
+  local desk, is_missing = self.desk, order:is_missing_fills()
   if amended then desk:on_fill_amended(order, amended) end
   if fill then desk:on_order_filled(order, fill) end
   if changed then desk:on_order_changed(order) end
-  return changed or fill ~= nil or amended ~= nil
+  return changed or fill ~= nil or amended ~= nil, is_missing
 end
 
 --- An order that the venue shows and this run did not send: `external`, or ours from an earlier

@@ -337,8 +337,8 @@ end
 
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
-  self.orders:apply(order, report)
-  if order:is_missing_fills() or report.is_provisional then self.reconciler:ask_fills(order) end
+  local _, is_missing = self.orders:apply(order, report)
+  if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order) end
 end
 

@@ -199,7 +199,9 @@ function M.new(desk, spec, class)
   local self = setmetatable({
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
     errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {},
-    feeds = {}, log = log.new { strategy = spec.name },
+    feeds = {},
+    asks = {},                                 -- callbacks that ever asked for anything
+    log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
     params = params, state = { persist = {} }, name = spec.name,
@@ -275,7 +277,10 @@ local function is_busy() return current ~= nil or is_committing end
 local function finish_callback(self, name, ok, err)
   current = nil
   if ok then
-    self:keep()
+    if self.op_count ~= self.kept_count then
+      self.asks[name] = true
+      self:keep()
+    end
     return true
   end
   self:drop("callback failed")
@@ -283,9 +288,15 @@ local function finish_callback(self, name, ok, err)
   return false
 end
 
---- Calls a callback of the strategy, if it has one, as soon as what caused it is booked.
+--- Calls a callback of the strategy, if it has one, as soon as what caused it is booked. One that
+--- never asked for anything so far is called on the spot, which is quicker: LuaJIT compiles it with
+--- the event. With orders in it the whole would be more than LuaJIT can handle.
 function Runner:hear(name, a, b)
-  if self.class[name] then dispatch.defer(self, "call", name, a, b) end
+  if not self.class[name] then return end
+  if self.asks[name] or dispatch.has_more() or task.is_inside() then
+    return dispatch.defer(self, "call", name, a, b)
+  end
+  return self:call(name, a, b)
 end
 
 --- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs,

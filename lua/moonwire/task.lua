@@ -10,6 +10,7 @@ Task.__index = Task
 
 local M = {}
 local by_thread = setmetatable({}, { __mode = "k" })
+local depth = 0                       -- of tasks that woke tasks
 
 local function finish(self, ok, ...)
   if self.is_done then return end
@@ -19,6 +20,7 @@ local function finish(self, ok, ...)
 end
 
 local function stepped(self, ok, ...)
+  depth = depth - 1
   if self.owner.after_step then self.owner:after_step(ok) end
   if not ok then return finish(self, false, debug.traceback(self.thread, tostring((...)))) end
   if coroutine.status(self.thread) == "dead" then return finish(self, true, ...) end
@@ -30,6 +32,7 @@ local function step(self, a, b, c, d)
     self.held = { a, b, c, d }
     return dispatch.defer(self, "wake_held")
   end
+  depth = depth + 1
   return stepped(self, coroutine.resume(self.thread, a, b, c, d))
 end
 
@@ -51,6 +54,9 @@ function M.current()
   local thread = coroutine.running()
   return thread and by_thread[thread]
 end
+
+--- Whether a task is running: M.current() ~= nil, for code that LuaJIT compiles.
+function M.is_inside() return depth > 0 end
 
 --- Waits, at most `seconds` when given. Returns what task:wake() is given (up to four values), or
 --- nil, "timeout".

@@ -338,6 +338,25 @@ t.test("what on_fill sends leaves before the next report of the same frame is lo
   t.equal(#s:asked "trade", 3)
 end)
 
+t.test("on_fill runs before the on_order of the same report, whichever of them trades", function()
+  for _, trading in ipairs { "on_fill", "on_order" } do
+    local S = class()
+    S.calls = {}
+    function S:on_start() self.order = assert(self:buy(BUY)) end
+    local function hear(self, name, order)
+      if order ~= self.order or order.status == "new" then return end
+      note(self, name)
+      if name == trading then assert(self:sell { qty = "0.0004", price = "960000000" }) end
+    end
+    function S:on_fill(_, order) hear(self, "on_fill", order) end
+    function S:on_order(order) hear(self, "on_order", order) end
+    local s, instance = play(S)
+    s:push(s:fill(instance.order, "0.0004", "0.0004"))
+    s:push(s:fill(instance.order, "0.0006", "0.001"))
+    t.equal(calls(S), "on_fill on_order on_fill on_order")
+  end
+end)
+
 t.test("an error in a callback keeps nothing back of the next report in the frame",
        function()
   local S = class()
