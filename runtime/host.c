@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { SIGNALS_MAX = 8, POLLS_PER_TURN = 15 };
+enum { SIGNALS_MAX = 8, POLLS_PER_TURN = 31 };
 
 struct mw_host {
     struct ev_loop *loop;
@@ -83,18 +83,34 @@ void mw_host_emit(struct mw_host *host, struct mw_event *event)
         host->on_event(host->on_event_arg, event);
 }
 
+/* What is done while nothing happens. */
+struct chores {
+    bool (*idle)(void *arg);
+    void *arg;
+    uint64_t seq; /* of the last event that was seen */
+    bool any;     /* something is left to do */
+};
+
+/* A piece of it, if nothing came since the last one. */
+static void do_chores(const struct mw_host *host, struct chores *chores)
+{
+    if (host->last_seq != chores->seq)
+        chores->any = chores->idle != NULL;
+    else if (chores->any)
+        chores->any = chores->idle(chores->arg);
+    chores->seq = host->last_seq;
+}
+
 int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg)
 {
-    bool has_chores = idle != NULL;
+    struct chores chores = {.idle = idle, .arg = arg, .any = idle != NULL};
     while (!host->is_stopped) {
-        uint64_t before = host->last_seq;
-        for (int i = 0; host->is_spinning && host->poll && i < POLLS_PER_TURN; i++)
+        for (int i = 0; host->is_spinning && host->poll && i < POLLS_PER_TURN; i++) {
             host->poll(host->poll_arg);
-        ev_run(host->loop, host->is_spinning || has_chores ? EVRUN_NOWAIT : EVRUN_ONCE);
-        if (host->last_seq != before)
-            has_chores = idle != NULL;
-        else if (has_chores)
-            has_chores = idle(arg);
+            do_chores(host, &chores);
+        }
+        ev_run(host->loop, host->is_spinning || chores.any ? EVRUN_NOWAIT : EVRUN_ONCE);
+        do_chores(host, &chores);
     }
     return host->status;
 }

@@ -32,9 +32,8 @@ void mw_host_listen(struct mw_host *host, void (*on_event)(void *arg, const stru
  * to stay the caller's. */
 void mw_host_emit(struct mw_host *host, struct mw_event *event);
 
-/* Runs until mw_host_stop and returns the status given there. `idle` is called when a turn of the
- * loop found nothing to do after one that did, until it returns false (it has no more to do); may
- * be NULL. */
+/* Runs until mw_host_stop and returns the status given there. `idle` is called when a look found
+ * nothing to do after one that did, until it returns false (it has no more to do); may be NULL. */
 int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg);
 void mw_host_stop(struct mw_host *host, int status);
 

@@ -108,6 +108,8 @@ bool mw_script_collect(struct mw_script *script)
         kb < script->kb_after_cycle + (growth > GC_THRESHOLD_KB ? growth : GC_THRESHOLD_KB))
         return false;
     script->is_collecting = lua_gc(script->L, LUA_GCSTEP, GC_STEP_KB) == 0;
+    /* A step leaves LuaJIT at the next one's threshold: it would go on amid the next event. */
+    lua_gc(script->L, LUA_GCRESTART, -1);
     if (!script->is_collecting)
         script->kb_after_cycle = lua_gc(script->L, LUA_GCCOUNT, 0);
     return script->is_collecting;

@@ -11,8 +11,11 @@ Trades.__index = Trades
 
 local M = {}
 
-function M.new() return setmetatable({ count = 0, list = {}, others = false, last_other = false,
-                        was_listed = false }, Trades) end
+-- The listed ids are those of `list` and then `last`: most orders have one trade, and no list.
+function M.new()
+  return setmetatable({ count = 0, last = false, list = false, others = false, last_other = false,
+                        was_listed = false }, Trades)
+end
 
 --- What an id is kept as: a number where that is its one usual form (C says), else the text.
 ---@param id string|number  text, or the number of decode.id
@@ -22,8 +25,9 @@ function M.key(id)
   return number == number and number or id
 end
 
-local function is_listed(list, count, key)
-  local low, high = 1, count
+local function is_listed(self, key)
+  if key == self.last then return true end
+  local list, low, high = self.list, 1, self.count - 1
   while low <= high do
     local middle = math.floor((low + high) / 2)
     if list[middle] == key then return true end
@@ -33,14 +37,22 @@ local function is_listed(list, count, key)
 end
 
 local function is_beyond(self, key)
-  return type(key) == "number" and (self.count == 0 or key > self.list[self.count])
+  return type(key) == "number" and (self.count == 0 or key > self.last)
+end
+
+local function append(self, key)
+  if self.count > 0 then
+    self.list = self.list or {}
+    self.list[self.count] = self.last
+  end
+  self.count, self.last, self.was_listed = self.count + 1, key, true
 end
 
 --- Takes back the key that was added last.
 function Trades:take_back()
   if self.was_listed then
-    self.list[self.count] = nil
     self.count = self.count - 1
+    self.last = self.count > 0 and self.list[self.count]
   else
     self.others[self.last_other] = nil
   end
@@ -49,11 +61,10 @@ end
 --- Adds a key; false when it was there already.
 function Trades:add(key)
   if is_beyond(self, key) then
-    self.count = self.count + 1
-    self.list[self.count], self.was_listed = key, true
+    append(self, key)
     return true
   end
-  if type(key) == "number" and is_listed(self.list, self.count, key) then return false end
+  if type(key) == "number" and is_listed(self, key) then return false end
   self.others = self.others or {}
   if self.others[key] then return false end
   self.others[key], self.last_other, self.was_listed = true, key, false
