@@ -1,0 +1,37 @@
+/* journal_schema.h: the tables of a journal file. What happened stands whole in `chunks` (records
+ * of record.h, one after the other); the other tables are drawn from it as it is written, so that
+ * questions about orders need not read it. Amounts are decimals as text; times are ns since 1970.
+ */
+#ifndef MW_JOURNAL_SCHEMA_H
+#define MW_JOURNAL_SCHEMA_H
+
+enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
+
+/* PRAGMA application_id and user_version hold the two numbers above. */
+#define MW_JOURNAL_SCHEMA                                                                          \
+    "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT, version TEXT, config TEXT,"            \
+    " pid INTEGER, epoch INTEGER, started_ns INTEGER, ended_ns INTEGER, how TEXT);"                \
+    "CREATE TABLE chunks (chunk INTEGER PRIMARY KEY, run INTEGER, first INTEGER, last INTEGER,"    \
+    " from_ns INTEGER, to_ns INTEGER, bytes BLOB);"                                                \
+    "CREATE INDEX chunks_time ON chunks (from_ns);"                                                \
+    "CREATE TABLE orders (key INTEGER PRIMARY KEY, run INTEGER, number INTEGER, venue TEXT,"       \
+    " client_order_id TEXT, order_id TEXT, symbol TEXT, side TEXT, type TEXT,"                     \
+    " time_in_force TEXT, price TEXT, qty TEXT, amount TEXT, is_estimate INTEGER, status TEXT,"    \
+    " reason TEXT, cum_qty TEXT, value TEXT, strategy TEXT, callback TEXT, external INTEGER,"      \
+    " event INTEGER, created_ns INTEGER, updated_ns INTEGER);"                                     \
+    "CREATE UNIQUE INDEX orders_client ON orders (venue, client_order_id)"                         \
+    " WHERE client_order_id IS NOT NULL;"                                                          \
+    "CREATE INDEX orders_id ON orders (venue, order_id);"                                          \
+    "CREATE INDEX orders_open ON orders (status)"                                                  \
+    " WHERE status NOT IN ('filled', 'canceled', 'rejected', 'expired');"                          \
+    "CREATE TABLE fills (fill INTEGER PRIMARY KEY, order_key INTEGER, run INTEGER,"                \
+    " trade_id TEXT, qty TEXT, price TEXT, liquidity TEXT, fees TEXT, flags INTEGER,"              \
+    " time_ns INTEGER, booked_ns INTEGER);" /* fees: "0.5 IDR, 1 BTC"; time_ns: at the venue */    \
+    "CREATE INDEX fills_order ON fills (order_key);"                                               \
+    "CREATE TABLE sessions (run INTEGER, time_ns INTEGER, venue TEXT, state TEXT, why TEXT);"      \
+    "CREATE TABLE log (run INTEGER, time_ns INTEGER, level TEXT, text TEXT);"                      \
+    "CREATE TABLE dropped (run INTEGER, time_ns INTEGER, event INTEGER, strategy TEXT,"            \
+    " callback TEXT, command TEXT, why TEXT);"                                                     \
+    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns INTEGER);"
+
+#endif

@@ -1,0 +1,111 @@
+/* record.h: what goes through the ring and, as it is, into the journal's chunks: one record for
+ * each event that came in, each command that goes out, each change of an order. The runtime writes
+ * it before it acts. A record is a fixed head, then `data`, then `text`, then zeros up to a
+ * multiple of 8. A journal is read on the machine that wrote it: numbers are in the machine's
+ * order. */
+#ifndef MW_RECORD_H
+#define MW_RECORD_H
+
+#include "event.h"
+#include "ring.h"
+#include "tally.h"
+
+#include <stdbool.h>
+
+/* The kinds of event.h keep their numbers; these follow. X(kind, what it carries). A list of texts
+ * is each text ended by NUL. */
+#define MW_RECORD_KINDS(X)                                                                         \
+    X(run, "a runtime starts: num: pid, num2: epoch of its client order ids; text: list: name,"    \
+           " version, configuration's path")                                                       \
+    X(ws_opening, "id: connection; text: url")                                                     \
+    X(ws_send, "id: connection; data: the message; num: opcode")                                   \
+    X(ws_closing, "id: connection; num: code; text: reason")                                       \
+    X(http_request, "id: request; data: body; text: METHOD SP url")                                \
+    X(order, "id: the order's number in this run; data: price, qty, amount as mw_decimal; text:"   \
+             " list: client_order_id, order_id, venue, symbol, side, type, time_in_force, status," \
+             " strategy, callback; flags: MW_ORDER_FLAG_")                                         \
+    X(order_status, "id: order; data: mw_order_totals' cum, value; text: list: status, order_id,"  \
+                    " reason")                                                                     \
+    X(fill, "id: order; data: mw_execution; text: list: trade_id, name of each fee's asset;"       \
+            " flags: MW_FILL_FLAG_; num: when at the venue, ns")                                   \
+    X(session, "text: list: venue, state, why")                                                    \
+    X(log, "num: level; text: the line's message and fields")                                      \
+    X(dropped, "text: list: strategy, callback, command, why")                                     \
+    X(persist, "text: strategy, NUL, its self.state.persist as text")                              \
+    X(reload, "text: list: what, outcome")                                                         \
+    X(console, "text: list: who, line")                                                            \
+    X(alarm, "text: what")                                                                         \
+    X(secret, "text: never stored: is masked in all that follows")                                 \
+    X(stop, "num: exit status; text: reason")
+
+#define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
+enum mw_record_kind { MW_RECORD_first = 63, MW_RECORD_KINDS(MW_RECORD_ENUM) MW_RECORD_end };
+
+enum {
+    MW_ORDER_FLAG_price = 1, /* data has one */
+    MW_ORDER_FLAG_qty = 2,
+    MW_ORDER_FLAG_amount = 4,
+    MW_ORDER_FLAG_external = 8,
+    MW_ORDER_FLAG_estimate = 16, /* qty is an upper bound */
+    MW_ORDER_FLAG_known = 32,    /* of an earlier run: found by its ids */
+    MW_FILL_FLAG_amends = 1,     /* the price or the fees of a trade that was recorded before */
+    MW_FILL_FLAG_estimate = 2,
+    MW_FILL_FLAG_provisional = 4,
+};
+
+struct mw_record {
+    uint32_t size; /* of all of it: head, data, text, zeros */
+    uint16_t kind, flags;
+    uint64_t number; /* 1, 2, 3, ... in one run */
+    int64_t time_ns; /* UTC since 1970 */
+    uint64_t event;  /* the event that was being handled: its cause; of an event itself, its seq */
+    uint64_t id;
+    int64_t num, num2;
+    uint32_t data_len, text_len;
+};
+
+const char *mw_record_name(unsigned kind);             /* "ws_send"; also of events; "?" */
+const char *mw_record_data(const struct mw_record *r); /* of a record in memory */
+const char *mw_record_text(const struct mw_record *r);
+/* The record at `bytes`, or NULL when what stands there is none or does not fit into `len`. */
+const struct mw_record *mw_record_at(const void *bytes, size_t len);
+
+/* The writer's side --------------------------------------------------------------------------- */
+
+struct mw_recorder;
+
+struct mw_recorder_options {
+    struct mw_ring *ring; /* stays the caller's */
+    /* The ring is full: called once, and then again and again until there is room. Returns false
+     * when there will never be any (the reader is dead): what is recorded from then on is lost. */
+    bool (*on_full)(void *arg, bool is_first);
+    void *arg;
+};
+
+MW_MUST_USE struct mw_recorder *mw_recorder_new(const struct mw_recorder_options *options,
+                                                struct mw_err *err);
+void mw_recorder_free(struct mw_recorder *recorder); /* takes NULL */
+
+/* Every writer takes NULL for the recorder: then nothing is recorded. Larger ones than a quarter of
+ * the ring are cut, and say so in their text. */
+void mw_record_event(struct mw_recorder *recorder, const struct mw_event *event);
+
+/* Any other record; `fields` is copied but for size, number, time and event, which are set here. */
+void mw_record_put(struct mw_recorder *recorder, const struct mw_record *fields, const void *data,
+                   const void *text);
+
+/* By FFI from order.lua, orders.lua: see the kinds. Texts end in NUL. */
+struct mw_order_words {
+    const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,
+        *strategy, *callback;
+};
+void mw_record_order(struct mw_recorder *recorder, uint64_t order, unsigned flags,
+                     const struct mw_decimal *price, const struct mw_decimal *qty,
+                     const struct mw_decimal *amount, const struct mw_order_words *words);
+void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
+                            const struct mw_order_totals *totals, const char *status,
+                            const char *order_id, const char *reason);
+void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
+                    const struct mw_execution *x, const char *trade_id);
+
+#endif
