@@ -61,6 +61,7 @@ extern const luaL_Reg mw_lua_server[];
 extern const luaL_Reg mw_lua_timer[];
 extern const luaL_Reg mw_lua_vault[];
 extern const luaL_Reg mw_lua_log[];
+extern const luaL_Reg mw_lua_journal[];
 extern const luaL_Reg mw_lua_host[];
 
 #endif
