@@ -4,10 +4,12 @@
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
 local log = require "moonwire.log"
 local order_module = require "moonwire.order"
 local orders = require "moonwire.orders"
 local position = require "moonwire.position"
+local random = require "moonwire.random"
 local risk = require "moonwire.risk"
 local shutdown = require "moonwire.shutdown"
 
@@ -21,11 +23,26 @@ function M.new(config)
   local self = setmetatable({
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
-    positions = {}, books = {}, id_makers = {}, epoch = dispatch.now_ms(),
+    positions = {}, books = {}, id_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, stopping = false,
   }, Desk)
+  self.random = random.new(tonumber(host.seed()), "client order ids")
   self.orders = orders.new(self.name, self)
+  self:set_epoch(dispatch.now_ms())
   return self
+end
+
+--- Client order ids made from now on carry an epoch of at least `ms`, above that of all before: an
+--- id that the venue or the journal has seen is never made again, whatever the clock says.
+function Desk:set_epoch(ms)
+  self.epoch_ms = math.min(math.max(ms, self.epoch_ms + 1), client_id.LAST_EPOCH)
+  self.epoch = client_id.epoch(self.epoch_ms, self.random)
+  self.id_makers = {}
+end
+
+--- An id of ours that this run did not make.
+function Desk:on_old_id(id)
+  if id.started_ms and id.started_ms >= self.epoch_ms then self:set_epoch(id.started_ms + 1) end
 end
 
 function Desk:add_session(session)

@@ -1,5 +1,8 @@
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
+local random = require "moonwire.random"
+
+local function epoch(ms, seed) return client_id.epoch(ms, random.new(seed or 1)) end
 
 t.test("a number in base 36 reads back as itself", function()
   for _, n in ipairs { 0, 1, 9, 10, 35, 36, 1295, 1296, 1790000000123, 2 ^ 53 - 1 } do
@@ -39,10 +42,10 @@ t.test("a tag is five characters, another one for another name", function()
 end)
 
 t.test("ids count up, say whose they are, and fit every venue", function()
-  local maker = client_id.maker("moonwire", "ladder", 1790000000123)
+  local maker = client_id.maker("moonwire", "ladder", epoch(1790000000123))
   local first, second = maker:next(), maker:next()
   t.equal(first, ("mw-%s-%s-%s-1"):format(client_id.tag "moonwire", client_id.tag "ladder",
-                                          client_id.base36(1790000000123)))
+                                          epoch(1790000000123)))
   t.equal(second:match "%-(%w+)$", "2")
   for n = 3, 3000 do
     local id = maker:next()
@@ -52,16 +55,17 @@ t.test("ids count up, say whose they are, and fit every venue", function()
 end)
 
 t.test("the longest id still has 36 characters or fewer", function()
-  local maker = client_id.maker(("r"):rep(100), ("s"):rep(100), 36 ^ 9 - 1, 36 ^ 8 - 2)
+  local maker = client_id.maker(("r"):rep(100), ("s"):rep(100), epoch(client_id.LAST_EPOCH), 36 ^ 8 - 2)
   local id = maker:next()
   t.ok(#id <= 36, #id .. ": " .. id)
 end)
 
 t.test("an id comes apart into what it was made of", function()
-  local parts = client_id.parse(client_id.maker("rt", "st", 36):next())
+  local parts = client_id.parse(client_id.maker("rt", "st", epoch(1790000000123)):next())
   t.equal(parts.runtime, client_id.tag "rt")
   t.equal(parts.strategy, client_id.tag "st")
-  t.equal(parts.epoch, "10")
+  t.equal(parts.epoch, epoch(1790000000123))
+  t.equal(parts.started_ms, 1790000000123)
   t.equal(parts.seq, "1")
 end)
 
@@ -75,9 +79,18 @@ t.test("what is not ours is not taken for it", function()
 end)
 
 t.test("two runs of one strategy make different ids", function()
-  t.ok(client_id.maker("r", "s", 1):next() ~= client_id.maker("r", "s", 2):next())
-  t.ok(client_id.maker("r", "s", 1):next() ~= client_id.maker("r", "t", 1):next())
-  t.ok(client_id.maker("r", "s", 1):next() ~= client_id.maker("q", "s", 1):next())
+  local function first(runtime, strategy, at)
+    return client_id.maker(runtime, strategy, epoch(at)):next()
+  end
+  t.ok(first("r", "s", 1) ~= first("r", "s", 2))
+  t.ok(first("r", "s", 1) ~= first("r", "t", 1))
+  t.ok(first("r", "s", 1) ~= first("q", "s", 1))
+end)
+
+t.test("two runs that start in the same millisecond make different ids", function()
+  t.equal(#epoch(0), 11)
+  t.ok(epoch(1790000000123, 1) ~= epoch(1790000000123, 2))
+  t.equal(epoch(1790000000123, 1):sub(1, 8), epoch(1790000000123, 2):sub(1, 8))
 end)
 
 t.done()
