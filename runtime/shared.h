@@ -39,11 +39,14 @@ struct mw_shared {
     _Atomic uint32_t name_count;
     _Atomic uint32_t open_orders; /* ours: open, pending or unknown */
     _Atomic uint32_t is_leaving;  /* the end is wanted: an exit is no crash */
+    _Atomic uint32_t ended;       /* enum mw_interrupt: why the callback that runs was ended */
     char names[MW_NAMES_MAX]
               [MW_NAME_MAX]; /* "strategy ladder, on_fill (strategies/ladder.lua:34)" */
 
-    /* Written by the guardian. */
-    _Atomic uint32_t interrupt;     /* enum mw_interrupt, and then SIGUSR2 */
+    /* Written by the guardian, and then SIGUSR2 (once `turns` is not 0, and again every 50 ms while
+     * it lasts). A callback that is not the one that was meant any more is left alone. */
+    _Atomic uint64_t interrupt_of;  /* the value of `callbacks` that was seen: written first */
+    _Atomic uint32_t interrupt;     /* enum mw_interrupt */
     _Atomic uint32_t journal_state; /* enum mw_journal_state */
     char journal_problem[MW_SHARED_TEXT_MAX];
 
