@@ -51,6 +51,7 @@ enum {
     MW_FILL_FLAG_amends = 1,     /* the price or the fees of a trade that was recorded before */
     MW_FILL_FLAG_estimate = 2,
     MW_FILL_FLAG_provisional = 4,
+    MW_RECORD_CUT = 0x8000, /* of any kind: it was too large, the end of data or text is missing */
 };
 
 struct mw_record {
@@ -67,7 +68,8 @@ struct mw_record {
 const char *mw_record_name(unsigned kind);             /* "ws_send"; also of events; "?" */
 const char *mw_record_data(const struct mw_record *r); /* of a record in memory */
 const char *mw_record_text(const struct mw_record *r);
-/* The record at `bytes`, or NULL when what stands there is none or does not fit into `len`. */
+/* The record at `bytes`, or NULL when what stands there is none or does not fit into `len`. Aligned
+ * to 8 bytes, as in the ring; a list's last text may have lost its NUL when it was cut. */
 const struct mw_record *mw_record_at(const void *bytes, size_t len);
 
 /* The writer's side --------------------------------------------------------------------------- */
@@ -77,7 +79,8 @@ struct mw_recorder;
 struct mw_recorder_options {
     struct mw_ring *ring; /* stays the caller's */
     /* The ring is full: called once, and then again and again until there is room. Returns false
-     * when there will never be any (the reader is dead): what is recorded from then on is lost. */
+     * when there will never be any (the reader is dead): what is recorded from then on is lost.
+     * What it records itself is not recorded. */
     bool (*on_full)(void *arg, bool is_first);
     void *arg;
 };
@@ -87,14 +90,18 @@ MW_MUST_USE struct mw_recorder *mw_recorder_new(const struct mw_recorder_options
 void mw_recorder_free(struct mw_recorder *recorder); /* takes NULL */
 
 /* Every writer takes NULL for the recorder: then nothing is recorded. Larger ones than a quarter of
- * the ring are cut, and say so in their text. */
+ * the ring are cut (MW_RECORD_CUT), the data first. */
 void mw_record_event(struct mw_recorder *recorder, const struct mw_event *event);
+/* The event was handled: what is recorded until the next one has no event. */
+void mw_record_event_end(struct mw_recorder *recorder);
 
-/* Any other record; `fields` is copied but for size, number, time and event, which are set here. */
+/* Any other record; `fields` is copied but for size, number, time and event, which are set here:
+ * what an event did to an order or a session is of the event's time, all else of its own. */
 void mw_record_put(struct mw_recorder *recorder, const struct mw_record *fields, const void *data,
                    const void *text);
 
-/* By FFI from order.lua, orders.lua: see the kinds. Texts end in NUL. */
+/* By FFI from order.lua, orders.lua: see the kinds. Texts end in NUL, are NULL for none, and are
+ * cut at 4096 bytes. A price, qty or amount of NULL is none; the flags that say so are set here. */
 struct mw_order_words {
     const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,
         *strategy, *callback;
