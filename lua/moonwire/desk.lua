@@ -25,6 +25,7 @@ function M.new(config)
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, books = {}, id_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, stopping = false,
+    risk_context = {},                       -- one for all checks: they keep nothing of it
   }, Desk)
   self.random = random.new(tonumber(host.seed()), "client order ids")
   self.orders = orders.new(self.name, self)
@@ -82,55 +83,54 @@ local function check_precision(market, order)
   return true
 end
 
-local function open_qty(self, fields)
+local function open_qty(self, draft)
   local total = decimal "0"
   for _, order in ipairs(self.orders.open) do
-    if order.strategy == fields.strategy and order.venue == fields.venue
-      and order.symbol == fields.symbol and order.side == fields.side and order.leaves_qty then
+    if order.strategy == draft.strategy and order.venue == draft.venue
+      and order.symbol == draft.symbol and order.side == draft.side and order.leaves_qty then
       total = total + order.leaves_qty
     end
   end
   return total
 end
 
-local function risk_context(self, fields, market)
-  local runner, book = self.runners[fields.strategy], self:book(fields.venue, fields.symbol)
-  local context = {
-    open_orders = self.orders.open_count, market = market, now = dispatch.now(),
-    reference_price = book and book.mid, sent_times = runner.sent_times,
-  }
+local function risk_context(self, draft, market)
+  local runner, book = self.runners[draft.strategy], self:book(draft.venue, draft.symbol)
+  local context = self.risk_context
+  context.open_orders, context.market = self.orders.open_count, market
+  context.now, context.sent_times = dispatch.now(), runner.sent_times
+  context.reference_price = book and book.mid
   if self.config.risk and self.config.risk.max_position then
-    context.open_qty = open_qty(self, fields)
-    context.position = self:position(fields.strategy, fields.venue, fields.symbol).qty
+    context.open_qty = open_qty(self, draft)
+    context.position = self:position(draft.strategy, draft.venue, draft.symbol).qty
   end
   return context
 end
 
---- Checks an order and records it as pending_new; it is sent by Desk:send. nil and why it is
---- refused.
-function Desk:prepare(fields)
-  local session, err = self:session(fields.venue)
+--- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
+--- Desk:send. nil and why it is refused.
+function Desk:prepare(draft)
+  local session, err = self:session(draft.venue)
   if not session then return nil, err end
   local market
-  market, err = session:market_of(fields.symbol)
+  market, err = session:market_of(draft.symbol)
   if not market then return nil, err end
   local ok
-  ok, err = check_precision(market, fields)
+  ok, err = check_precision(market, draft)
   if not ok then return nil, err end
-  ok, err = session.protocol.check_order(session, fields, market)
+  ok, err = session.protocol.check_order(session, draft, market)
   if not ok then return nil, err end
-  ok, err = risk.check(self.config.risk, fields, risk_context(self, fields, market))
+  ok, err = risk.check(self.config.risk, draft, risk_context(self, draft, market))
   if not ok then return nil, err end
-  ok, err = session:may_submit(fields.symbol)
+  ok, err = session:may_submit(draft.symbol)
   if not ok then return nil, err end
-  local maker = self.id_makers[fields.strategy]
+  local maker = self.id_makers[draft.strategy]
   if not maker then
-    maker = client_id.maker(self.name, fields.strategy, self.epoch)
-    self.id_makers[fields.strategy] = maker
+    maker = client_id.maker(self.name, draft.strategy, self.epoch)
+    self.id_makers[draft.strategy] = maker
   end
-  fields.client_order_id = maker:next()
   self.order_count = self.order_count + 1
-  return self.orders:add(order_module.new(fields, dispatch.now()))
+  return self.orders:add(order_module.record(draft, maker:next(), dispatch.now()))
 end
 
 function Desk:send(order)

@@ -70,20 +70,15 @@ end
 
 local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
 
---- A new order in status pending_new. `fields` are those of DESIGN section 5; prices and quantities
---- are decimals; qty may be nil for a market order by `amount` (quote currency to spend).
-function M.new(fields, now)
-  -- Every order has these fields, in this order, from the start: then all orders are laid out
-  -- alike, which code that LuaJIT compiled for one of them relies on.
-  local self = setmetatable({
-    client_order_id = fields.client_order_id, order_id = fields.order_id, venue = fields.venue,
-    symbol = fields.symbol, side = fields.side, type = fields.type,
-    time_in_force = fields.time_in_force, price = fields.price, qty = fields.qty,
-    amount = fields.amount, status = fields.status or "pending_new", previous_status = fields.none,
-    reason = fields.reason, created_at = now, updated_at = now, strategy = fields.strategy,
-    is_qty_estimate = fields.is_qty_estimate or false,
-    _totals = new_totals(not fields.is_qty_estimate and fields.qty or nil),
-    _trades = trades.new(),
+-- Every order has these fields, in this order, from the start: then all orders are laid out alike,
+-- which code that LuaJIT compiled for one of them relies on.
+local function blank(side, venue, symbol, kind, time_in_force, price, qty, amount, strategy)
+  return setmetatable({
+    client_order_id = nil, order_id = nil, venue = venue, symbol = symbol, side = side, type = kind,
+    time_in_force = time_in_force, price = price, qty = qty, amount = amount,
+    status = "pending_new", previous_status = nil, reason = nil, created_at = nil, updated_at = nil,
+    strategy = strategy, is_qty_estimate = false,
+    _totals = false, _trades = false,
     _provisional = false,        -- trades whose price is a bound so far
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
     _was_seen = false,           -- the venue has shown that it knows the order
@@ -93,6 +88,28 @@ function M.new(fields, now)
     _cancel_is_under_way = false, _must_end = false,
     _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
+end
+
+--- An order that is not recorded yet: what a strategy asks for. M.record makes it one.
+M.draft = blank
+
+--- Makes a draft an order, in status pending_new: it has its id now.
+function M.record(draft, client_order_id, now)
+  draft.client_order_id, draft.created_at, draft.updated_at = client_order_id, now, now
+  draft._totals = new_totals(draft.qty)
+  return draft
+end
+
+--- An order of which more is known: `fields` are those of DESIGN section 5; prices and quantities
+--- are decimals; qty may be nil for a market order by `amount` (quote currency to spend). Status
+--- pending_new unless it is given.
+function M.new(fields, now)
+  local self = blank(fields.side, fields.venue, fields.symbol, fields.type, fields.time_in_force,
+                     fields.price, fields.qty, fields.amount, fields.strategy)
+  M.record(self, fields.client_order_id, now)
+  self.order_id, self.reason = fields.order_id, fields.reason
+  self.status = fields.status or "pending_new"
+  if fields.is_qty_estimate then self.is_qty_estimate, self._totals = true, new_totals(nil) end
   if fields.external ~= nil then self.external = fields.external end
   return self
 end
@@ -219,9 +236,18 @@ local function book_known_trade(self, report, x, key)
   return nil, amend(self, report, x, provisional.price)
 end
 
+local function counted_trades(self)
+  local counted = self._trades
+  if not counted then
+    counted = trades.new()
+    self._trades = counted
+  end
+  return counted
+end
+
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
-  if not self._trades:add(key) then return book_known_trade(self, report, x, key) end
+  if not counted_trades(self):add(key) then return book_known_trade(self, report, x, key) end
   if report.is_provisional then
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }

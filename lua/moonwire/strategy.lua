@@ -64,19 +64,17 @@ local function checked_amount(name, given, level)
   return value
 end
 
-local function checked_fields(self, request, side)
+local function checked_draft(self, request, side)
   if type(request) ~= "table" then error("an order is a table: self:buy{ qty =, price = }", 3) end
   check_names(request, 3)
   if side ~= "buy" and side ~= "sell" then error('side is "buy" or "sell"', 3) end
   local price = checked_amount("price", request.price, 3)
-  return {
-    side = side, venue = request.venue or self.params.venue,
-    symbol = request.symbol or self.params.symbol,
-    type = request.type or (price and "limit" or "market"),
-    time_in_force = request.time_in_force or "gtc",
-    price = price, qty = checked_amount("qty", request.qty, 3),
-    amount = checked_amount("amount", request.amount, 3),
-  }
+  return order_module.draft(side, request.venue or self.params.venue,
+                            request.symbol or self.params.symbol,
+                            request.type or (price and "limit" or "market"),
+                            request.time_in_force or "gtc", price,
+                            checked_amount("qty", request.qty, 3),
+                            checked_amount("amount", request.amount, 3))
 end
 
 local function runner(self)
@@ -89,18 +87,18 @@ end
 ---@return moonwire.Order|nil order
 ---@return string|nil err      why it was refused before it was sent
 function Api:submit(request)
-  local fields = checked_fields(self, request, type(request) == "table" and request.side)
-  return runner(self):submit(fields)
+  local draft = checked_draft(self, request, type(request) == "table" and request.side)
+  return runner(self):submit(draft)
 end
 
 function Api:buy(request)
-  local fields = checked_fields(self, request, "buy")
-  return runner(self):submit(fields)
+  local draft = checked_draft(self, request, "buy")
+  return runner(self):submit(draft)
 end
 
 function Api:sell(request)
-  local fields = checked_fields(self, request, "sell")
-  return runner(self):submit(fields)
+  local draft = checked_draft(self, request, "sell")
+  return runner(self):submit(draft)
 end
 
 --- Asks the venue to cancel. True when the request leaves (now or as soon as the venue's limit lets
@@ -433,10 +431,10 @@ end
 
 -- Trading -----------------------------------------------------------------------------------------
 
-function Runner:submit(fields)
+function Runner:submit(draft)
   if self.state ~= "running" then return nil, "the strategy is " .. self.state end
-  fields.strategy = self.name
-  local order, err = self.desk:prepare(fields)
+  draft.strategy = self.name                               -- whatever the instance says it is
+  local order, err = self.desk:prepare(draft)
   if not order then return nil, err end
   self:ask(self.desk, "send", "discard", order)
   return order
