@@ -35,7 +35,7 @@
     X(reload, "text: list: what, outcome")                                                         \
     X(console, "text: list: who, line")                                                            \
     X(alarm, "text: what")                                                                         \
-    X(secret, "text: never stored: is masked in all that follows")                                 \
+    X(secret, "text: never stored: is masked in all that follows; flags: MW_SECRET_FLAG_")         \
     X(stop, "num: exit status; text: reason")
 
 #define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
@@ -48,6 +48,7 @@ enum {
     MW_ORDER_FLAG_external = 8,
     MW_ORDER_FLAG_estimate = 16, /* qty is an upper bound */
     MW_ORDER_FLAG_known = 32,    /* of an earlier run: found by its ids */
+    MW_SECRET_FLAG_key = 1,      /* of the configuration: no session token pushes it out */
     MW_FILL_FLAG_amends = 1,     /* the price or the fees of a trade that was recorded before */
     MW_FILL_FLAG_estimate = 2,
     MW_FILL_FLAG_provisional = 4,

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,11 +13,53 @@ enum { MASK_LEN = sizeof mask - 1, LOOKS_SECRET = 64 };
 /* The tokens first, then the keys; each part is a ring of its own. */
 enum { PLACES = MW_REDACT_KEPT + MW_REDACT_KEYS };
 
+/* Where the known texts begin is found by looking at every fifth place of what is searched: each
+ * text has MW_REDACT_MIN bytes at least, so one of its first five windows of four stands there. */
+enum { WINDOW = 4, STRIDE = MW_REDACT_MIN - WINDOW + 1, WINDOWS = PLACES * STRIDE, HEAD_BITS = 12 };
+
+struct window {
+    uint32_t bytes;
+    uint16_t next; /* of the same hash: number + 1; 0 ends the list */
+};
+
 struct mw_redactor {
     char *texts[PLACES];
     size_t lens[PLACES];
     size_t next_token, next_key;
+    struct window windows[WINDOWS]; /* number: place * STRIDE + offset */
+    uint16_t heads[1 << HEAD_BITS]; /* as next */
 };
+
+static uint32_t window_at(const char *text)
+{
+    uint32_t bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
+}
+
+static size_t hash(uint32_t bytes)
+{
+    return (bytes * 2654435761u) >> (32 - HEAD_BITS); /* by the golden ratio */
+}
+
+static void index_text(struct mw_redactor *redactor, size_t place)
+{
+    for (size_t i = place * STRIDE; i < (place + 1) * STRIDE; i++) {
+        struct window *window = &redactor->windows[i];
+        window->bytes = window_at(redactor->texts[place] + i % STRIDE);
+        uint16_t *head = &redactor->heads[hash(window->bytes)];
+        window->next = *head;
+        *head = (uint16_t)(i + 1);
+    }
+}
+
+static void index_all(struct mw_redactor *redactor)
+{
+    memset(redactor->heads, 0, sizeof redactor->heads);
+    for (size_t place = 0; place < PLACES; place++)
+        if (redactor->texts[place])
+            index_text(redactor, place);
+}
 
 struct mw_redactor *mw_redactor_new(struct mw_err *err)
 {
@@ -49,9 +92,14 @@ static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t
         return; /* what looks like a secret is replaced all the same */
     memcpy(copy, text, len);
     size_t at = first + (*next)++ % count;
-    mw_locked_free(redactor->texts[at], redactor->lens[at]);
+    char *old = redactor->texts[at];
+    mw_locked_free(old, redactor->lens[at]);
     redactor->texts[at] = copy;
     redactor->lens[at] = len;
+    if (old)
+        index_all(redactor);
+    else
+        index_text(redactor, at);
 }
 
 void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len)
@@ -149,4 +197,81 @@ size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len)
         }
     }
     return out;
+}
+
+/* Copies --------------------------------------------------------------------------------------- */
+
+/* "[secret.....]" over len >= MASK_LEN bytes. */
+static void cover(char *at, size_t len)
+{
+    memset(at, '.', len);
+    memcpy(at, mask, MASK_LEN - 1);
+    at[len - 1] = mask[MASK_LEN - 1];
+}
+
+/* The known texts that have a window at from[at]. */
+static void cover_known(const struct mw_redactor *redactor, char *to, const char *from, size_t len,
+                        size_t at)
+{
+    uint32_t bytes = window_at(from + at);
+    for (uint16_t n = redactor->heads[hash(bytes)]; n; n = redactor->windows[n - 1].next) {
+        size_t place = (n - 1U) / STRIDE, offset = (n - 1U) % STRIDE;
+        if (redactor->windows[n - 1].bytes != bytes || offset > at)
+            continue;
+        size_t begin = at - offset, known = redactor->lens[place];
+        if (known <= len - begin && memcmp(from + begin, redactor->texts[place], known) == 0)
+            cover(to + begin, known);
+    }
+}
+
+static bool is_run_char(char c)
+{
+    return is_token_char(c) || c == '.';
+}
+
+/* What looks like a secret in a long run of characters that secrets are made of. */
+static void cover_run(char *to, const char *from, size_t len)
+{
+    bool at_start = true;
+    char before = ' ';
+    for (size_t i = 0; i < len;) {
+        size_t secret = isalnum((unsigned char)before) ? 0 : jwt(from + i, len - i);
+        if (!secret && at_start)
+            secret = looks_secret(from + i, len - i);
+        if (secret)
+            cover(to + i, secret);
+        before = from[i];
+        at_start = secret || !is_token_char(before);
+        if (secret)
+            before = ' ';
+        i += secret ? secret : 1;
+    }
+}
+
+/* Looks backwards from the end of each stretch that could be a long run: most of the text is never
+ * looked at. */
+static void cover_looks(char *to, const char *from, size_t len)
+{
+    for (size_t i = 0; i + LOOKS_SECRET <= len;) {
+        size_t end = i + LOOKS_SECRET, back = end;
+        while (back > i && is_run_char(from[back - 1]))
+            back--;
+        if (back > i) {
+            i = back;
+            continue;
+        }
+        while (end < len && is_run_char(from[end]))
+            end++;
+        cover_run(to + i, from + i, end - i);
+        i = end;
+    }
+}
+
+void mw_redact_copy(const struct mw_redactor *redactor, char *to, const char *from, size_t len)
+{
+    memcpy(to, from, len);
+    for (size_t i = 0; i + WINDOW <= len; i += STRIDE)
+        if (redactor->heads[hash(window_at(from + i))])
+            cover_known(redactor, to, from, len, i);
+    cover_looks(to, from, len);
 }

@@ -362,6 +362,88 @@ static void random_bytes(void)
     }
 }
 
+/* Copies --------------------------------------------------------------------------------------- */
+
+static void check_copy(const char *text, const char *expected)
+{
+    size_t len = strlen(text);
+    char *from = malloc(len + 1), *to = malloc(len + 1); /* nothing beyond: ASan looks */
+    if (!from || !to)
+        abort();
+    memcpy(from, text, len);
+    char *tight = realloc(from, len ? len : 1);
+    if (!tight)
+        abort();
+    mw_redact_copy(redactor, to, tight, len);
+    to[len] = '\0';
+    CHECK_TEXT(to, expected);
+    free(tight);
+    free(to);
+}
+
+static void copies_keep_their_length(void)
+{
+    static const char *const texts[] = {"0123456789", "12345678", "A-TOKEN-OF-TWENTY-AB"};
+    know(texts, 3);
+    check_copy("", "");
+    check_copy("012345678", "0[secret]");
+    check_copy("{\"key\":\"0123456789\"}", "{\"key\":\"[secret..]\"}");
+    check_copy("A-TOKEN-OF-TWENTY-AB", "[secret............]");
+    check_copy("mw-7f3a-000001 btcidr-limit-310131 1705635775203123",
+               "mw-7f3a-000001 btcidr-limit-310131 1705635775203123");
+    check_copy("{\"sign\":\"" SHA256_HEX "\"}",
+               "{\"sign\":\"[secret........................................................]\"}");
+}
+
+/* Of the signatures of the pages no half is left to read. */
+static void copies_have_no_tokens(void)
+{
+    static const char *const secrets[] = {SHA256_HEX, SHA512_HEX, INDODAX_JWT, PEATIO_JWT};
+    know(NULL, 0);
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++)
+        for (size_t shift = 0; shift < 140; shift++) {
+            char text[1024], copy[1024];
+            int len = snprintf(text, sizeof text, "%*s{\"token\":\"%s\",\"id\":\"mw-1\"}",
+                               (int)shift, "", secrets[i]);
+            mw_redact_copy(redactor, copy, text, (size_t)len + 1);
+            CHECK(!strstr(copy, secrets[i] + strlen(secrets[i]) / 2));
+            CHECK(strstr(copy, "\"token\":\"[secret") && strstr(copy, "\",\"id\":\"mw-1\"}"));
+        }
+}
+
+/* Each byte is covered exactly when a secret reaches over it. */
+static void random_copies(void)
+{
+    for (uint64_t seed = 1; seed <= 5000; seed++) {
+        char secrets[4][20], text[160], copy[160], covered[160] = "";
+        random_state = seed * 7919;
+        size_t len = below(sizeof text), count = 1 + below(4);
+        know(NULL, 0);
+        for (size_t i = 0; i < count; i++) {
+            size_t secret_len = 8 + below(6);
+            for (size_t j = 0; j < secret_len; j++)
+                secrets[i][j] = "ab"[below(8) == 0];
+            secrets[i][secret_len] = '\0';
+            mw_redactor_add(redactor, secrets[i], secret_len);
+        }
+        for (size_t i = 0; i < len; i++)
+            text[i] = "ab "[below(8) ? 0 : 1 + below(2)];
+        for (size_t i = 0; i < len; i++)
+            for (size_t j = 0; j < count; j++) {
+                size_t secret_len = strlen(secrets[j]);
+                if (secret_len <= len - i && memcmp(text + i, secrets[j], secret_len) == 0)
+                    memset(covered + i, 1, secret_len);
+            }
+        mw_redact_copy(redactor, copy, text, len);
+        for (size_t i = 0; i < len; i++)
+            if (covered[i] ? !strchr("[secret.]", copy[i]) : copy[i] != text[i]) {
+                printf("seed %" PRIu64 ": \"%.*s\"\n", seed, (int)len, text);
+                CHECK(!"a byte that is wrong");
+                break;
+            }
+    }
+}
+
 static const struct test_case cases[] = {
     {"a known text is replaced at the start, in the middle and at the end", at_every_place},
     {"a part of a secret is kept and hides no whole one", partial_matches},
@@ -376,6 +458,9 @@ static const struct test_case cases[] = {
     {"words, paths, rulers, ids and prices are no secrets", harmless_texts},
     {"random texts are replaced exactly where a secret stands", random_texts},
     {"random bytes are never read beyond their end", random_bytes},
+    {"in a copy secrets are overwritten and nothing moves", copies_keep_their_length},
+    {"a copy has no tokens and signatures, wherever they stand", copies_have_no_tokens},
+    {"random texts are overwritten exactly where a secret reaches", random_copies},
 };
 
 int main(void)
