@@ -332,3 +332,12 @@ int mw_decimal_to_int64(int64_t *out, const struct mw_decimal *d)
     *out = is_negative(d) ? (int64_t)-(uint64_t)digits : (int64_t)digits;
     return 0;
 }
+
+int mw_decimal_to_units(struct mw_decimal *d, int decimals)
+{
+    if (exponent_of(d) != 0 || decimals < 0 || decimals > 30)
+        return -1;
+    uint128 digits = digits_of(d);
+    encode(d, is_negative(d), digits, digits ? -decimals : 0);
+    return 0;
+}

@@ -64,4 +64,8 @@ double mw_decimal_to_double(const struct mw_decimal *d);
 /* -1 when it is no whole number of 64 bits. */
 int mw_decimal_to_int64(int64_t *out, const struct mw_decimal *d);
 
+/* In place: a number that was written as plain digits becomes so many units of 10^-decimals
+ * (0..30). -1, and unchanged, when it was written with a point or an exponent. */
+int mw_decimal_to_units(struct mw_decimal *d, int decimals);
+
 #endif

@@ -78,7 +78,8 @@ static struct mw_schema_node *find_child(struct mw_schema_node *parent,
                                                const struct mw_field *key)
 {
     for (struct mw_schema_node *child = parent->children; child; child = child->next)
-        if (child->name_len == key->len && memcmp(child->name, key->text, key->len) == 0)
+        if (child->name && child->name_len == key->len &&
+            memcmp(child->name, key->text, key->len) == 0)
             return child;
     return NULL;
 }
@@ -371,4 +372,9 @@ int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field)
     if (field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING)
         return -1;
     return mw_decimal_parse(out, field->text, field->len);
+}
+
+int mw_field_units(struct mw_decimal *out, const struct mw_field *field, int decimals)
+{
+    return mw_field_decimal(out, field) == 0 ? mw_decimal_to_units(out, decimals) : -1;
 }

@@ -4,7 +4,8 @@
  *
  * A path is of member names and array positions: `push.channel`, `error.code`, `[0]`, `[3][1]`; one
  * array of a schema may be its rows, `push.pub.data[].order.orderId`: then every element of it is
- * a row with fields of its own. Of members with the same name the last one counts, but what stood
+ * a row with fields of its own. At one place an object and an array may be wanted, `id` and `[0]`:
+ * whichever stands there is read. Of members with the same name the last one counts, but what stood
  * inside an object or an array before stays; the rows come once. */
 #ifndef MW_DECODE_H
 #define MW_DECODE_H
@@ -79,5 +80,8 @@ int mw_field_is(const struct mw_field *field, const char *text, size_t len);
 
 /* A number or a string that is a decimal: 0; else -1. */
 int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
+
+/* A whole number, or a string that is one, which counts units of 10^-decimals: 0; else -1. */
+int mw_field_units(struct mw_decimal *out, const struct mw_field *field, int decimals);
 
 #endif

@@ -119,6 +119,15 @@ fail:
     return NULL;
 }
 
+/* Whether the elements of an array at `node` are taken the other way: as rows, or by position. */
+static bool has_other_array(const struct mw_schema_node *node, bool is_rows)
+{
+    for (const struct mw_schema_node *child = node->children; child; child = child->next)
+        if (!child->name && child->is_rows != is_rows)
+            return true;
+    return false;
+}
+
 static int add_path(struct mw_schema *schema, size_t number, const char *path,
                     const struct mw_schema_node **rows, struct mw_err *err)
 {
@@ -131,9 +140,8 @@ static int add_path(struct mw_schema *schema, size_t number, const char *path,
             return -1;
         }
         bool is_array = step.is_rows || step.is_position;
-        if (node->children && ((node->children->name == NULL) != is_array ||
-                               (is_array && node->children->is_rows != step.is_rows))) {
-            mw_err_set(err, "path \"%s\": two of an object, an array and rows at one place", path);
+        if (is_array && has_other_array(node, step.is_rows)) {
+            mw_err_set(err, "path \"%s\": rows and positions in one array", path);
             return -1;
         }
         node = child_for(node, &step);

@@ -71,6 +71,7 @@ double mw_field_integer(const struct mw_field *field);
 double mw_text_integer(const char *text, size_t len);
 int mw_field_is(const struct mw_field *field, const char *text, size_t len);
 int mw_field_decimal(struct mw_decimal *out, const struct mw_field *field);
+int mw_field_units(struct mw_decimal *out, const struct mw_field *field, int decimals);
 ]]
 
 ffi.cdef [[

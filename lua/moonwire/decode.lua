@@ -132,6 +132,9 @@ end
 --- The same into a sum (decimal.lua); false when it is none.
 function M.decimal_into(sum, field) return C.mw_field_decimal(sum, field) == 0 end
 
+--- A whole number of units of 10^-decimals, as a decimal in a sum; false when it is none.
+function M.units_into(sum, field, decimals) return C.mw_field_units(sum, field, decimals) == 0 end
+
 --- A whole number up to 2^53 of a number or a string of digits; nil for anything else.
 function M.integer(field)
   local value = C.mw_field_integer(field)

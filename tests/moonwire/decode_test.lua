@@ -1,4 +1,5 @@
 local t = require "tests.tap"
+local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local ffi = require "moonwire.cdef"
 
@@ -103,6 +104,19 @@ t.test("whole numbers go up to 2^53, and no further", function()
   end
   for _, text in ipairs { "9007199254740993", "1.5", '"1x"', '""', "1e300" } do
     t.equal(decode.integer(read('{"id":' .. text .. "}").head[0]), nil, text)
+  end
+end)
+
+t.test("whole numbers count units, to 64 bits and beyond, and nothing else does", function()
+  local sum = decimal.sum(decimal.ZERO)
+  for text, expected in pairs { ["6512345000000"] = "65123.45", ['"25000000"'] = "0.25",
+                                ["-1"] = "-0.00000001", ["0"] = "0",
+                                ["18446744073709551615"] = "184467440737.09551615" } do
+    t.ok(decode.units_into(sum, read('{"id":' .. text .. "}").head[0], 8), text)
+    t.equal(tostring(sum), expected, text)
+  end
+  for _, text in ipairs { "1.5", "1e3", "null", "[1]", '"x"' } do
+    t.ok(not decode.units_into(sum, read('{"id":' .. text .. "}").head[0], 8), text)
   end
 end)
 

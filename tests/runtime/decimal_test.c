@@ -870,7 +870,36 @@ static void integers(void)
     }
 }
 
+static void units(void)
+{
+    static const struct {
+        const char *text;
+        int decimals, result;
+        const char *value;
+    } rows[] = {
+        {"6512345000000", 8, 0, "65123.45"},
+        {"-25000000", 8, 0, "-0.25"},
+        {"9223372036854775807", 8, 0, "92233720368.54775807"},
+        {"18446744073709551615", 8, 0, "184467440737.09551615"},
+        {"0", 8, 0, "0"},
+        {"7", 0, 0, "7"},
+        {"7", 30, 0, "0.000000000000000000000000000007"},
+        {"1.5", 8, -1, "1.5"},
+        {"1e3", 8, -1, "1000"},
+        {"7", 31, -1, "7"},
+        {"7", -1, -1, "7"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct mw_decimal d, expected;
+        CHECK_INT(mw_decimal_parse(&d, rows[i].text, strlen(rows[i].text)), 0);
+        CHECK_INT(mw_decimal_parse(&expected, rows[i].value, strlen(rows[i].value)), 0);
+        CHECK_INT(mw_decimal_to_units(&d, rows[i].decimals), rows[i].result);
+        CHECK_INT(mw_decimal_cmp(&d, &expected), 0);
+    }
+}
+
 static const struct test_case cases[] = {
+    {"plain digits are units of a power of ten, anything else is refused", units},
     {"sums, differences and comparisons are exact or refused", sums},
     {"products are exact or refused", products},
     {"sums in place are as exact, and stay when the new one does not fit", running_sums},

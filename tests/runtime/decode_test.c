@@ -51,6 +51,36 @@ static void positions(void)
     CHECK_FIELD(view->head[0], ABSENT, "");
 }
 
+static void two_kinds(void)
+{
+    OPEN("id", "[0]", "data[1].x", "data.x", "[3]", "[3][0]");
+    CHECK_INT(read_text("{\"id\":7,\"\":1,\"data\":{\"x\":2,\"\":3}}"), 1);
+    CHECK_FIELD(view->head[0], NUMBER, "7");
+    CHECK_FIELD(view->head[1], ABSENT, "");
+    CHECK_FIELD(view->head[2], ABSENT, "");
+    CHECK_FIELD(view->head[3], NUMBER, "2");
+    CHECK_INT(read_text("[\"id\",{\"id\":8},0,[5]]"), 1);
+    CHECK_FIELD(view->head[0], ABSENT, "");
+    CHECK_FIELD(view->head[1], STRING, "id");
+    CHECK_FIELD(view->head[4], ARRAY, "[5]");
+    CHECK_FIELD(view->head[5], NUMBER, "5");
+    CHECK_INT(read_text("{\"data\":[0,{\"x\":4}]}"), 1);
+    CHECK_FIELD(view->head[2], NUMBER, "4");
+    CHECK_FIELD(view->head[3], ABSENT, "");
+}
+
+static void rows_or_an_object(void)
+{
+    OPEN("a[].b", "a.b");
+    CHECK_INT(read_text("{\"a\":[{\"b\":1},{\"b\":2}]}"), 1);
+    CHECK_INT(view->row_count, 2);
+    CHECK_FIELD(view->rows[1], NUMBER, "2");
+    CHECK_FIELD(view->head[0], ABSENT, "");
+    CHECK_INT(read_text("{\"a\":{\"b\":3}}"), 1);
+    CHECK_INT(view->row_count, 0);
+    CHECK_FIELD(view->head[0], NUMBER, "3");
+}
+
 static void rows(void)
 {
     OPEN("id", "push.data[].order.id", "push.data[].qty", "push.data");
@@ -139,9 +169,6 @@ static void bad_paths(void)
         {{"id", "id"}, "decoder: path \"id\": stands twice"},
         {{"a[].b", "c[].d"}, "decoder: path \"c[].d\": a schema has one array of rows"},
         {{"a[].b", "a[].b[].c"}, "decoder: path \"a[].b[].c\": a schema has one array of rows"},
-        {{"a.b", "a[1]"},
-         "decoder: path \"a[1]\": two of an object, an array and rows at one place"},
-        {{"[1]", "a"}, "decoder: path \"a\": two of an object, an array and rows at one place"},
         {{"id", "a."}, "decoder: path \"a.\": names, [position] and one [] expected"},
         {{"id", ".a"}, "decoder: path \".a\": names, [position] and one [] expected"},
         {{"id", "a..b"}, "decoder: path \"a..b\": names, [position] and one [] expected"},
@@ -159,15 +186,13 @@ static void bad_paths(void)
         {{"id", "a[00001]"}, "decoder: path \"a[00001]\": names, [position] and one [] expected"},
         {{"id", "a[1 ]"}, "decoder: path \"a[1 ]\": names, [position] and one [] expected"},
         {{"a[0]", "a[].x"},
-         "decoder: path \"a[].x\": two of an object, an array and rows at one place"},
+         "decoder: path \"a[].x\": rows and positions in one array"},
         {{"a[].x", "a[0]"},
-         "decoder: path \"a[0]\": two of an object, an array and rows at one place"},
+         "decoder: path \"a[0]\": rows and positions in one array"},
         {{"[]", "[0]"},
-         "decoder: path \"[0]\": two of an object, an array and rows at one place"},
+         "decoder: path \"[0]\": rows and positions in one array"},
         {{"a[].x[1]", "a[0].x"},
-         "decoder: path \"a[0].x\": two of an object, an array and rows at one place"},
-        {{"a[].b", "a.b"},
-         "decoder: path \"a.b\": two of an object, an array and rows at one place"},
+         "decoder: path \"a[0].x\": rows and positions in one array"},
         {{"id", "a[0]b"}, "decoder: path \"a[0]b\": names, [position] and one [] expected"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -592,6 +617,8 @@ static const struct test_case cases[] = {
     {"a path of names finds its member, and what is not there is absent", names},
     {"every type of value has its type and its text", all_types},
     {"a path of positions finds its element", positions},
+    {"at one place an object and an array may be wanted", two_kinds},
+    {"an object may stand where rows are wanted", rows_or_an_object},
     {"every element of the array with [] is a row of its own", rows},
     {"the message itself may be the array of rows", rows_of_the_root},
     {"rows keep their fields while their number grows", many_rows},
