@@ -89,6 +89,8 @@ void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decima
 
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
 {
+    if (totals->has_qty && mw_decimal_cmp(cum_qty, &totals->qty) > 0)
+        cum_qty = &totals->qty; /* fills of more will never come, and be waited for in vain */
     if (mw_decimal_cmp(cum_qty, &totals->told) > 0)
         totals->told = *cum_qty;
 }

@@ -55,7 +55,7 @@ unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_de
 
 void mw_order_totals_init(struct mw_order_totals *totals,
                           const struct mw_decimal *qty /* or NULL */);
-/* The venue told this total. */
+/* The venue told this total; of one beyond the quantity, the quantity is believed. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
 /* Counts an execution; told is never below what was counted. -1: beyond 34 digits;
  * MW_ORDER_IMPOSSIBLE: not above 0, or more than is left of the order. */

@@ -365,7 +365,8 @@ end
 
 --- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
 function Session:on_report(report)
-  if dispatch.has_more() then dispatch.catch_up() end   -- callbacks of the report before this one
+  -- Callbacks of the report before this one; not in a task, where they could wait.
+  if dispatch.has_more() and not task.is_inside() then dispatch.catch_up() end
   local held = self.held
   if held then
     held[#held + 1] = copy(report)

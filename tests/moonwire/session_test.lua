@@ -140,6 +140,25 @@ t.test("reports that come during the log-on are held, and are not lost", functio
   t.equal(s.session.state, "up")
 end)
 
+t.test("callbacks of what was held back cannot wait, as no callback can", function()
+  local s = up()
+  local order = s:send()
+  s:settle()
+  local why
+  function s.trader:on_fill(_, filled)
+    why = why or select(2, pcall(filled.wait, filled, "never", 5))
+  end
+  s:close(s:private(), 3001, "shutdown")
+  s.answers.openOrders = false
+  s:advance(1)
+  s:frame(json.encode { push = { pub = { data = json.array {
+    s:fill(order, "0.0004", "0.0004"), s:fill(order, "0.0003", "0.0007") } } } })
+  s:answer(s:find "openOrders", 200, '{"success":1,"return":{"orders":null}}')
+  s:settle()
+  t.equal(order.status, "partially_filled")
+  t.ok(tostring(why):find("is for tasks", 1, true), tostring(why))
+end)
+
 t.test("a token that has expired is replaced at once, the first time", function()
   local refused = 1
   local s = play()

@@ -246,6 +246,8 @@ static void order_totals(void)
     mw_order_totals_init(&totals, &qty); /* told, and nothing counted yet */
     mw_order_told(&totals, &qty);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_MISSING);
+    mw_order_told(&totals, &much); /* more than there is: all of it */
+    CHECK_DECIMAL(totals.told, "1");
     mw_order_totals_init(&totals, NULL); /* by amount: it is never known to be complete */
     mw_order_told(&totals, &much);
     CHECK_INT(mw_order_count(&totals, &x), 0);
@@ -464,6 +466,7 @@ static void random_order(void)
             wide word = random_digits(18);
             CHECK(make(&decimal, word, QTY));
             mw_order_told(&totals, &decimal);
+            word = word > qty ? qty : word;
             told = word > told ? word : told;
         }
         CHECK(make(&x.qty, x_qty, QTY) && make(&x.price, x_price, PRICE));
