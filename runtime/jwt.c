@@ -6,6 +6,7 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,8 +117,8 @@ size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, 
     size_t body = 0, tail = 0;
     if (len && len + 1 < MW_JWT_MAX) {
         out[len++] = '.';
-        body = base64url((const unsigned char *)payload, strlen(payload), out + len,
-                         MW_JWT_MAX - len);
+        body =
+            base64url((const unsigned char *)payload, strlen(payload), out + len, MW_JWT_MAX - len);
     }
     if (!body) {
         mw_err_set(err, "JWT longer than %d bytes", MW_JWT_MAX);
@@ -146,4 +147,43 @@ size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, 
         return 0;
     }
     return len + tail;
+}
+
+/* The claims of a token, decoded into `out`, which has room for all of it; false for no token. */
+static bool decode_claims(const char *token, unsigned char *out, size_t cap)
+{
+    const char *begin = strchr(token, '.');
+    const char *end = begin ? strchr(begin + 1, '.') : NULL;
+    size_t len = end ? (size_t)(end - begin - 1) : 0;
+    if (!len || len + 4 > cap)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        char digit = begin[1 + i];
+        out[i] = (unsigned char)(digit == '-' ? '+' : digit == '_' ? '/' : digit);
+    }
+    for (; len % 4; len++)
+        out[len] = '=';
+    int size = EVP_DecodeBlock(out, out, (int)len); /* writes behind where it reads */
+    if (size < 0)
+        return false;
+    out[size] = '\0';
+    return true;
+}
+
+int64_t mw_vault_jwt_expiry(struct mw_vault *vault, uint32_t id)
+{
+    int64_t expiry = 0;
+    unsigned char *claims = mw_locked_alloc(MW_VAULT_SECRET_MAX + 4);
+    const char *token = mw_vault_join_begin(vault);
+    if (claims && token && mw_vault_join_secret(vault, id) == 0) {
+        (void)mw_vault_join_end(vault); /* ends in NUL, which is what is wanted */
+        const char *at = NULL;
+        if (decode_claims(token, claims, MW_VAULT_SECRET_MAX + 4))
+            at = strstr((const char *)claims, "\"exp\":");
+        if (!at || sscanf(at + 6, " %" SCNd64, &expiry) != 1 || expiry < 0)
+            expiry = 0;
+    }
+    mw_vault_wipe(vault);
+    mw_locked_free(claims, MW_VAULT_SECRET_MAX + 4);
+    return expiry;
 }

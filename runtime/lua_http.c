@@ -8,7 +8,7 @@
 enum { HEADERS_MAX = 32 };
 
 /* Reads headers = { { "Name", text }, ... } of the options at 1. The strings stay on the stack; at
- * most two of the values hold secrets. */
+ * most two of the values hold secrets, for the url and the body may hold some as well. */
 static size_t check_headers(lua_State *L, struct mw_http_header *headers)
 {
     lua_getfield(L, 1, "headers"); /* .. list */
@@ -33,7 +33,7 @@ static size_t check_headers(lua_State *L, struct mw_http_header *headers)
     return count;
 }
 
-/* host.http_request{ method=, url=, headers={{name, text}}, body=text, ca_file=, timeout=s }
+/* host.http_request{ method=, url=text, headers={{name, text}}, body=text, ca_file=, timeout=s }
  * -> id | nil, err */
 static int l_http_request(lua_State *L)
 {
@@ -45,13 +45,16 @@ static int l_http_request(lua_State *L)
     luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 1, "timeout: seconds, 0 or more");
     struct mw_http_request request = {
         .method = mw_api_opt_string(L, 1, "method", "GET"),
-        .url = mw_api_opt_string(L, 1, "url", NULL),
         .ca_file = mw_api_opt_string(L, 1, "ca_file", NULL),
         .timeout_ns = (int64_t)llround(seconds * 1e9),
         .headers = headers,
     };
-    luaL_argcheck(L, request.url, 1, "url is missing");
-    lua_getfield(L, 1, "body");
+    size_t url_len;
+    lua_getfield(L, 1, "url"); /* .. url */
+    luaL_argcheck(L, !lua_isnil(L, -1), 1, "url is missing");
+    request.url = mw_api_check_text(L, lua_gettop(L), &url_len);
+    luaL_argcheck(L, strlen(request.url) == url_len, 1, "a url has a NUL in it");
+    lua_getfield(L, 1, "body"); /* .. url body */
     if (!lua_isnil(L, -1))
         request.body = mw_api_check_text(L, lua_gettop(L), &request.body_len);
     request.header_count = check_headers(L, headers);
@@ -71,5 +74,7 @@ static int l_http_cancel(lua_State *L)
 }
 
 const luaL_Reg mw_lua_http[] = {
-    {"http_request", l_http_request}, {"http_cancel", l_http_cancel}, {NULL, NULL},
+    {"http_request", l_http_request},
+    {"http_cancel", l_http_cancel},
+    {NULL, NULL},
 };

@@ -160,6 +160,26 @@ static int l_jwt(lua_State *L)
     return 1;
 }
 
+/* handle:jwt_expiry() -> seconds since 1970 | nil: when the secret, a JWT, ends */
+static int l_jwt_expiry(lua_State *L)
+{
+    int64_t expiry = mw_vault_jwt_expiry(vault_of(L), check_handle(L, 1)->id);
+    if (!expiry)
+        return 0;
+    lua_pushnumber(L, (lua_Number)expiry); /* seconds */
+    return 1;
+}
+
+/* handle:reload() -> true | nil, err: reads the secret's file again */
+static int l_reload(lua_State *L)
+{
+    struct mw_err err;
+    if (mw_vault_reload(vault_of(L), check_handle(L, 1)->id, &err) < 0)
+        return mw_api_fail(L, &err);
+    lua_pushboolean(L, 1); /* true */
+    return 1;
+}
+
 static int l_tostring(lua_State *L)
 {
     struct handle *handle = check_handle(L, 1);
@@ -177,7 +197,11 @@ static int l_gc(lua_State *L)
 
 static void make_metatable(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"hmac", l_hmac}, {"jwt", l_jwt}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"hmac", l_hmac},
+                                       {"jwt", l_jwt},
+                                       {"jwt_expiry", l_jwt_expiry},
+                                       {"reload", l_reload},
+                                       {NULL, NULL}};
     if (!luaL_newmetatable(L, HANDLE)) { /* metatable */
         lua_pop(L, 1);
         return;

@@ -20,6 +20,7 @@ struct secret {
     char *text; /* locked; NULL: this place is free */
     size_t len;
     char source[128];
+    char *path;                  /* of the file that it was read from, or NULL */
     EVP_MAC_CTX *keyed[DIGESTS]; /* with the key set: signing only copies it */
 };
 
@@ -74,6 +75,7 @@ void mw_vault_forget(struct mw_vault *vault, uint32_t id)
     for (int i = 0; i < DIGESTS; i++)
         EVP_MAC_CTX_free(secret->keyed[i]);
     mw_locked_free(secret->text, secret->len + 1);
+    free(secret->path);
     memset(secret, 0, sizeof *secret);
 }
 
@@ -137,7 +139,9 @@ uint32_t mw_vault_from_env(struct mw_vault *vault, const char *name, struct mw_e
     size_t len = value ? strlen(value) : 0;
     if (len == 0 || len > MW_VAULT_SECRET_MAX) {
         mw_err_set(err, "environment variable %s is %s", name,
-                   !value ? "not set" : len ? "too long for a secret" : "empty");
+                   !value ? "not set"
+                   : len  ? "too long for a secret"
+                          : "empty");
         return 0;
     }
     uint32_t id = store(vault, value, len, name, err);
@@ -170,11 +174,13 @@ static int check_file(int fd, struct mw_err *err)
     return 0;
 }
 
-uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path, struct mw_err *err)
+/* The text of a file, in locked memory of FILE_ROOM bytes; NULL and `err` when it cannot be had. */
+enum { FILE_ROOM = MW_VAULT_SECRET_MAX + 2 };
+
+static char *read_file(const char *path, size_t *text_len, struct mw_err *err)
 {
-    uint32_t id = 0;
     ssize_t len = -1;
-    char *text = mw_locked_alloc(MW_VAULT_SECRET_MAX + 2);
+    char *text = mw_locked_alloc(FILE_ROOM);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (!text || fd < 0) {
         mw_err_set(err, "%s", text ? strerror(errno) : "no locked memory");
@@ -182,21 +188,74 @@ uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path, struct mw_
     }
     if (check_file(fd, err) < 0)
         goto out;
-    len = read(fd, text, MW_VAULT_SECRET_MAX + 2);
+    len = read(fd, text, FILE_ROOM);
     if (len > 0 && text[len - 1] == '\n')
         len--;
     if (len <= 0 || len > MW_VAULT_SECRET_MAX) {
         mw_err_set(err, "%s", len < 0 ? strerror(errno) : len ? "too long for a secret" : "empty");
-        goto out;
+        len = -1;
     }
-    id = store(vault, text, (size_t)len, path, err);
 out:
     if (fd >= 0)
         (void)close(fd); /* nothing was written */
-    mw_locked_free(text, MW_VAULT_SECRET_MAX + 2);
-    if (!id)
+    if (len < 0) {
         mw_err_context(err, "secret file %s", path);
+        mw_locked_free(text, FILE_ROOM);
+        return NULL;
+    }
+    *text_len = (size_t)len;
+    return text;
+}
+
+uint32_t mw_vault_from_file(struct mw_vault *vault, const char *path, struct mw_err *err)
+{
+    size_t len;
+    char *text = read_file(path, &len, err);
+    if (!text)
+        return 0;
+    uint32_t id = store(vault, text, len, path, err);
+    mw_locked_free(text, FILE_ROOM);
+    char *kept_path = id ? strdup(path) : NULL;
+    if (id && !kept_path) {
+        mw_vault_forget(vault, id);
+        mw_err_set(err, "secret file %s: out of memory", path);
+        return 0;
+    }
+    if (id)
+        vault->secrets[id - 1].path = kept_path;
     return id;
+}
+
+int mw_vault_reload(struct mw_vault *vault, uint32_t id, struct mw_err *err)
+{
+    size_t len;
+    struct secret *secret = find(vault, id, err);
+    if (!secret)
+        return -1;
+    if (!secret->path) {
+        mw_err_set(err, "secret %s comes from no file", secret->source);
+        return -1;
+    }
+    char *text = read_file(secret->path, &len, err);
+    char *copy = text ? mw_locked_alloc(len + 1) : NULL;
+    if (!copy) {
+        if (text)
+            mw_err_set(err, "secret %s: no room in locked memory", secret->source);
+        mw_locked_free(text, FILE_ROOM);
+        return -1;
+    }
+    memcpy(copy, text, len);
+    mw_locked_free(text, FILE_ROOM);
+    for (int i = 0; i < DIGESTS; i++) {
+        EVP_MAC_CTX_free(secret->keyed[i]);
+        secret->keyed[i] = NULL;
+    }
+    mw_locked_free(secret->text, secret->len + 1);
+    secret->text = copy;
+    secret->len = len;
+    if (vault->redactor)
+        mw_redactor_add(vault->redactor, copy, len);
+    return 0;
 }
 
 const char *mw_vault_source(const struct mw_vault *vault, uint32_t id)
@@ -229,8 +288,8 @@ static EVP_MAC_CTX *keyed_context(struct mw_vault *vault, struct secret *secret,
         OSSL_PARAM_construct_utf8_string("digest", (char *)digest_names[digest], 0),
         OSSL_PARAM_construct_end(),
     };
-    if (context && !EVP_MAC_init(context, (const unsigned char *)secret->text, secret->len,
-                                 parameters)) {
+    if (context &&
+        !EVP_MAC_init(context, (const unsigned char *)secret->text, secret->len, parameters)) {
         EVP_MAC_CTX_free(context);
         context = NULL;
     }

@@ -104,6 +104,26 @@ static void printed_hs256(void)
                 ".yf7XqeyYRdYg6bGpIHixVAYSFJSf7pUvvUcgS-6dB14");
 }
 
+static void expiries(void)
+{
+    static const struct {
+        const char *token;
+        int64_t expiry;
+    } rows[] = {
+        {"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9." PEATIO_PART_2 ".x", 4102444800},
+        {"h." RFC_PART_2 ".s", 1300819380}, /* blanks and line breaks between the claims */
+        {"h.eyJzdWIiOiIxIn0.s", 0},         /* {"sub":"1"}: it does not say */
+        {"h.eyJleHAiOi0xfQ.s", 0},          /* {"exp":-1} */
+        {"no token", 0},
+        {"a.b", 0},
+        {"..", 0},
+        {"h.!!!!.s", 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        CHECK_INT(mw_vault_jwt_expiry(vault, secret_of(rows[i].token)), rows[i].expiry);
+    CHECK_INT(mw_vault_jwt_expiry(vault, 0), 0);
+}
+
 static void rfc_hs256(void)
 {
     static const char key[] = "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4h"
@@ -488,6 +508,7 @@ static void nothing_left_in_scratch(void)
 static const struct test_case cases[] = {
     {"HS256 gives the tokens that the pages of Peatio and Indodax print", printed_hs256},
     {"HS256 gives the token of RFC 7515, A.1", rfc_hs256},
+    {"a token's end is read from its claims, and of anything else there is none", expiries},
     {"claims of any length and any bytes come back from base64url", every_length_and_character},
     {"RS256 gives the token of RFC 7515, A.2", rfc_rs256},
     {"RS256 with a fresh key verifies, and is the same each time", fresh_rsa},

@@ -304,6 +304,35 @@ static void check_is(struct mw_vault *vault, uint32_t id, const char *text, size
     mw_vault_forget(vault, same);
 }
 
+/* A token that somebody renews in its file is read again, and a bad file leaves the old one. */
+static void reloading(void)
+{
+    struct mw_vault *vault = new_vault(NULL);
+    const char *path = write_file("token", "first", 5, 0600);
+    uint32_t id = mw_vault_from_file(vault, path, &err);
+    char out[MW_SIGNATURE_MAX];
+    CHECK(mw_vault_hmac(vault, id, MW_SHA256, "m", 1, MW_HEX, out, &err) > 0);
+    (void)write_file("token", "the second\n", 11, 0600);
+    CHECK_INT(mw_vault_reload(vault, id, &err), 0);
+    check_is(vault, id, "the second", 10);
+    CHECK_TEXT(mw_vault_source(vault, id), path);
+    (void)write_file("token", "open", 4, 0644);
+    CHECK_INT(mw_vault_reload(vault, id, &err), -1);
+    CHECK(strstr(err.text, "chmod 600") != NULL);
+    (void)write_file("token", "", 0, 0600);
+    CHECK_INT(mw_vault_reload(vault, id, &err), -1);
+    CHECK(unlink(path) == 0);
+    CHECK_INT(mw_vault_reload(vault, id, &err), -1);
+    CHECK(strstr(err.text, path) != NULL);
+    check_is(vault, id, "the second", 10);
+    uint32_t text = secret_of(vault, "typed in");
+    CHECK_INT(mw_vault_reload(vault, text, &err), -1);
+    CHECK(strstr(err.text, "no file") != NULL);
+    mw_vault_forget(vault, text);
+    CHECK_INT(mw_vault_reload(vault, text, &err), -1);
+    mw_vault_free(vault);
+}
+
 static void check_refused(uint32_t id, const char *place, const char *why)
 {
     CHECK_INT(id, 0);
@@ -556,6 +585,7 @@ static const struct test_case cases[] = {
     {"a file that others may read, or that is another's, is refused by name", file_modes},
     {"a missing or empty file, a directory and a device are refused by name", no_such_file},
     {"a secret from a text is a copy of it, of 1 to 16384 bytes", texts},
+    {"a secret's file is read again, and a bad one leaves the old text", reloading},
     {"a forgotten secret signs nothing, and its place has no old key", forgetting},
     {"a full vault says for which secret it has no room", a_full_vault},
     {"every secret is known to the redactor", redacted},
