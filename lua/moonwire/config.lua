@@ -80,6 +80,8 @@ M.keys = {
                  doc = "what the guardian does with open orders when the runtime dies" },
     on_stop = { type = "string", choices = { "cancel", "leave" }, default = "cancel",
                 doc = "what becomes of open orders when the runtime is stopped" },
+    on_orphan = { type = "string", choices = { "leave", "cancel", "ask" }, default = "leave",
+                  doc = "what becomes of open orders of ours that no strategy claims" },
     restart = { type = "boolean", default = false, doc = "start again after a crash" },
     on_error = { type = "string", choices = { "stop", "continue" }, default = "stop",
                  doc = "what an error in a callback does to its strategy" },
@@ -103,6 +105,7 @@ M.keys = {
 ---@field risk moonwire.RiskLimits
 ---@field on_crash "cancel"|"leave"
 ---@field on_stop "cancel"|"leave"
+---@field on_orphan "leave"|"cancel"|"ask"
 ---@field restart boolean
 ---@field on_error "stop"|"continue"
 ---@field spin boolean

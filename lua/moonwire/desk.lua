@@ -10,6 +10,7 @@ local order_module = require "moonwire.order"
 local orders = require "moonwire.orders"
 local position = require "moonwire.position"
 local random = require "moonwire.random"
+local recovery = require "moonwire.recovery"
 local risk = require "moonwire.risk"
 local shutdown = require "moonwire.shutdown"
 
@@ -51,9 +52,13 @@ function Desk:add_session(session)
   table.insert(self.session_list, session)
 end
 
+--- nil, err when its orders could not be told from another one's.
 function Desk:add_runner(runner)
+  local ok, err = self.orders:claim(runner.name)
+  if not ok then return nil, err end
   self.runners[runner.name] = runner
   table.insert(self.runner_list, runner)
+  return true
 end
 
 --- The session of that venue name, or nil, err.
@@ -97,7 +102,7 @@ end
 local function risk_context(self, draft, market)
   local runner, book = self.runners[draft.strategy], self:book(draft.venue, draft.symbol)
   local context = self.risk_context
-  context.open_orders, context.market = self.orders.open_count, market
+  context.open_orders, context.market = self.orders.own_count, market
   context.now, context.sent_times = dispatch.now(), runner.sent_times
   context.reference_price = book and book.mid
   if self.config.risk and self.config.risk.max_position then
@@ -184,6 +189,11 @@ function Desk:on_fill_amended(order, fill)
   end
 end
 
+--- An order that was not known here showed up.
+function Desk:on_order_met()
+  if self.are_started then recovery.settle_orphans(self) end
+end
+
 --- The position of a strategy in a symbol (position.lua); created flat.
 function Desk:position(strategy, venue, symbol)
   local key = strategy .. "\0" .. tostring(venue) .. "\0" .. tostring(symbol)
@@ -251,6 +261,7 @@ end
 local function start_runners(self)
   if self.are_started or not all_settled(self) then return end
   self.are_started = true
+  recovery.settle_orphans(self)
   for _, runner in ipairs(self.runner_list) do
     if runner.state == "loaded" then runner:start() end
   end

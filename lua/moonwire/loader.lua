@@ -73,7 +73,9 @@ function M.load(settings)
     local class, runner, err
     class, err = load_class(spec)
     if class then runner, err = strategy.new(desk, spec, class) end
-    if runner then desk:add_runner(runner) else problems[#problems + 1] = err end
+    local is_added = false
+    if runner then is_added, err = desk:add_runner(runner) end
+    if not is_added then problems[#problems + 1] = err end
   end
   if #problems > 0 then return nil, problems end
   return desk

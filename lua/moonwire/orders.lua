@@ -1,10 +1,13 @@
 --- All orders that this runtime knows: ours by client_order_id, the venue's by venue and order_id.
 --- A report finds its order here, and the desk hears of each change from here:
---- desk:on_order_changed(order), :on_order_filled(order, fill), :on_fill_amended(order, fill).
+--- desk:on_order_changed(order), :on_order_filled(order, fill), :on_fill_amended(order, fill), and
+--- desk:on_old_id(id) of an id of ours that this run did not make. An order that is not known any
+--- more, or not yet, is looked for in the archive of earlier runs.
 
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
+local restore = require "moonwire.restore"
 local task = require "moonwire.task"
 
 local Orders = { __name = "moonwire.Orders" }
@@ -25,6 +28,12 @@ function M.new(runtime, desk)
     runtime_tag = client_id.tag(runtime),
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
     open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
+    own_count = 0,                           -- of these, ours
+    foreign = {},                            -- order -> true: somebody else's
+    strategy_of_tag = {},                    -- in client order ids
+    claimed = {},                            -- name of a strategy -> true
+    orphans = {},                            -- ours, of no strategy; see take_orphans
+    archive = false,                         -- of earlier runs (archive.lua)
     owners = {},                             -- order -> strategy's name, whatever it says
     finished = {}, finished_at = 0,          -- a ring; the place of the last one
     desk = desk,
@@ -44,6 +53,7 @@ local function set_open(self, order)
   if order._open_at then return end
   self.open_count = self.open_count + 1
   self.open[self.open_count], order._open_at = order, self.open_count
+  if not self.foreign[order] then self.own_count = self.own_count + 1 end
 end
 
 -- The last one takes the place of one that goes.
@@ -54,6 +64,7 @@ local function set_closed(self, order)
   self.open[at], last._open_at = last, at
   self.open[self.open_count], order._open_at = nil, false
   self.open_count = self.open_count - 1
+  if not self.foreign[order] then self.own_count = self.own_count - 1 end
 end
 
 --- Adds an order of ours before it is sent, or one that the venue showed.
@@ -79,14 +90,31 @@ function Orders:find(venue, client_order_id, order_id)
   return of_venue and order_id and of_venue[order_id]
 end
 
---- Whether a client order id was made by this runtime, now or in an earlier run.
-function Orders:is_ours(id)
+-- The parts of an id that was made by this runtime, now or in an earlier run; nil for any other.
+local function own_id(self, id)
   local parts = id and client_id.parse(id)
-  return parts ~= nil and parts.runtime == self.runtime_tag
+  return parts and parts.runtime == self.runtime_tag and parts or nil
+end
+
+--- Whether a client order id was made by this runtime, now or in an earlier run.
+function Orders:is_ours(id) return own_id(self, id) ~= nil end
+
+--- From now on the orders of earlier runs that carry this strategy's name or tag are its own.
+---@return boolean|nil ok
+---@return string|nil err  another strategy has the same tag
+function Orders:claim(strategy)
+  local tag = client_id.tag(strategy)
+  local other = self.strategy_of_tag[tag]
+  if other then
+    return nil, ("strategies %s and %s would have the same code in order ids: give one of them "
+                 .. "another name"):format(other, strategy)
+  end
+  self.strategy_of_tag[tag], self.claimed[strategy] = strategy, true
+  return true
 end
 
 local function forget(self, order)
-  self.owners[order] = nil
+  self.owners[order], self.foreign[order] = nil, nil
   if order.client_order_id then self.by_client_id[order.client_order_id] = nil end
   local of_venue = self.by_order_id[order.venue]
   if of_venue and order.order_id then of_venue[order.order_id] = nil end
@@ -119,17 +147,59 @@ function Orders:apply(order, report)
   return changed or fill ~= nil or amended ~= nil, is_missing
 end
 
---- An order that the venue shows and this run did not send: `external`, or ours from an earlier
---- run.
+--- Makes an order of the archive one of this run's; nil when its fills make no sense, which is
+--- logged.
+---@param archived moonwire.ArchivedOrder
+---@return moonwire.Order|nil
+function Orders:restore(archived)
+  local ok, order = pcall(restore.order, archived)
+  if not ok then
+    self.archive.log.error("order %s of the journal cannot be restored, and is left to the venue: "
+      .. "%s", archived.client_order_id or archived.order_id, order)
+    return nil
+  end
+  if order.external then self.foreign[order] = true end
+  self:add(order)
+  local is_claimed = self.claimed[order.strategy or ""]
+  if not is_claimed then self.owners[order] = nil end
+  if terminal[order.status] then retire(self, order)
+  elseif not is_claimed and not order.external then table.insert(self.orphans, order) end
+  return order
+end
+
+--- The order that a report speaks of, from the archive: one that finished long ago, or in an
+--- earlier run. nil when it is not there either.
+function Orders:recall(venue, client_order_id, order_id)
+  local archived = self.archive and self.archive:order(venue, client_order_id, order_id)
+  return archived and self:restore(archived)
+end
+
+--- An order that the venue shows and nobody here knows: `external`, or ours from an earlier run
+--- whose journal is lost; then its id says whose it is.
 function Orders:adopt(venue, report)
+  local id = own_id(self, report.client_order_id)
   local order = order_module.new({
     venue = venue, client_order_id = report.client_order_id, order_id = report.order_id,
     symbol = report.symbol, side = report.side, type = report.type or "limit",
     time_in_force = report.time_in_force or "gtc", price = report.price, qty = report.qty,
-    external = not self:is_ours(report.client_order_id), is_qty_estimate = report.is_qty_estimate,
-    status = "new",
+    external = not id, is_qty_estimate = report.is_qty_estimate,
+    status = "new", strategy = id and self.strategy_of_tag[id.strategy],
   }, report.time)
+  if not id then self.foreign[order] = true end
+  if id then self.desk:on_old_id(id) end
+  if id and not order.strategy then table.insert(self.orphans, order) end
   return self:add(order)
+end
+
+--- The open orders that are ours and belong to no strategy; each is given once.
+---@return moonwire.Order[]
+function Orders:take_orphans()
+  local list = {}
+  for _, order in ipairs(self.orphans) do
+    if order:is_open() then list[#list + 1] = order end
+  end
+  self.orphans = {}
+  return list
 end
 
 --- Waits, in a task, until the order has this status or is finished, at most `seconds` when given.

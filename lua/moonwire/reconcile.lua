@@ -135,12 +135,7 @@ end
 local function apply_listed(self, reports)
   local session, listed = self.session, {}
   for _, report in ipairs(reports) do
-    local order = session.orders:find(session.name, report.client_order_id, report.order_id)
-    if not order then
-      order = session.orders:adopt(session.name, report)
-      session.log.info("open order %s: %s", order.external and "of somebody else" or
-                       "of ours from an earlier run", order)
-    end
+    local order = session:order_of(report)
     listed[order] = true
     if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
       fetch_fills(self, order)

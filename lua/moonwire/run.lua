@@ -1,10 +1,12 @@
 --- moonwire run: trade until stopped.
 
+local archive = require "moonwire.archive"
 local cli = require "moonwire.cli"
 local config = require "moonwire.config"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
+local recovery = require "moonwire.recovery"
 local watch = require "moonwire.watch"
 
 local M = {
@@ -70,6 +72,8 @@ function M.run(options, files)
   if seconds then
     dispatch.after(seconds, desk, "stop", 0, "the time given by --seconds is over")
   end
+  local journal = desk.config.journal
+  recovery.begin(desk, archive.open(journal and journal.path, desk.log))
   desk:start()
 end
 

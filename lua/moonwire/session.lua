@@ -363,6 +363,24 @@ local function copy(report)
   return copied
 end
 
+--- The order that a report speaks of: one of this run or of the archive, or else a new one.
+---@return moonwire.Order
+function Session:order_of(report)
+  local client_order_id, order_id = report.client_order_id, report.order_id
+  local order = self.orders:find(self.name, client_order_id, order_id)
+  if order then return order end
+  order = self.orders:recall(self.name, client_order_id, order_id)
+  if order then
+    self.log.info("order of an earlier time shows up: %s", order)
+  else
+    order = self.orders:adopt(self.name, copy(report))
+    self.log.info("order %s shows up: %s", order.external and "of somebody else" or
+                  "of ours from an earlier run", order)
+  end
+  self.desk:on_order_met()
+  return order
+end
+
 --- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
 function Session:on_report(report)
   -- Callbacks of the report before this one; not in a task, where they could wait.
@@ -373,11 +391,7 @@ function Session:on_report(report)
     return
   end
   local order = self.orders:find(self.name, report.client_order_id, report.order_id)
-  if not order then
-    order = self.orders:adopt(self.name, copy(report))
-    self.log.info("order %s shows up: %s", order.external and "of somebody else" or
-                  "of ours from an earlier run", order)
-  end
+    or self:order_of(report)
   return self:apply(order, report)
 end
 
@@ -387,7 +401,7 @@ function Session:query_open_orders() return self.protocol.fetch_open_orders(self
 function Session:query_balances() return self.protocol.fetch_balances(self) end
 
 function Session:query_order_by_id(id)
-  local order = self.orders:find(self.name, id, id)
+  local order = self.orders:find(self.name, id, id) or self.orders:recall(self.name, id, id)
   if not order then return nil, "no order " .. tostring(id) .. " is known here" end
   return self.protocol.fetch_order(self, order)
 end

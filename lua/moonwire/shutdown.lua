@@ -21,7 +21,7 @@ function M.begin(desk, status, reason)
   desk.stopping = self
   desk.log.info("stopping: %s", reason)
   for _, runner in ipairs(desk.runner_list) do
-    if runner.state == "running" then runner:stop(reason) end
+    if runner.state == "running" or runner.state == "loaded" then runner:stop(reason) end
   end
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
   self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
@@ -34,7 +34,7 @@ function Shutdown:on_order_changed() dispatch.defer(self, "check") end
 local function left_open(desk)
   local open = {}
   for _, order in ipairs(desk.orders:list_open()) do
-    if desk.orders.owners[order] then open[#open + 1] = order end
+    if desk.orders.owners[order] or order._must_end then open[#open + 1] = order end
   end
   return open
 end

@@ -6,6 +6,7 @@ local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
 local log = require "moonwire.log"
+local persist = require "moonwire.persist"
 local sandbox = require "moonwire.sandbox"
 local task = require "moonwire.task"
 
@@ -197,7 +198,8 @@ function M.new(desk, spec, class)
   local self = setmetatable({
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
     errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {},
-    feeds = {},
+    feeds = {}, early = {},                    -- what is heard before on_start; false after it
+    persisted = false,                         -- what was recorded of state.persist, as a text
     asks = {},                                 -- callbacks that ever asked for anything
     log = log.new { strategy = spec.name },
   }, Runner)
@@ -229,6 +231,16 @@ function Runner:ask(object, method, undo, a, b)
     self.ops[n] = op
   end
   op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
+end
+
+--- Gives back what an earlier run kept: a text of persist.encode.
+function Runner:restore_persist(text)
+  local kept, err = persist.decode(text)
+  if not kept then
+    return self.log.error("state.persist of the run before cannot be read and begins empty: %s",
+                          err)
+  end
+  self.instance.state.persist, self.persisted = kept, text
 end
 
 -- What a callback asked for is kept when it returned; it is done when the event is.
@@ -286,11 +298,17 @@ local function finish_callback(self, name, ok, err)
   return false
 end
 
+-- Reports of what happened between two runs wait until the strategy has started.
+local function keep_early(self, name, a, b)
+  table.insert(self.early, { name = name, a = a, b = b })
+end
+
 --- Calls a callback of the strategy, if it has one, as soon as what caused it is booked. One that
 --- never asked for anything so far is called on the spot, which is quicker: LuaJIT compiles it with
 --- the event. With orders in it the whole would be more than LuaJIT can handle.
 function Runner:hear(name, a, b)
   if not self.class[name] then return end
+  if self.early then return keep_early(self, name, a, b) end
   if self.asks[name] or dispatch.has_more() or task.is_inside() then
     return dispatch.defer(self, "call", name, a, b)
   end
@@ -329,20 +347,24 @@ end
 
 -- Life --------------------------------------------------------------------------------------------
 
+--- Starts: on_start, then what was heard before it.
 function Runner:start()
-  self.state = "running"
+  local early = self.early
+  self.state, self.early = "running", false
   self:call("on_start")
+  for _, heard in ipairs(early) do dispatch.defer(self, "call", heard.name, heard.a, heard.b) end
 end
 
 function Runner:ask_stop(reason) self:ask(self, "stop", nil, reason) end
 
 --- Stops: on_stop, then timers and tasks end and open orders are canceled.
 function Runner:stop(reason)
-  if self.state ~= "running" then return end
+  if self.state ~= "running" and self.state ~= "loaded" then return end
   if is_busy() then return dispatch.defer(self, "stop", reason) end
-  self.log.info("stopping: %s", reason)
+  local has_started = self.state == "running"
+  if has_started then self.log.info("stopping: %s", reason) end
   self.state = "stopping"                                     -- no new orders; on_stop may cancel
-  self:call("on_stop")
+  if has_started then self:call("on_stop") end
   self.state = "stopped"
   for timer in pairs(self.timers) do timer:stop() end
   for running in pairs(self.tasks) do running:cancel() end

@@ -451,7 +451,7 @@ function S:ask()
   print("hand-1 is " .. (order and order.status or "unknown"))
 end
 return S]], { venue = "reconcile_every = 1," })
-  run:wait_for "open order of somebody else"
+  run:wait_for "order of somebody else shows up"
   sim:control("trade", { pair = "btc_idr", side = "sell", price = "1500000000", qty = "0.001" })
   run:wait_for "hand%-1 is filled"
   equal(run:stop(), 0)

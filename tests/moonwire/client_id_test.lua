@@ -55,7 +55,8 @@ t.test("ids count up, say whose they are, and fit every venue", function()
 end)
 
 t.test("the longest id still has 36 characters or fewer", function()
-  local maker = client_id.maker(("r"):rep(100), ("s"):rep(100), epoch(client_id.LAST_EPOCH), 36 ^ 8 - 2)
+  local maker = client_id.maker(("r"):rep(100), ("s"):rep(100), epoch(client_id.LAST_EPOCH),
+                                36 ^ 8 - 2)
   local id = maker:next()
   t.ok(#id <= 36, #id .. ": " .. id)
 end)

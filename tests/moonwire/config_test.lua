@@ -211,6 +211,7 @@ local wrong = {
   ["risk.price_collar"] = { "0.05", 'expected a percentage above 0 and below 100, such as "5%"' },
   ["on_crash"] = { '"cancle"',
                    'expected "cancel" or "leave", got "cancle"; did you mean "cancel"?' },
+  ["on_orphan"] = { '"sell"', 'expected "leave", "cancel" or "ask", got "sell"' },
   ["on_stop"] = { "true", 'expected "cancel" or "leave", got true' },
   ["restart"] = { "1", "expected true or false, got 1" },
   ["on_error"] = { '"go"', 'expected "stop" or "continue", got "go"' },

@@ -111,10 +111,13 @@ t.test("open orders of all strategies count, and no longer when they have ended"
   passes(s)
 end)
 
-t.test("orders that the venue shows count as open, whoever sent them", function()
-  local s = play { risk = { max_open_orders = 4 },
+t.test("orders of somebody else take no place of ours", function()
+  local s = play { risk = { max_open_orders = 1 },
                    answers = { openOrders = stage.vector "open_orders" } }
-  refused(s, nil, "4 orders are open, max_open_orders is 4")
+  t.equal(#s.desk.orders:list_open(), 4)
+  t.equal(s.desk.orders.own_count, 0)
+  passes(s)
+  t.equal(s.desk.orders.own_count, 1)
 end)
 
 t.test("an order in doubt counts as open", function()

@@ -17,6 +17,7 @@ local function new()
   local orders = orders_module.new("moonwire", {
     on_order_changed = function(_, order) say("order", order.previous_status, order.status) end,
     on_order_filled = function(_, _, fill) say("fill", tostring(fill.qty)) end,
+    on_old_id = function() end,
     on_fill_amended = function(_, _, fill) say("amended", tostring(fill.price)) end,
   })
   local function said()

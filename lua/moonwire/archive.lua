@@ -1,0 +1,205 @@
+--- What earlier runs left in the journal: orders with their fills, what strategies kept, the epochs
+--- of ids. Read only; the tables are those of runtime/journal_schema.h. A journal that is not there
+--- is an empty archive; one that cannot be read is said once, and counts as empty.
+
+local client_id = require "moonwire.client_id"
+local decimal = require "moonwire.decimal"
+local host = require "moonwire.host"
+
+local Archive = { __name = "moonwire.Archive" }
+Archive.__index = Archive
+
+local M = {}
+local PAGE = 5000                     -- rows that are in memory at once
+local RECENT_ORDERS = 1000            -- whose ids are looked at for their epoch
+local AMENDS, ESTIMATE, PROVISIONAL = 1, 2, 4          -- MW_FILL_FLAG_ of runtime/record.h
+
+---@class moonwire.ArchivedFill
+---@field trade_id string|nil
+---@field qty moonwire.decimal
+---@field price moonwire.decimal
+---@field fees moonwire.Fee[]
+---@field liquidity string|nil
+---@field time number|nil              seconds since 1970, at the venue
+---@field amends boolean               a trade that was counted as an estimate before
+---@field is_estimate boolean          counted on the venue's total alone
+---@field is_provisional boolean       the price is a bound
+
+---@class moonwire.ArchivedOrder      fields of DESIGN section 5, amounts as decimals, and
+---@field is_qty_estimate boolean
+---@field external boolean
+---@field fills moonwire.ArchivedFill[]  in the order in which they were counted
+
+--- @param path string|nil  of the journal; nil: there is none
+--- @param log table        moonwire.log
+function M.open(path, log)
+  local self = setmetatable({ path = path, log = log, db = false }, Archive)
+  local file = path and io.open(path, "r")
+  if not file then return self end
+  file:close()
+  local db, err = host.journal_open(path)
+  if db then self.db = db
+  else
+    log.error("%s: what earlier runs knew is lost to this one; orders are told by their ids and "
+              .. "the venue alone, positions begin flat", err)
+  end
+  return self
+end
+
+--- Whether there is a journal that can be asked.
+function Archive:is_there() return self.db ~= false end
+
+function Archive:close()
+  if self.db then self.db:close() end
+  self.db = false
+end
+
+-- The rows of a query; none when it fails, which is said.
+local function rows_of(self, sql, ...)
+  if not self.db then return {} end
+  local rows, err = self.db:query(sql, ...)
+  if rows then return rows end
+  self.log.error("%s: %s", self.path, err)
+  return {}
+end
+
+-- Rows into values --------------------------------------------------------------------------------
+
+local function seconds(ns) return ns and tonumber(ns) / 1e9 end
+local function amount(text) return text and decimal(text) end
+
+local function fees_of(text)
+  local fees = {}
+  for value, asset in (text or ""):gmatch("([^%s,]+) ([^%s,]+)") do
+    fees[#fees + 1] = { amount = decimal(value), asset = asset }
+  end
+  return fees
+end
+
+local function has(flags, flag) return math.floor((flags or 0) / flag) % 2 == 1 end
+
+local function fill_of(row)
+  local is_provisional = has(row.flags, PROVISIONAL)
+  local amends = has(row.flags, AMENDS)
+  return {
+    trade_id = row.trade_id, qty = decimal(row.qty), price = decimal(row.price),
+    fees = fees_of(row.fees), liquidity = row.liquidity, time = seconds(row.time_ns),
+    is_estimate = has(row.flags, ESTIMATE), amends = amends and not is_provisional,
+    is_provisional = is_provisional and not amends,             -- amended: its price is known
+  }
+end
+
+local function fills_of(self, key)
+  local fills = {}
+  for i, row in ipairs(rows_of(self, "SELECT * FROM fills WHERE order_key = ? ORDER BY fill",
+                               key)) do
+    fills[i] = fill_of(row)
+  end
+  return fills
+end
+
+local function order_of(self, row)
+  return {
+    client_order_id = row.client_order_id, order_id = row.order_id, venue = row.venue,
+    symbol = row.symbol, side = row.side, type = row.type, time_in_force = row.time_in_force,
+    price = amount(row.price), qty = amount(row.qty), amount = amount(row.amount),
+    is_qty_estimate = row.is_estimate == 1, status = row.status, reason = row.reason,
+    strategy = row.strategy, external = row.external == 1, created_at = seconds(row.created_ns),
+    updated_at = seconds(row.updated_ns), fills = fills_of(self, row.key),
+  }
+end
+
+-- A row that cannot be understood is said, and left out.
+local function understood(self, row)
+  local ok, result = pcall(order_of, self, row)
+  if ok then return result end
+  self.log.error("%s: order %s is not understood and left to the venue: %s", self.path,
+                 row.client_order_id or row.order_id, result)
+end
+
+-- Questions ---------------------------------------------------------------------------------------
+
+--- The orders of ours that were open, pending or unknown when the journal ends, oldest first.
+---@return moonwire.ArchivedOrder[]
+function Archive:open_orders()
+  local orders = {}
+  -- The words of the index orders_open.
+  for _, row in ipairs(rows_of(self, "SELECT * FROM orders WHERE status NOT IN ('filled', "
+      .. "'canceled', 'rejected', 'expired') AND external IS NOT 1 ORDER BY key")) do
+    orders[#orders + 1] = understood(self, row)
+  end
+  return orders
+end
+
+--- Orders of ours that changed at `since` (seconds since 1970) or later, oldest first.
+---@return moonwire.ArchivedOrder[]
+function Archive:recent_orders(since)
+  local orders = {}
+  for _, row in ipairs(rows_of(self, "SELECT * FROM orders WHERE updated_ns >= ? "
+      .. "AND external IS NOT 1 ORDER BY key", ("%.0f"):format(since * 1e9))) do
+    orders[#orders + 1] = understood(self, row)
+  end
+  return orders
+end
+
+--- The order that either id speaks of, or nil; as Orders:find, ours goes first.
+---@param venue string
+---@param client_order_id string|nil
+---@param order_id string|nil
+---@return moonwire.ArchivedOrder|nil
+function Archive:order(venue, client_order_id, order_id)
+  local row
+  if client_order_id then
+    row = rows_of(self, "SELECT * FROM orders WHERE venue = ? AND client_order_id = ?", venue,
+                  client_order_id)[1]
+  end
+  if not row and order_id then
+    row = rows_of(self, "SELECT * FROM orders WHERE venue = ? AND order_id = ? "
+      .. "ORDER BY key DESC LIMIT 1", venue, order_id)[1]
+  end
+  return row and understood(self, row)
+end
+
+--- Calls visit(fill, order) for each fill of a strategy's order, in the order in which they were
+--- counted, behind number `after`; `order` has key, strategy, venue, symbol and side.
+---@return integer last  number of the last fill
+function Archive:each_fill(after, visit)
+  local last = after
+  repeat
+    local rows = rows_of(self, "SELECT f.*, o.key, o.strategy, o.venue, o.symbol, o.side "
+      .. "FROM fills f CROSS JOIN orders o ON o.key = f.order_key WHERE f.fill > ? "
+      .. "ORDER BY f.fill LIMIT " .. PAGE, last)
+    for _, row in ipairs(rows) do
+      last = row.fill
+      local ok, err = true, nil
+      if row.strategy then ok, err = pcall(function() visit(fill_of(row), row) end) end
+      if not ok then
+        self.log.error("%s: a fill of %s is not understood and left out of the position: %s",
+                       self.path, row.strategy, err)
+      end
+    end
+  until #rows < PAGE
+  return last
+end
+
+--- What that strategy kept, as a text of persist.encode, or nil.
+function Archive:persist(strategy)
+  local row = rows_of(self, "SELECT text FROM persist WHERE strategy = ?", strategy)[1]
+  return row and row.text
+end
+
+--- The highest epoch (ms since 1970) that ids of this runtime carry; 0 when there are none.
+function Archive:last_epoch_ms(runtime)
+  local last = tonumber((rows_of(self, "SELECT max(epoch) AS epoch FROM runs")[1] or {}).epoch) or 0
+  local tag = client_id.tag(runtime)
+  for _, row in ipairs(rows_of(self, "SELECT client_order_id FROM orders WHERE client_order_id "
+      .. "IS NOT NULL ORDER BY key DESC LIMIT " .. RECENT_ORDERS)) do
+    local id = client_id.parse(row.client_order_id)
+    if id and id.runtime == tag and id.started_ms and id.started_ms > last then
+      last = id.started_ms
+    end
+  end
+  return last
+end
+
+return M

@@ -1,0 +1,74 @@
+--- What a run takes over from those before it: open orders with their owners, positions, what
+--- strategies kept, and epochs of ids that are used up. All of it stands before sessions connect;
+--- the venue is asked about each order before strategies start.
+
+local restore = require "moonwire.restore"
+
+local M = {}
+
+local function restore_persist(desk, archive)
+  for _, runner in ipairs(desk.runner_list) do
+    local text = archive:persist(runner.name)
+    if text then runner:restore_persist(text) end
+  end
+end
+
+local function restore_positions(desk, archive)
+  local book = restore.booker()
+  archive:each_fill(0, function(fill, order)
+    if desk.runners[order.strategy] then
+      book(fill, order, desk:position(order.strategy, order.venue, order.symbol))
+    end
+  end)
+end
+
+--- Makes the open orders of the archive orders of this run.
+---@return integer count
+function M.restore_orders(desk, archive)
+  local count = 0
+  for _, archived in ipairs(archive:open_orders()) do
+    if not desk.sessions[archived.venue] then
+      desk.log.warn("order %s is open on venue %s, which the configuration does not have any more:"
+        .. " look there, and cancel it if it is not wanted", archived.client_order_id
+        or archived.order_id, archived.venue)
+    elseif desk.orders:restore(archived) then
+      count = count + 1
+    end
+  end
+  return count
+end
+
+--- Takes over what the archive has. Before sessions start.
+---@param desk moonwire.Desk
+---@param archive table
+function M.begin(desk, archive)
+  desk.orders.archive = archive
+  desk:set_epoch(archive:last_epoch_ms(desk.name) + 1)
+  restore_persist(desk, archive)
+  restore_positions(desk, archive)
+  local count = M.restore_orders(desk, archive)
+  if count > 0 then desk.log.info("%d open orders of earlier runs: the venue is asked", count) end
+end
+
+-- Orphans -----------------------------------------------------------------------------------------
+
+local advice = {
+  leave = 'left as it is (on_orphan = "leave"): cancel it at the venue, or configure the strategy',
+  cancel = 'is canceled (on_orphan = "cancel")',
+  ask = 'left as it is (on_orphan = "ask"), and there is no prompt to ask at: cancel it at the '
+    .. 'venue, configure the strategy, or set on_orphan = "cancel"',
+}
+
+--- Does what on_orphan says about open orders that are ours and that no strategy claims; each is
+--- told once.
+function M.settle_orphans(desk)
+  local policy = desk.config.on_orphan or "leave"
+  for _, order in ipairs(desk.orders:take_orphans()) do
+    desk.log.warn("order %s is ours and belongs to %s: %s", order,
+      order.strategy and "strategy " .. order.strategy .. ", which is not configured"
+      or "no strategy of the configuration", advice[policy])
+    if policy == "cancel" then desk:end_order(order) end
+  end
+end
+
+return M

@@ -1,0 +1,94 @@
+--- Orders and positions of an earlier run, made again from what the archive has of them.
+
+local decimal = require "moonwire.decimal"
+local execution = require "moonwire.execution"
+local ffi = require "moonwire.cdef"
+local order_module = require "moonwire.order"
+local trades = require "moonwire.trades"
+local C = ffi.C
+
+local M = {}
+
+local function execution_of(fill)
+  return execution.of { last_qty = fill.qty, last_price = fill.price, fees = fill.fees,
+                        liquidity = fill.liquidity, time = fill.time }
+end
+
+-- Counts again what was counted; see order.lua for estimates and provisional prices.
+local function count(order, fill)
+  local totals = order._totals
+  if fill.trade_id then
+    order._trades = order._trades or trades.new()
+    order._trades:add(trades.key(fill.trade_id))
+  end
+  if fill.amends and order._estimated then
+    decimal.add_product(totals.value, fill.price - order._estimate_price, fill.qty, 1)
+    local left = order._estimated - fill.qty
+    order._estimated = left:sign() > 0 and left
+    return
+  end
+  if C.mw_order_count(totals, execution_of(fill)) ~= 0 then
+    error(("impossible execution of %s at %s"):format(fill.qty, fill.price), 0)
+  end
+  if fill.is_estimate then
+    order._estimated = (order._estimated or decimal.ZERO) + fill.qty
+    order._estimate_price = fill.price
+  elseif fill.is_provisional and fill.trade_id then
+    order._provisional = order._provisional or {}
+    order._provisional[trades.key(fill.trade_id)] = { price = fill.price,
+                                                      has_fees = #fill.fees > 0 }
+  end
+end
+
+local seen = { new = true, partially_filled = true }
+
+--- The order as it was when the journal ended, with the trades that were counted; one that was not
+--- finished is unknown, so that the venue is asked. Raises when its fills cannot be.
+---@param archived moonwire.ArchivedOrder
+---@return moonwire.Order
+function M.order(archived)
+  local status = archived.status
+  local order = order_module.new({
+    client_order_id = archived.client_order_id, order_id = archived.order_id,
+    venue = archived.venue, symbol = archived.symbol, side = archived.side, type = archived.type,
+    time_in_force = archived.time_in_force, price = archived.price, qty = archived.qty,
+    amount = archived.amount, is_qty_estimate = archived.is_qty_estimate, status = status,
+    reason = archived.reason, strategy = archived.strategy,
+    external = archived.external or nil,
+  }, archived.created_at)
+  order.updated_at = archived.updated_at
+  for _, fill in ipairs(archived.fills) do count(order, fill) end
+  order._was_seen = archived.order_id ~= nil or #archived.fills > 0 or seen[status] or false
+  order._sent_at = archived.created_at or false
+  if order_module.terminal[status] then
+    order._is_inferred = archived.reason == "not_found" or nil
+  else
+    order._cancel_wanted = status == "pending_cancel"
+    order.status, order.previous_status = "unknown", status
+  end
+  return order
+end
+
+--- Books the fills of the archive into positions: a function(fill, order, position) for one after
+--- the other, in their order; it remembers what was an estimate.
+function M.booker()
+  local estimates = {}                 -- [key of an order] = { qty =, price = }
+  return function(fill, order, position)
+    local estimate = estimates[order.key]
+    local x = { qty = fill.qty, price = fill.price, fees = fill.fees, side = order.side }
+    if fill.amends and estimate then
+      x.old_price = estimate.price
+      position:amend(x)
+      estimate.qty = estimate.qty - fill.qty
+      if estimate.qty:sign() <= 0 then estimates[order.key] = nil end
+      return
+    end
+    position:apply(x)
+    if fill.is_estimate then
+      local qty = estimate and estimate.qty + fill.qty or fill.qty
+      estimates[order.key] = { qty = qty, price = fill.price }
+    end
+  end
+end
+
+return M

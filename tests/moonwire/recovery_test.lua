@@ -1,0 +1,365 @@
+-- A run takes over from those before it: orders, owners, positions, what strategies kept, ids.
+
+local stage = require "tests.moonwire.stage"
+local t = require "tests.tap"
+local archive_module = require "moonwire.archive"
+local client_id = require "moonwire.client_id"
+local journal_fixture = require "tests.moonwire.journal_fixture"
+local json = require "moonwire.json"
+local mw = require "moonwire"
+local recovery = require "moonwire.recovery"
+
+local EPOCH = client_id.base36(1789999990000, 8) .. "abc"
+
+-- The n-th id of a strategy of the run before.
+local function id_of(strategy, n)
+  return client_id.maker("moonwire", strategy, EPOCH, (n or 1) - 1):next()
+end
+
+-- A strategy that tells, in self.told, what it hears.
+local function teller(more)
+  local class = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+  local function say(self, ...)
+    self.told = self.told or {}
+    table.insert(self.told, table.concat({ ... }, " "))
+  end
+  function class:on_start()
+    say(self, "start", #self.orders)
+    if more then more(self) end
+  end
+  function class:on_order(order, event) say(self, "order", event.previous, order.status) end
+  function class:on_fill(fill) say(self, "fill", fill.trade_id, tostring(fill.qty)) end
+  return class
+end
+
+local function told(s, name) return table.concat(s.runners[name].instance.told or {}, "|") end
+
+-- A sell as the venue lists it: 0.003 BTC, of which `left` is open.
+local function listed(id, left, number)
+  return { order_id = number or "310131", client_order_id = id, submit_time = "1789999990",
+           price = "950000000", type = "sell", order_type = "limit", order_btc = "0.003",
+           remain_btc = left }
+end
+
+local function open_orders(...)
+  return json.encode { success = 1, ["return"] = { orders = { btc_idr = json.array { ... } } } }
+end
+
+-- The venue's trades 1, 2, ... of 0.001 BTC each.
+local function trades(...)
+  local rows = {}
+  for i, number in ipairs { ... } do
+    rows[i] = { tradeId = tostring(number), orderId = "btcidr-limit-310131", qty = "0.001",
+                price = "950000000", isMaker = true, time = 1789999990000 + number,
+                commissionAsset = "idr", commission = "11" }
+  end
+  return json.encode { data = json.array(rows) }
+end
+
+-- A stage with these strategies that takes over from `journal` (nil: it is lost).
+local function take_over(journal, options)
+  options.strategies = options.strategies or { { name = "one", class = teller() } }
+  local s = stage.new(options)
+  s.desk.config.on_orphan = options.on_orphan
+  recovery.begin(s.desk, archive_module.open(journal and journal.path, s.desk.log))
+  return s
+end
+
+local function with_journal(body)
+  local journal = journal_fixture.new()
+  local ok, err = pcall(body, journal)
+  journal:remove()
+  if not ok then error(err, 0) end
+end
+
+local function sell(journal, row, fills)
+  local all = { client_order_id = id_of "one", order_id = "btcidr-limit-310131", side = "sell" }
+  for name, value in pairs(row or {}) do all[name] = value end
+  return journal:order(all, fills)
+end
+
+-- Orders ------------------------------------------------------------------------------------------
+
+t.test("an open order is again its strategy's before that starts", function()
+  with_journal(function(journal)
+    sell(journal, { status = "partially_filled" }, { { trade_id = "1" } })
+    local s = take_over(journal, { answers = { openOrders = open_orders(listed(id_of "one",
+                                                                              "0.002")) } })
+    local order = s.desk.orders:list_open({ strategy = "one" })[1]
+    t.equal(order.status, "unknown")
+    s:start()
+    t.equal(order.status, "partially_filled")
+    t.equal(tostring(order.cum_qty), "0.001")
+    t.equal(told(s, "one"), "start 1|order unknown partially_filled")
+    t.equal(#s:asked "/api/v2/myTrades", 0)
+    s:push(s:fill(order, "0.002", "0.003"))
+    t.equal(order.status, "filled")
+  end)
+end)
+
+t.test("what was executed in between is told once, after on_start", function()
+  with_journal(function(journal)
+    sell(journal, { status = "partially_filled" }, { { trade_id = "1" } })
+    local s = take_over(journal, { answers = {
+      openOrders = open_orders(listed(id_of "one", "0.001")),
+      ["/api/v2/myTrades"] = trades(1, 2),
+    } })
+    s:start()
+    t.equal(told(s, "one"), "start 1|fill 2 0.001|order unknown partially_filled")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+    s:advance(120)
+    t.equal(told(s, "one"), "start 1|fill 2 0.001|order unknown partially_filled")
+  end)
+end)
+
+t.test("an order that finished in between is finished, with its fills", function()
+  with_journal(function(journal)
+    sell(journal)
+    local s = take_over(journal, { answers = {
+      getOrderByClientOrderId = function()
+        local row = listed(id_of "one", "0")
+        row.status = "filled"
+        return json.encode { success = 1, ["return"] = { order = row } }
+      end,
+      ["/api/v2/myTrades"] = trades(1, 2, 3),
+    } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 1 0.001|order unknown filled"
+      .. "|fill 2 0.001|fill 3 0.001|order partially_filled filled")
+    t.equal(#s.desk.orders:list_open(), 0)
+  end)
+end)
+
+t.test("an order of which nobody knows whether it was sent is asked about until that is clear",
+  function()
+  with_journal(function(journal)
+    sell(journal, { status = "pending_new", order_id = false })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(told(s, "one"), "start 1")
+    s:advance(60)
+    t.equal(told(s, "one"), "start 1|order unknown rejected")
+    t.equal(#s:asked "trade", 0)
+  end)
+end)
+
+t.test("a cancel that was under way is sent again when the order still works", function()
+  with_journal(function(journal)
+    sell(journal, { status = "pending_cancel" })
+    local s = take_over(journal, { answers = { openOrders = open_orders(listed(id_of "one",
+                                                                              "0.003")) } })
+    s:start()
+    t.equal(#s:asked "cancelByClientOrderId", 1)
+    t.equal(#s.desk.orders:list_open(), 0)
+  end)
+end)
+
+t.test("a stop before the venue was up cancels what was taken over", function()
+  with_journal(function(journal)
+    sell(journal)
+    local s = take_over(journal, { answers = { openOrders = false } })
+    s:start()
+    s:run(s.desk, "stop", 0, "asked to")
+    s:settle()
+    t.equal(#s:asked "cancelByClientOrderId", 1)
+    t.equal(#s.desk.orders:list_open(), 0)
+    s:advance(11)                          -- what was executed before cannot be asked for any more
+    t.equal(s.stopped, 0)
+    t.equal(told(s, "one"), "")
+  end)
+end)
+
+t.test("an order on a venue that is not configured any more is named", function()
+  with_journal(function(journal)
+    sell(journal, { venue = "old" })
+    local s = take_over(journal, {})
+    t.equal(#s.desk.orders:list_open(), 0)
+    t.equal(#s:logged "is open on venue old, which the configuration does not have any more", 1)
+    s:start()
+  end)
+end)
+
+t.test("fills that make no sense leave the order to the venue", function()
+  with_journal(function(journal)
+    sell(journal, {}, { { trade_id = "1", qty = "7" } })
+    local s = take_over(journal, {})
+    t.equal(#s.desk.orders:list_open(), 0)
+    t.equal(#s:logged "cannot be restored", 1)
+  end)
+end)
+
+-- Without the journal -----------------------------------------------------------------------------
+
+t.test("with the journal lost, the id says whose an order is, and its fills are told", function()
+  local s = take_over(nil, {
+    strategies = { { name = "one", class = teller() }, { name = "two", class = teller() } },
+    answers = { openOrders = open_orders(listed(id_of "two", "0.002")),
+                ["/api/v2/myTrades"] = trades(1) },
+  })
+  s:start()
+  t.equal(told(s, "one"), "start 0")
+  t.equal(told(s, "two"), "start 1|fill 1 0.001|order new partially_filled")
+  t.equal(s.desk.orders:list_open()[1].external, false)
+  t.equal(tostring(s.desk:position("two", "idx", "BTC/IDR").qty), "-0.001")
+end)
+
+-- Orphans and others ------------------------------------------------------------------------------
+
+t.test("an order of ours that no strategy claims is left, and said", function()
+  with_journal(function(journal)
+    sell(journal, { strategy = "gone", client_order_id = id_of "gone" })
+    local s = take_over(journal, { answers = { openOrders = open_orders(listed(id_of "gone",
+                                                                              "0.003")) } })
+    s:start()
+    s:advance(120)
+    t.equal(#s:logged "belongs to strategy gone, which is not configured: left as it is", 1)
+    t.equal(#s:asked "cancelByClientOrderId", 0)
+    t.equal(told(s, "one"), "start 0")
+    s:run(s.desk, "stop", 0, "asked to")               -- not waited for either
+    t.equal(s.stopped, 0)
+  end)
+end)
+
+t.test("an order of ours that no strategy claims is canceled where that is wanted", function()
+  local list = open_orders(listed(id_of "gone", "0.003"))
+  local s = take_over(nil, { on_orphan = "cancel", answers = { openOrders = list } })
+  s:start()
+  t.equal(#s:logged "belongs to no strategy of the configuration: is canceled", 1)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(#s.desk.orders:list_open(), 0)
+end)
+
+t.test("an order of ours that shows up later without an owner is settled then", function()
+  local s = take_over(nil, { on_orphan = "ask" })
+  s:start()
+  s:push(s:update({ client_order_id = id_of "gone", order_id = "btcidr-limit-7" }, {}))
+  t.equal(#s:logged 'left as it is (on_orphan = "ask")', 1)
+  s:push(s:update({ client_order_id = id_of "gone", order_id = "btcidr-limit-7" }, {}))
+  t.equal(#s:logged 'left as it is (on_orphan = "ask")', 1)
+end)
+
+t.test("an order of somebody else is shown and never touched", function()
+  local list = open_orders(listed("web-1", "0.003"))
+  local s = take_over(nil, { on_orphan = "cancel", answers = { openOrders = list } })
+  s:start()
+  local order = s.desk.orders:list_open()[1]
+  t.equal(order.external, true)
+  s:run(s.desk, "stop", 0, "asked to")
+  t.equal(s.stopped, 0)
+  t.equal(#s:asked "cancelByClientOrderId" + #s:asked "cancelOrder", 0)
+end)
+
+-- Finished orders ---------------------------------------------------------------------------------
+
+t.test("a fill long after the end is booked to its order, strategy and position, once", function()
+  with_journal(function(journal)
+    sell(journal, { status = "canceled" }, { { trade_id = "1" } })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(#s.desk.orders:list_open(), 0)
+    local order = { client_order_id = id_of "one", order_id = "btcidr-limit-310131",
+                    side = "sell", qty = "0.003" }
+    s:push(s:fill(order, "0.001", "0.001", { tradeId = "1" }))
+    t.equal(told(s, "one"), "start 0")
+    s:push(s:fill(order, "0.001", "0.002", { tradeId = "2" }))
+    s:push(s:fill(order, "0.001", "0.002", { tradeId = "2" }))
+    t.equal(told(s, "one"), "start 0|fill 2 0.001")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+    t.equal(s.desk.orders:find("idx", id_of "one").status, "canceled")
+  end)
+end)
+
+t.test("an order of an earlier run can be asked for by its id", function()
+  with_journal(function(journal)
+    sell(journal, { status = "filled" })
+    local answer
+    local class = teller(function(self) self:task "ask" end)
+    function class:ask() answer = assert(mw.venue "idx":order(id_of "one")) end
+    local s = take_over(journal, { strategies = { { name = "one", class = class } }, answers = {
+      getOrderByClientOrderId = function()
+        local row = listed(id_of "one", "0")
+        row.status = "filled"
+        return json.encode { success = 1, ["return"] = { order = row } }
+      end } })
+    s:start()
+    t.equal(answer.status, "filled")
+    t.equal(answer.client_order_id, id_of "one")
+  end)
+end)
+
+-- Positions, persist, ids -------------------------------------------------------------------------
+
+t.test("positions go on where they were", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = id_of("one", 1), status = "filled" },
+                  { { trade_id = "1" }, { trade_id = "2" } })
+    sell(journal, { client_order_id = id_of("one", 2), status = "filled" }, { { trade_id = "3" } })
+    journal:order({ client_order_id = id_of("gone", 1), status = "filled", strategy = "gone" },
+                  { { trade_id = "4" } })
+    local s = take_over(journal, {})
+    local position = s.desk:position("one", "idx", "BTC/IDR")
+    t.equal(tostring(position.qty), "0.001")
+    t.equal(position:fees_text(), "33 IDR")
+    t.equal(s.desk:position("gone", "idx", "BTC/IDR").qty:is_zero(), true)
+  end)
+end)
+
+t.test("what a strategy kept is there before on_start", function()
+  with_journal(function(journal)
+    journal:insert("persist", { strategy = "one", text = '{["price"]=dec"1.50",["n"]=7}' })
+    journal:insert("persist", { strategy = "two", text = "{broken" })
+    local found = {}
+    local function note(self) found[self.name] = self.state.persist end
+    local s = take_over(journal, { strategies = { { name = "one", class = teller(note) },
+                                                  { name = "two", class = teller(note) },
+                                                  { name = "three", class = teller(note) } } })
+    s:start()
+    t.equal(tostring(found.one.price), "1.5")
+    t.equal(found.one.n, 7)
+    t.equal(next(found.two), nil)
+    t.equal(next(found.three), nil)
+    t.equal(#s:logged "state.persist of the run before cannot be read and begins empty", 1)
+  end)
+end)
+
+local function epoch_of(s)
+  local maker = client_id.maker("moonwire", "one", s.desk.epoch)
+  return client_id.parse(maker:next()).started_ms
+end
+
+t.test("ids go on above the journal's, though the clock was set back", function()
+  with_journal(function(journal)
+    t.equal(epoch_of(take_over(journal, {})), 1790000000124)
+    journal:insert("runs", { run = 1, epoch = 1890000000000 })
+    t.equal(epoch_of(take_over(journal, {})), 1890000000001)
+  end)
+end)
+
+t.test("ids go on above those that the venue shows, before anything is sent", function()
+  local later = client_id.maker("moonwire", "one", client_id.base36(1890000000000, 8) .. "zzz")
+  local sent
+  local class = teller(function(self) sent = self:buy { qty = "0.001", price = "950000000" } end)
+  local s = take_over(nil, { strategies = { { name = "one", class = class } },
+                             answers = { openOrders = open_orders(listed(later:next(),
+                                                                         "0.003")) } })
+  s:start()
+  t.equal(client_id.parse(sent.client_order_id).started_ms, 1890000000001)
+end)
+
+t.test("an id from the end of time does not make ours too long", function()
+  local last = client_id.maker("moonwire", "one", ("z"):rep(11))
+  local s = take_over(nil, { answers = { openOrders = open_orders(listed(last:next(), "0.003")) } })
+  s:start()
+  local id = client_id.maker("moonwire", "one", s.desk.epoch, 36 ^ 8):next()
+  t.ok(#id <= 36, id)
+end)
+
+t.test("two strategies whose orders could not be told apart are refused", function()
+  local s = stage.new {}
+  t.equal(s.desk.orders:claim "a", true)
+  local ok, err = s.desk.orders:claim "a"
+  t.equal(ok, nil)
+  t.ok(err:find "would have the same code in order ids", err)
+end)
+
+stage.done()
