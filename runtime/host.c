@@ -1,10 +1,12 @@
 #include "host.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
 enum { SIGNALS_MAX = 8, POLLS_PER_TURN = 31 };
+static const ev_tstamp pulse_seconds = 0.2;
 
 struct mw_host {
     struct ev_loop *loop;
@@ -16,9 +18,20 @@ struct mw_host {
     int signal_count;
     void (*poll)(void *arg);
     void *poll_arg;
+    struct mw_recorder *recorder;
+    _Atomic uint64_t *turns, own_turns; /* turns: own_turns while nobody else counts */
+    ev_timer pulse;
     bool is_stopped, is_spinning;
     int status;
 };
+
+/* The turn is what it is for. */
+static void on_pulse(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)timer;
+    (void)revents;
+}
 
 struct mw_host *mw_host_new(struct mw_err *err)
 {
@@ -33,6 +46,8 @@ struct mw_host *mw_host_new(struct mw_err *err)
         free(host);
         return NULL;
     }
+    host->turns = &host->own_turns;
+    ev_init(&host->pulse, on_pulse);
     return host;
 }
 
@@ -42,6 +57,7 @@ void mw_host_free(struct mw_host *host)
         return;
     for (int i = 0; i < host->signal_count; i++)
         ev_signal_stop(host->loop, &host->signals[i]);
+    ev_timer_stop(host->loop, &host->pulse);
     ev_loop_destroy(host->loop);
     free(host);
 }
@@ -49,6 +65,23 @@ void mw_host_free(struct mw_host *host)
 struct ev_loop *mw_host_loop(struct mw_host *host)
 {
     return host->loop;
+}
+
+void mw_host_count_turns(struct mw_host *host, _Atomic uint64_t *turns)
+{
+    host->turns = turns;
+    ev_timer_set(&host->pulse, pulse_seconds, pulse_seconds);
+    ev_timer_start(host->loop, &host->pulse);
+}
+
+void mw_host_set_recorder(struct mw_host *host, struct mw_recorder *recorder)
+{
+    host->recorder = recorder;
+}
+
+struct mw_recorder *mw_host_recorder(const struct mw_host *host)
+{
+    return host->recorder;
 }
 
 uint64_t mw_host_next_id(struct mw_host *host)
@@ -101,6 +134,13 @@ static void do_chores(const struct mw_host *host, struct chores *chores)
     chores->seq = host->last_seq;
 }
 
+/* One writer: no locked addition. */
+static void end_turn(struct mw_host *host)
+{
+    uint64_t turns = atomic_load_explicit(host->turns, memory_order_relaxed);
+    atomic_store_explicit(host->turns, turns + 1, memory_order_relaxed);
+}
+
 int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg)
 {
     struct chores chores = {.idle = idle, .arg = arg, .any = idle != NULL};
@@ -108,9 +148,11 @@ int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg)
         for (int i = 0; host->is_spinning && host->poll && i < POLLS_PER_TURN; i++) {
             host->poll(host->poll_arg);
             do_chores(host, &chores);
+            end_turn(host);
         }
         ev_run(host->loop, host->is_spinning || chores.any ? EVRUN_NOWAIT : EVRUN_ONCE);
         do_chores(host, &chores);
+        end_turn(host);
     }
     return host->status;
 }

@@ -10,12 +10,21 @@
 #include <stdbool.h>
 
 struct mw_host;
+struct mw_recorder;
 
 MW_MUST_USE struct mw_host *mw_host_new(struct mw_err *err);
 void mw_host_free(struct mw_host *host); /* takes NULL; frees what is attached to the loop last */
 
 struct ev_loop *mw_host_loop(struct mw_host *host);
 uint64_t mw_host_next_id(struct mw_host *host); /* 1, 2, 3, ...: one series for everything */
+
+/* Counts the finished turns of the loop there (one writer), and turns it five times a second at
+ * least: one that stands still is then one that hangs, not one that has nothing to do. */
+void mw_host_count_turns(struct mw_host *host, _Atomic uint64_t *turns);
+
+/* Where the mechanisms on this host record what they do before they do it. NULL: nowhere. */
+void mw_host_set_recorder(struct mw_host *host, struct mw_recorder *recorder);
+struct mw_recorder *mw_host_recorder(const struct mw_host *host);
 
 /* UTC now, ns since 1970. */
 int64_t mw_host_clock_ns(void);

@@ -1,4 +1,5 @@
 #include "http.h"
+#include "record.h"
 #include "url.h"
 
 #include <curl/curl.h>
@@ -449,6 +450,32 @@ static void set_options(struct call *call, const struct mw_http_request *request
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);
 }
 
+/* "METHOD url" and the body; a header may be a signature. */
+static int record(struct call *call, const struct mw_http_request *request, struct mw_err *err)
+{
+    struct mw_recorder *recorder = mw_host_recorder(call->http->host);
+    size_t method_len = strlen(request->method), url_len = strlen(request->url);
+    if (!recorder)
+        return 0;
+    char *text = malloc(method_len + 1 + url_len);
+    if (!text) {
+        mw_err_set(err, "out of memory");
+        return -1;
+    }
+    memcpy(text, request->method, method_len);
+    text[method_len] = ' ';
+    memcpy(text + method_len + 1, request->url, url_len);
+    struct mw_record fields = {
+        .kind = MW_RECORD_http_request,
+        .id = call->id,
+        .data_len = (uint32_t)request->body_len,
+        .text_len = (uint32_t)(method_len + 1 + url_len),
+    };
+    mw_record_put(recorder, &fields, request->body, text);
+    free(text);
+    return 0;
+}
+
 uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *request,
                          struct mw_err *err)
 {
@@ -466,7 +493,8 @@ uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *req
         mw_err_set(err, "out of memory");
         goto fail;
     }
-    if (set_headers(call, request, err) < 0 || set_body(call, request, err) < 0)
+    if (set_headers(call, request, err) < 0 || set_body(call, request, err) < 0 ||
+        record(call, request, err) < 0)
         goto fail;
     set_options(call, request);
     CURLMcode code = curl_multi_add_handle(http->multi, call->easy);

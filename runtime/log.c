@@ -1,5 +1,6 @@
 #include "log.h"
 #include "host.h"
+#include "record.h"
 #include "redact.h"
 #include "utf8.h"
 
@@ -18,6 +19,7 @@ enum { CONTENT_MAX = LINE_MAX_BYTES - 8 }; /* a line that is cut still ends its 
 struct mw_log {
     int fd;
     struct mw_redactor *redactor;
+    struct mw_recorder *recorder;
     enum mw_log_level level;
     bool is_json;
     size_t len;
@@ -49,6 +51,11 @@ void mw_log_setup(struct mw_log *log, enum mw_log_level level, bool is_json)
 {
     log->level = level;
     log->is_json = is_json;
+}
+
+void mw_log_set_recorder(struct mw_log *log, struct mw_recorder *recorder)
+{
+    log->recorder = recorder;
 }
 
 int mw_log_level_of(const char *name)
@@ -189,6 +196,14 @@ static void write_out(int fd, const char *bytes, size_t len)
     }
 }
 
+/* What follows time and level, which the record has as numbers. */
+static void record(struct mw_log *log, enum mw_log_level level, size_t head_len)
+{
+    size_t len = log->len > head_len ? log->len - head_len : 0;
+    struct mw_record line = {.kind = MW_RECORD_log, .num = level, .text_len = (uint32_t)len};
+    mw_record_put(log->recorder, &line, NULL, log->line + head_len);
+}
+
 void mw_log_write(struct mw_log *log, enum mw_log_level level, int64_t time_ns, const char *message,
                   size_t len, const struct mw_log_field *fields, size_t field_count)
 {
@@ -197,9 +212,11 @@ void mw_log_write(struct mw_log *log, enum mw_log_level level, int64_t time_ns, 
     log->len = 0;
     put_time(log, time_ns);
     put_field(log, "level", level_names[level], strlen(level_names[level]));
+    size_t head_len = log->len + 1; /* and the blank or comma that follows */
     for (size_t i = 0; i < field_count; i++)
         put_field(log, fields[i].key, fields[i].value, fields[i].value_len);
     put_field(log, "msg", message, len);
+    record(log, level, head_len);
     if (log->is_json)
         close_with(log, '}');
     log->line[log->len] = '\n';

@@ -13,6 +13,7 @@ enum mw_log_level { MW_LOG_ERROR, MW_LOG_WARN, MW_LOG_INFO, MW_LOG_DEBUG };
 
 struct mw_log;
 struct mw_redactor;
+struct mw_recorder;
 
 struct mw_log_field {
     const char *key, *value;
@@ -23,6 +24,9 @@ struct mw_log_field {
 MW_MUST_USE struct mw_log *mw_log_new(int fd, struct mw_redactor *redactor, struct mw_err *err);
 void mw_log_free(struct mw_log *log); /* takes NULL */
 void mw_log_setup(struct mw_log *log, enum mw_log_level level, bool is_json);
+
+/* Each line that is written is also recorded there; NULL: nowhere. */
+void mw_log_set_recorder(struct mw_log *log, struct mw_recorder *recorder);
 
 /* -1 for a name that is no level. */
 int mw_log_level_of(const char *name);

@@ -17,6 +17,8 @@ struct mw_timers;
 struct mw_vault;
 struct mw_log;
 struct mw_redactor;
+struct mw_recorder;
+struct mw_shared;
 
 /* The mechanisms that a Lua state may use. Kept in the registry; owned by runtime.c. */
 struct mw_api {
@@ -28,6 +30,8 @@ struct mw_api {
     struct mw_vault *vault;
     struct mw_log *log;
     struct mw_redactor *redactor;
+    struct mw_recorder *recorder; /* or NULL; not owned, and neither is the next */
+    struct mw_shared *shared;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */
@@ -62,6 +66,7 @@ extern const luaL_Reg mw_lua_timer[];
 extern const luaL_Reg mw_lua_vault[];
 extern const luaL_Reg mw_lua_log[];
 extern const luaL_Reg mw_lua_journal[];
+extern const luaL_Reg mw_lua_record[];
 extern const luaL_Reg mw_lua_host[];
 
 #endif

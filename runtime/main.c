@@ -44,7 +44,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
         return STATUS_FAILED; /* which says it where standard error is closed */
     }
-    struct mw_runtime *runtime = mw_runtime_new(lua_dir, &err);
+    struct mw_runtime_options options = {.lua_dir = lua_dir};
+    struct mw_runtime *runtime = mw_runtime_new(&options, &err);
     int status = STATUS_FAILED;
     if (runtime)
         status = mw_runtime_run(runtime, argc - 1, argv + 1, &err);

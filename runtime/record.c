@@ -82,8 +82,7 @@ void mw_recorder_free(struct mw_recorder *recorder)
     free(recorder);
 }
 
-/* Asks until there is room. What is recorded on the way (on_full logs, and the log is recorded)
- * would ask again: that is on standard error only. */
+/* Asks until there is room. What is recorded on the way would ask again: it is not recorded. */
 static void *wait_for_room(struct mw_recorder *recorder, size_t size)
 {
     void *room = NULL;

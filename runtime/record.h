@@ -81,7 +81,7 @@ struct mw_recorder_options {
     struct mw_ring *ring; /* stays the caller's */
     /* The ring is full: called once, and then again and again until there is room. Returns false
      * when there will never be any (the reader is dead): what is recorded from then on is lost.
-     * What it records itself is not recorded. */
+     * It must not log: a line may be what waits. */
     bool (*on_full)(void *arg, bool is_first);
     void *arg;
 };

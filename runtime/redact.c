@@ -28,6 +28,8 @@ struct mw_redactor {
     size_t next_token, next_key;
     struct window windows[WINDOWS]; /* number: place * STRIDE + offset */
     uint16_t heads[1 << HEAD_BITS]; /* as next */
+    void (*on_secret)(void *arg, const char *text, size_t len);
+    void *on_secret_arg;
 };
 
 static uint32_t window_at(const char *text)
@@ -87,6 +89,8 @@ static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t
     for (size_t i = first; i < first + count; i++)
         if (redactor->lens[i] == len && memcmp(redactor->texts[i], text, len) == 0)
             return;
+    if (redactor->on_secret)
+        redactor->on_secret(redactor->on_secret_arg, text, len);
     char *copy = mw_locked_alloc(len);
     if (!copy)
         return; /* what looks like a secret is replaced all the same */
@@ -100,6 +104,13 @@ static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t
         index_all(redactor);
     else
         index_text(redactor, at);
+}
+
+void mw_redactor_listen(struct mw_redactor *redactor,
+                        void (*on_secret)(void *arg, const char *text, size_t len), void *arg)
+{
+    redactor->on_secret = on_secret;
+    redactor->on_secret_arg = arg;
 }
 
 void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len)

@@ -21,6 +21,10 @@ void mw_redactor_add(struct mw_redactor *redactor, const char *text, size_t len)
 /* Adds a key, which no session token pushes out: only the oldest of more than MW_REDACT_KEYS is. */
 void mw_redactor_add_key(struct mw_redactor *redactor, const char *text, size_t len);
 
+/* Who hears of each text that was not known before. One listener. */
+void mw_redactor_listen(struct mw_redactor *redactor,
+                        void (*on_secret)(void *arg, const char *text, size_t len), void *arg);
+
 /* Replaces in place; returns the new length, which is never larger. */
 size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len);
 

@@ -1,8 +1,10 @@
 #include "runtime.h"
 #include "http.h"
 #include "log.h"
+#include "record.h"
 #include "redact.h"
 #include "server.h"
+#include "shared.h"
 #include "timer.h"
 #include "vault.h"
 #include "ws.h"
@@ -29,8 +31,13 @@ static void report(void *arg, const struct mw_event *event, const char *text)
 static void on_event(void *arg, const struct mw_event *event)
 {
     struct mw_runtime *runtime = arg;
+    struct mw_api *api = &runtime->api;
+    if (api->shared)
+        atomic_store_explicit(&api->shared->event, event->seq, memory_order_relaxed);
+    mw_record_event(api->recorder, event);
     if (mw_script_dispatch(runtime->script, event) < 0 && event->kind == MW_EVENT_start)
-        mw_host_stop(runtime->api.host, 1);
+        mw_host_stop(api->host, 1);
+    mw_record_event_end(api->recorder);
 }
 
 static int watch_signals(struct mw_host *host, struct mw_err *err)
@@ -43,7 +50,25 @@ static int watch_signals(struct mw_host *host, struct mw_err *err)
     return 0;
 }
 
-struct mw_runtime *mw_runtime_new(const char *lua_dir, struct mw_err *err)
+/* For whoever reads the record: it is masked there, in this record as well. */
+static void on_secret(void *arg, const char *text, size_t len)
+{
+    struct mw_record secret = {.kind = MW_RECORD_secret, .text_len = (uint32_t)len};
+    mw_record_put(arg, &secret, NULL, text);
+}
+
+/* Everything that acts records first. */
+static void connect_recorder(struct mw_api *api)
+{
+    mw_host_set_recorder(api->host, api->recorder);
+    mw_log_set_recorder(api->log, api->recorder);
+    if (api->recorder)
+        mw_redactor_listen(api->redactor, on_secret, api->recorder);
+    if (api->shared)
+        mw_host_count_turns(api->host, &api->shared->turns);
+}
+
+struct mw_runtime *mw_runtime_new(const struct mw_runtime_options *wanted, struct mw_err *err)
 {
     struct mw_runtime *runtime = calloc(1, sizeof *runtime);
     if (!runtime) {
@@ -51,8 +76,10 @@ struct mw_runtime *mw_runtime_new(const char *lua_dir, struct mw_err *err)
         return NULL;
     }
     struct mw_api *api = &runtime->api;
+    api->recorder = wanted->recorder;
+    api->shared = wanted->shared;
     struct mw_script_options options = {
-        .api = api, .lua_dir = lua_dir, .report = report, .report_arg = runtime};
+        .api = api, .lua_dir = wanted->lua_dir, .report = report, .report_arg = runtime};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         mw_err_set(err, "libcurl cannot start");
         goto fail;
@@ -66,6 +93,7 @@ struct mw_runtime *mw_runtime_new(const char *lua_dir, struct mw_err *err)
         !(api->server = mw_server_new(api->host, err)) ||
         !(runtime->script = mw_script_new(&options, err)))
         goto fail;
+    connect_recorder(api);
     return runtime;
 fail:
     mw_runtime_free(runtime);

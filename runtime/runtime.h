@@ -5,9 +5,18 @@
 #include "script.h"
 
 struct mw_runtime;
+struct mw_recorder;
+struct mw_shared;
 
-/* lua_dir: absolute path of the library. NULL and `err` when a part cannot be made. */
-MW_MUST_USE struct mw_runtime *mw_runtime_new(const char *lua_dir, struct mw_err *err);
+struct mw_runtime_options {
+    const char *lua_dir;          /* absolute path of the library */
+    struct mw_recorder *recorder; /* what happens is written there first; NULL: nowhere */
+    struct mw_shared *shared;     /* with a guardian; NULL: there is none */
+};
+
+/* NULL and `err` when a part cannot be made. What the options point to stays the caller's. */
+MW_MUST_USE struct mw_runtime *mw_runtime_new(const struct mw_runtime_options *options,
+                                              struct mw_err *err);
 void mw_runtime_free(struct mw_runtime *runtime); /* takes NULL */
 
 struct mw_script *mw_runtime_script(struct mw_runtime *runtime);

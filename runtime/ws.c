@@ -1,4 +1,5 @@
 #include "ws_session.h"
+#include "record.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -199,6 +200,18 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 
 /* What others call ----------------------------------------------------------------------------- */
 
+/* A command to open or close; the frames of each stand in the record by themselves. */
+static void record(struct session *session, enum mw_record_kind kind, int64_t num, const char *text)
+{
+    struct mw_record fields = {
+        .kind = (uint16_t)kind,
+        .id = session->id,
+        .num = num,
+        .text_len = (uint32_t)strlen(text),
+    };
+    mw_record_put(mw_host_recorder(session->pool->host), &fields, NULL, text);
+}
+
 uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options,
                     struct mw_err *err)
 {
@@ -233,6 +246,7 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
     if (mw_session_connect(session, err) < 0)
         goto fail;
     session->id = mw_host_next_id(pool->host);
+    record(session, MW_RECORD_ws_opening, 0, options->url); /* its thread only looks a name up */
     session->next = pool->buckets[session->id % BUCKETS];
     pool->buckets[session->id % BUCKETS] = session;
     mw_session_set_deadline(session, options->handshake_ns ? (ev_tstamp)options->handshake_ns / 1e9
@@ -279,6 +293,7 @@ void mw_ws_close(struct mw_ws_pool *pool, uint64_t id, int code, const char *rea
         return;
     mw_err_set(&session->why, "%s", reason && *reason ? reason : "closed by us");
     session->close_code = code ? code : NORMAL_CLOSE;
+    record(session, MW_RECORD_ws_closing, session->close_code, reason ? reason : "");
     if (session->phase == OPEN)
         begin_close(session, session->close_code, reason);
     else

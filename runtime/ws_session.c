@@ -1,4 +1,5 @@
 #include "ws_session.h"
+#include "record.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -230,6 +231,13 @@ int mw_session_send(struct session *session, int opcode, const char *data, size_
     uint8_t *room = reserve(session, len + 14, err);
     if (!room)
         return -1;
+    struct mw_record fields = {
+        .kind = MW_RECORD_ws_send,
+        .id = session->id,
+        .num = opcode,
+        .data_len = (uint32_t)len,
+    };
+    mw_record_put(mw_host_recorder(session->pool->host), &fields, data, NULL);
     session->out_len += mw_ws_frame_write(room, opcode, next_mask(session->pool), data, len);
     if (mw_session_flush(session) < 0) {
         *err = session->why;

@@ -17,7 +17,8 @@ int main(int argc, char **argv)
                       "usage, from the project's root: moonwire-test FILE [argument ...]\n");
         return 2; /* which says it where standard error is closed */
     }
-    struct mw_runtime *runtime = mw_runtime_new(lua_dir, &err);
+    struct mw_runtime_options options = {.lua_dir = lua_dir};
+    struct mw_runtime *runtime = mw_runtime_new(&options, &err);
     int status = 1;
     if (runtime && mw_script_run_file(mw_runtime_script(runtime), "tests/prelude.lua", argc - 1,
                                       argv + 1, &err) == 0 &&

@@ -108,6 +108,22 @@ int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_exec
 ]]
 
 ffi.cdef [[
+struct mw_recorder;
+struct mw_order_words {
+  const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,
+             *strategy, *callback;
+};
+void mw_record_order(struct mw_recorder *recorder, uint64_t order, unsigned flags,
+                     const struct mw_decimal *price, const struct mw_decimal *qty,
+                     const struct mw_decimal *amount, const struct mw_order_words *words);
+void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
+                            const struct mw_order_totals *totals, const char *status,
+                            const char *order_id, const char *reason);
+void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
+                    const struct mw_execution *x, const char *trade_id);
+]]
+
+ffi.cdef [[
 size_t mw_json_quote_long_numbers(const char *text, size_t len, char *out, size_t cap);
 ]]
 

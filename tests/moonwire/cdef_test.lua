@@ -20,7 +20,8 @@ local function stripped(text)
 end
 
 local HEADERS = {}
-for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "tally", "ws" } do
+for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "record", "tally",
+                        "ws" } do
   HEADERS[#HEADERS + 1] = stripped(read("runtime/" .. name .. ".h"))
 end
 local HEADER = table.concat(HEADERS, "\n")
@@ -44,7 +45,7 @@ local function declare(name)
   ffi.cdef("struct c_" .. name .. " " .. body:gsub("struct mw_", "struct c_") .. ";")
 end
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "position_totals" } do declare(name) end
+                        "order_totals", "order_words", "position_totals" } do declare(name) end
 
 -- The members of a struct as Lua declares it, in their order.
 local function members_of(name)
@@ -70,7 +71,7 @@ local function place_in_c(name, member)
 end
 
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "position_totals" } do
+                        "order_totals", "order_words", "position_totals" } do
   t.test("struct mw_" .. name .. " has C's size, and each member stands where C has it", function()
     t.equal(ffi.sizeof("struct mw_" .. name), ffi.sizeof("struct c_" .. name), "size")
     t.equal(ffi.alignof("struct mw_" .. name), ffi.alignof("struct c_" .. name), "alignment")
@@ -95,8 +96,8 @@ end
 
 t.test("numbers and pointers are as wide as C's and have its signs", function()
   local compared = 0
-  for _, name in ipairs { "event", "field", "decoder_view", "order_totals", "position_totals",
-                          "execution" } do
+  for _, name in ipairs { "event", "field", "decoder_view", "order_totals", "order_words",
+                          "position_totals", "execution" } do
     local ours, theirs = all_ones("struct mw_" .. name), all_ones("struct c_" .. name)
     for _, member in ipairs(members_of(name)) do
       local list, number = member:match "^(asset)_(%d)$"

@@ -198,6 +198,24 @@ static void spinning(void)
     CHECK(of[1] > 100);
 }
 
+/* Nothing happens on this loop: it turns all the same, and each poll of a spinning one counts. */
+static void turns_are_counted(void)
+{
+    for (int spin = 0; spin < 2; spin++) {
+        _Atomic uint64_t counted = 0;
+        ev_timer timer;
+        open_host();
+        mw_host_set_spin(host, spin);
+        mw_host_count_turns(host, &counted);
+        ev_timer_init(&timer, stop_now, 0.9, 0.);
+        ev_timer_start(mw_host_loop(host), &timer);
+        CHECK_INT(mw_host_run(host, NULL, NULL), 0);
+        CHECK(counted >= (spin ? 1000 : 4));
+        CHECK(spin || counted <= 6);
+        mw_host_free(host);
+    }
+}
+
 static const struct test_case cases[] = {
     {"ids are 1, 2, 3 and so on", ids},
     {"events are numbered and stamped with the time of day", stamps},
@@ -207,5 +225,6 @@ static const struct test_case cases[] = {
     {"eight signals can be watched", too_many_signals},
     {"idle work is done after events until there is none", idle},
     {"a spinning host polls and another one sleeps", spinning},
+    {"finished turns are counted, also of a loop that has nothing to do", turns_are_counted},
 };
 TEST_MAIN(cases)

@@ -1,5 +1,6 @@
 #include "http.h"
 #include "loopback.h"
+#include "recorded.h"
 
 /* A client of the server, and what both were told ---------------------------------------------- */
 
@@ -463,8 +464,8 @@ static void lost_without_a_body(void)
 {
     static const struct {
         const char *method, *body;
-    } kinds[] = {{"DELETE", NULL}, {"POST", NULL}, {"PUT", NULL}, {"POST", ""},
-                 {"DELETE", ""},   {"GET", ""}};
+    } kinds[] = {{"DELETE", NULL}, {"POST", NULL}, {"PUT", NULL},
+                 {"POST", ""},     {"DELETE", ""}, {"GET", ""}};
     open_all(true);
     for (size_t i = 0; i < COUNT(kinds); i++) {
         on_request = NULL;
@@ -598,6 +599,30 @@ static void freed_under_way(void)
     close_all();
 }
 
+/* Before it is sent: nothing has turned the loop when the record is read. */
+static void recorded(void)
+{
+    static const struct mw_http_header header = {"Sign", "a-signature"};
+    char expected[128];
+    host_recorder = open_recorder();
+    open_all(true);
+    uint64_t first = ask(url, "POST", "a=1&b=2"), second = ask(url, "DELETE", NULL);
+    (void)snprintf(expected, sizeof expected, "POST %s/path?a=%%41&b=1", url); /* fits */
+    CHECK_RECORDED(MW_RECORD_http_request, first, 0, "a=1&b=2", expected);
+    (void)snprintf(expected, sizeof expected, "DELETE %s/path?a=%%41&b=1", url); /* fits */
+    CHECK_RECORDED(MW_RECORD_http_request, second, 0, "", expected);
+    struct mw_http_request signed_one = {
+        .method = "GET", .url = url, .headers = &header, .header_count = 1, .ca_file = ca_file};
+    uint64_t third = mw_http_request(http, &signed_one, &err);
+    (void)snprintf(expected, sizeof expected, "GET %s", url); /* fits */
+    CHECK_RECORDED(MW_RECORD_http_request, third, 0, "", expected);
+    WAIT_UNTIL(answer_count >= 3);
+    check_no_more_recorded();
+    close_all();
+    close_recorder(host_recorder);
+    host_recorder = NULL;
+}
+
 static void nothing_open(void)
 {
     int before = open_files();
@@ -631,6 +656,7 @@ static const struct test_case cases[] = {
     {"a canceled request has no event", canceled},
     {"a request may be canceled while its answer is handled", canceled_in_its_answer},
     {"requests under way end with the client", freed_under_way},
+    {"a request is recorded before it is sent, without its headers", recorded},
     {"no file stays open", nothing_open},
 };
 

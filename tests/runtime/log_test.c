@@ -1,5 +1,6 @@
 /* The log: one line an event, whatever its bytes, and never a secret in it. */
 #include "log.h"
+#include "recorded.h"
 #include "redact.h"
 #include "test.h"
 #include "../fuzz/json_oracle.h"
@@ -483,6 +484,30 @@ static void a_slow_reader(void)
     CHECK_INT(close(ends[0]), 0);
 }
 
+/* The record has what the line has, and no more: time and level are numbers of their own. */
+static void lines_are_recorded(void)
+{
+    static const struct mw_log_field field = {"venue", "idx", 3};
+    for (int is_json = 0; is_json < 2; is_json++) {
+        struct mw_redactor *redactor = mw_redactor_new(&err);
+        struct mw_recorder *recorder = open_recorder();
+        struct mw_log *log = open_log(MW_LOG_INFO, is_json, redactor);
+        mw_redactor_add(redactor, "the-secret", 10);
+        mw_log_set_recorder(log, recorder);
+        mw_log_write(log, MW_LOG_WARN, 0, "not the-secret", 14, &field, 1);
+        mw_log_write(log, MW_LOG_DEBUG, 0, "not wanted", 10, NULL, 0);
+        mw_log_write(log, MW_LOG_ERROR, 0, "", 0, NULL, 0);
+        CHECK_RECORDED(MW_RECORD_log, 0, MW_LOG_WARN, "",
+                       is_json ? "\"venue\":\"idx\",\"msg\":\"not [secret]\""
+                               : "venue=idx msg=\"not [secret]\"");
+        CHECK_RECORDED(MW_RECORD_log, 0, MW_LOG_ERROR, "", is_json ? "\"msg\":\"\"" : "msg=\"\"");
+        check_no_more_recorded();
+        close_log(log);
+        mw_redactor_free(redactor);
+        close_recorder(recorder);
+    }
+}
+
 static const struct test_case cases[] = {
     {"a level shows itself and what is more urgent", levels},
     {"a new log is text and shows info", as_it_begins},
@@ -499,6 +524,7 @@ static const struct test_case cases[] = {
     {"keys and signatures never reach the line", no_secrets},
     {"a reader that does not read costs lines, not the process", a_reader_that_sleeps},
     {"a slow reader gets a long line in parts, all of it", a_slow_reader},
+    {"a line that is written is recorded, without its secrets", lines_are_recorded},
     {"a reader that is gone and a full disk are survived", a_reader_that_goes},
 };
 TEST_MAIN(cases)

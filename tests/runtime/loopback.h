@@ -29,6 +29,7 @@ struct heard { /* the last event of its kind, and how many there were */
 static const double patience = 20; /* seconds until a test gives up */
 
 static struct mw_host *host;
+static struct mw_recorder *host_recorder; /* of the next host */
 static struct mw_server *server;
 static struct mw_err err;
 static char ca_file[64], cert_file[64], key_file[64];
@@ -145,6 +146,7 @@ static inline uint64_t open_server(bool is_tls, int *port)
     hook = NULL;
     on_lookup = NULL;
     host = mw_host_new(&err);
+    mw_host_set_recorder(host, host_recorder);
     server = mw_server_new(host, &err);
     mw_host_listen(host, note_event, NULL);
     uint64_t listener = mw_server_listen(server, &options, port, &err);

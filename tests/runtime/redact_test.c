@@ -444,6 +444,27 @@ static void random_copies(void)
     }
 }
 
+static char heard[256];
+
+static void hear(void *arg, const char *text, size_t len)
+{
+    CHECK(arg == heard);
+    size_t used = strlen(heard);
+    (void)snprintf(heard + used, sizeof heard - used, "<%.*s>", (int)len, text); /* fits */
+}
+
+static void told(void)
+{
+    know(NULL, 0);
+    mw_redactor_add(redactor, "before anybody listens", 22);
+    mw_redactor_listen(redactor, hear, heard);
+    mw_redactor_add(redactor, "a-token-1", 9);
+    mw_redactor_add_key(redactor, "a-key-of-12b", 12);
+    mw_redactor_add(redactor, "a-token-1", 9);
+    mw_redactor_add(redactor, "short", 5);
+    CHECK_TEXT(heard, "<a-token-1><a-key-of-12b>");
+}
+
 static const struct test_case cases[] = {
     {"a known text is replaced at the start, in the middle and at the end", at_every_place},
     {"a part of a secret is kept and hides no whole one", partial_matches},
@@ -457,6 +478,7 @@ static const struct test_case cases[] = {
     {"a signature is seen whatever stands around it", in_a_sentence},
     {"words, paths, rulers, ids and prices are no secrets", harmless_texts},
     {"random texts are replaced exactly where a secret stands", random_texts},
+    {"a listener is told each secret once, and none that is too short", told},
     {"random bytes are never read beyond their end", random_bytes},
     {"in a copy secrets are overwritten and nothing moves", copies_keep_their_length},
     {"a copy has no tokens and signatures, wherever they stand", copies_have_no_tokens},

@@ -1,4 +1,5 @@
 #include "loopback.h"
+#include "recorded.h"
 #include "ws.h"
 #include "ws_frame.h"
 
@@ -647,6 +648,33 @@ static void freed_in_every_phase(void)
     mw_ws_pool_free(NULL);
 }
 
+/* Every byte that leaves, and the commands that had no byte yet. */
+static void recorded(void)
+{
+    host_recorder = open_recorder();
+    open_all(true);
+    uint64_t id = OPENED(.silence_ns = 0);
+    CHECK_RECORDED(MW_RECORD_ws_opening, id, 0, "", url);
+    CHECK_INT(mw_ws_send(pool, id, "an order", 8, &err), 0);
+    CHECK_RECORDED(MW_RECORD_ws_send, id, MW_WS_TEXT, "an order", "");
+    CHECK_INT(mw_ws_ping(pool, id, "p", 1, &err), 0);
+    CHECK_RECORDED(MW_RECORD_ws_send, id, MW_WS_PING, "p", "");
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_PING, "q", 1, &err), 0);
+    (void)wait_for(MW_EVENT_ws_ping, 1);
+    CHECK_RECORDED(MW_RECORD_ws_send, id, MW_WS_PONG, "q", "");
+    mw_ws_close(pool, id, 4000, "bye");
+    CHECK_RECORDED(MW_RECORD_ws_closing, id, 4000, "", "bye");
+    CHECK_RECORDED(MW_RECORD_ws_send, id, MW_WS_CLOSE,
+                   "\x0f\xa0"
+                   "bye",
+                   "");
+    mw_ws_close(pool, id, 4000, "bye"); /* it is closing */
+    check_no_more_recorded();
+    close_all();
+    close_recorder(host_recorder);
+    host_recorder = NULL;
+}
+
 static void nothing_open(void)
 {
     int before = open_files();
@@ -683,6 +711,7 @@ static const struct test_case cases[] = {
     {"what cannot be begun is refused at once", refused_at_once},
     {"sessions do not mix", several_sessions},
     {"sessions may be freed in every phase", freed_in_every_phase},
+    {"what is sent is recorded before, pongs of the host as well", recorded},
     {"no file stays open", nothing_open},
 };
 
