@@ -191,13 +191,12 @@ end
 --- The highest epoch (ms since 1970) that ids of this runtime carry; 0 when there are none.
 function Archive:last_epoch_ms(runtime)
   local last = tonumber((rows_of(self, "SELECT max(epoch) AS epoch FROM runs")[1] or {}).epoch) or 0
-  local tag = client_id.tag(runtime)
+  local tag, short = client_id.tag(runtime), client_id.number_tag(runtime)
   for _, row in ipairs(rows_of(self, "SELECT client_order_id FROM orders WHERE client_order_id "
       .. "IS NOT NULL ORDER BY key DESC LIMIT " .. RECENT_ORDERS)) do
     local id = client_id.parse(row.client_order_id)
-    if id and id.runtime == tag and id.started_ms and id.started_ms > last then
-      last = id.started_ms
-    end
+    local is_own = id and (id.runtime == tag or id.runtime == short)
+    if is_own and id.started_ms and id.started_ms > last then last = id.started_ms end
   end
   return last
 end

@@ -3,6 +3,12 @@
 --- characters of [a-z0-9-]: what every venue with text ids takes. The epoch is the start of the run
 --- in ms, eight digits, and three more by chance, so that not even a clock that was set back and a
 --- journal that was lost make an id twice.
+---
+--- Where a venue takes whole numbers alone, an id is one of 63 bits: twelve that stand for the
+--- runtime, twelve for the strategy, and a count that begins at the epoch, in units of 2 ms since
+--- 2025: a run makes fewer than 500 orders a second, so the next one begins above it.
+
+local ffi = require "ffi"
 
 local M = {}
 local DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -18,17 +24,24 @@ function M.base36(n, width)
   return ("0"):rep((width or 0) - #text) .. text
 end
 
---- Five characters that stand for a name: the same name gives the same tag in every process.
---- (FNV-1a in 32 bits, by halves so that every product stays below 2^53.)
-function M.tag(name)
+-- FNV-1a in 32 bits, by halves so that every product stays below 2^53.
+local function hash_of(name)
   local hash = 2166136261
   for i = 1, #name do
     hash = bit.bxor(hash, name:byte(i)) % 2^32
     local low, high = hash % 65536, math.floor(hash / 65536)
     hash = (low * 16777619 + (high * 16777619 % 65536) * 65536) % 2^32
   end
-  return M.base36(hash % 36^5, 5)
+  return hash
 end
+
+--- Five characters that stand for a name: the same name gives the same tag in every process.
+function M.tag(name) return M.base36(hash_of(name) % 36^5, 5) end
+
+local NUMBER_TAGS = 4095
+
+--- The tag of a name in ids that are numbers: 1 to 4095, as text ("#17").
+function M.number_tag(name) return "#" .. hash_of(name) % NUMBER_TAGS + 1 end
 
 local EPOCH_DIGITS, CHANCE_DIGITS = 8, 3
 M.LAST_EPOCH = 36 ^ EPOCH_DIGITS - 1   -- in the year 2059
@@ -72,9 +85,62 @@ function Maker:next()
   return self.head .. self.tails[self.last]
 end
 
+local COUNT_BITS, TAG_BITS = 39, 12
+local COUNT_FROM_MS, COUNT_MS = 1735689600000, 2        -- 2025-01-01
+local THOUSAND = 1000
+local digits = {}                     -- digits[7] = "007"
+for i = 0, THOUSAND - 1 do digits[i] = ("%03d"):format(i) end
+
+local NumberMaker = { __name = "moonwire.ClientNumberMaker" }
+NumberMaker.__index = NumberMaker
+
+local function decimal_text(int64) return (tostring(int64):gsub("U?LL$", "")) end
+
+-- The last six digits come from a table twice, so that an id is made by one step.
+local function begin_million(self)
+  local million = 1000000LL
+  self.head = decimal_text(self.next_id / million)
+  self.tail = tonumber(self.next_id % million)
+  self.next_id = (self.next_id / million + 1) * million
+end
+
+--- Makes ids that are numbers, as text, for one strategy in one run that began at `epoch_ms`.
+function M.number_maker(runtime, strategy, epoch_ms)
+  local function part(name) return ffi.cast("int64_t", tonumber(M.number_tag(name):sub(2))) end
+  local tags = bit.bor(bit.lshift(part(runtime), TAG_BITS), part(strategy))
+  local count = math.max(1, math.floor((epoch_ms - COUNT_FROM_MS) / COUNT_MS))
+  local self = setmetatable({
+    next_id = bit.bor(bit.lshift(tags, COUNT_BITS), ffi.cast("int64_t", count)),
+  }, NumberMaker)
+  begin_million(self)
+  return self
+end
+
+function NumberMaker:next()
+  if self.tail == THOUSAND * THOUSAND then begin_million(self) end
+  local tail = self.tail
+  self.tail = tail + 1
+  local low = tail % THOUSAND
+  return self.head .. digits[(tail - low) / THOUSAND] .. digits[low]
+end
+
+local function parse_number(id)
+  if #id < 16 or #id > 19 then return nil end             -- the runtime's tag is never 0
+  local value = ffi.cast("int64_t", tonumber(id:sub(1, -10))) * 1000000000LL
+    + ffi.cast("int64_t", tonumber(id:sub(-9)))
+  local tags = tonumber(bit.rshift(value, COUNT_BITS))
+  local runtime, strategy = math.floor(tags / 2^TAG_BITS), tags % 2^TAG_BITS
+  if value < 0 or runtime == 0 or strategy == 0 then return nil end
+  local count = tonumber(bit.band(value, bit.lshift(1LL, COUNT_BITS) - 1))
+  return { runtime = "#" .. runtime, strategy = "#" .. strategy,
+           started_ms = COUNT_FROM_MS + COUNT_MS * count }
+end
+
 --- Takes an id apart: { runtime=, strategy=, epoch=, seq= } (tags and base-36 texts) and
---- started_ms, the epoch's time; nil when it is not one of ours.
+--- started_ms, the epoch's time; nil when it is not one of ours. Of one that is a number: tags of
+--- M.number_tag, and in started_ms the count as well.
 function M.parse(id)
+  if id:find "^[1-9]%d*$" then return parse_number(id) end
   local runtime, strategy, epoch, seq = id:match("^mw%-(%w+)%-(%w+)%-(%w+)%-(%w+)$")
   if not runtime or #runtime ~= 5 or #strategy ~= 5 then return nil end
   return { runtime = runtime, strategy = strategy, epoch = epoch, seq = seq,

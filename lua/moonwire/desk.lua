@@ -24,7 +24,7 @@ function M.new(config)
   local self = setmetatable({
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
-    positions = {}, books = {}, id_makers = {}, epoch_ms = 0,
+    positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, stopping = false,
     risk_context = {},                       -- one for all checks: they keep nothing of it
   }, Desk)
@@ -39,7 +39,7 @@ end
 function Desk:set_epoch(ms)
   self.epoch_ms = math.min(math.max(ms, self.epoch_ms + 1), client_id.LAST_EPOCH)
   self.epoch = client_id.epoch(self.epoch_ms, self.random)
-  self.id_makers = {}
+  self.id_makers, self.number_makers = {}, {}
 end
 
 --- An id of ours that this run did not make.
@@ -112,6 +112,17 @@ local function risk_context(self, draft, market)
   return context
 end
 
+local function id_maker(self, are_numbers, strategy)
+  local makers = are_numbers and self.number_makers or self.id_makers
+  local maker = makers[strategy]
+  if not maker then
+    maker = are_numbers and client_id.number_maker(self.name, strategy, self.epoch_ms)
+      or client_id.maker(self.name, strategy, self.epoch)
+    makers[strategy] = maker
+  end
+  return maker
+end
+
 --- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
 --- Desk:send. nil and why it is refused.
 function Desk:prepare(draft)
@@ -129,11 +140,7 @@ function Desk:prepare(draft)
   if not ok then return nil, err end
   ok, err = session:may_submit(draft.symbol)
   if not ok then return nil, err end
-  local maker = self.id_makers[draft.strategy]
-  if not maker then
-    maker = client_id.maker(self.name, draft.strategy, self.epoch)
-    self.id_makers[draft.strategy] = maker
-  end
+  local maker = id_maker(self, session.protocol.client_order_ids == "number", draft.strategy)
   self.order_count = self.order_count + 1
   return self.orders:add(order_module.record(draft, maker:next(), dispatch.now()))
 end

@@ -4,7 +4,8 @@
 ---   silence      seconds without a byte after which the line counts as dead
 ---   logon(link)  a task: link:open, link:send, link:await; true, or nil, err, class
 ---   read(link, decoder)       one decoded message
----   close_class(code, reason) class of a close
+---   close_class(code, reason, http_status, body)  class of a close, and why in better words
+---   heartbeat    seconds between two beat(link), which says that we are alive; optional
 --- Classes: "retry" (back off), "again" (at once, the first time), "once" (at once, and permanent
 --- when it happens again before the link was live), "permanent" (stop, say why).
 
@@ -28,6 +29,7 @@ local function read_message(self, decoder)
 end
 
 local REPLY_SECONDS = 5
+local LOOK_SECONDS = 1                -- how exactly a missing answer is noticed
 
 ---@param session table  config, log, on_link_live(link), on_link_lost(link, why), on_link_stopped
 function M.new(session, name, spec)
@@ -35,7 +37,7 @@ function M.new(session, name, spec)
     session = session, name = name, spec = spec, log = session.log,
     decoder = decode.new(spec.paths), backoff = backoff.new(spec.backoff),
     random = random.new(tonumber(host.seed()), session.name .. name),
-    waiting = {}, next_request = 0, bad_frames = 0, state = "down",
+    waiting = {}, expected = {}, next_request = 0, bad_frames = 0, state = "down",
   }, Link)
 end
 
@@ -91,8 +93,9 @@ function Link:await(id, seconds)
   self.waiting[id] = task.current()
   local reply, err = task.wait(seconds or REPLY_SECONDS)
   self.waiting[id] = nil
-  if not reply then return nil, err == "timeout" and "no reply within 5 s" or err end
-  return reply
+  if reply then return reply end
+  if err == "timeout" then return nil, ("no reply within %g s"):format(seconds or REPLY_SECONDS) end
+  return nil, err
 end
 
 --- Hands a reply to whoever waits for it; false when nobody does.
@@ -102,6 +105,44 @@ function Link:reply(id, reply)
   waiter:wake(reply)
   return true
 end
+
+-- Answers without a task --------------------------------------------------------------------------
+
+--- The answer to request `id`, which was sent, is object[method](object, context, 200, answer), as
+--- of an HTTP request; after so many seconds, or when the connection is lost before, it is
+--- object[method](object, context, 0, nil, why, true).
+function Link:expect(id, seconds, object, method, context)
+  self.expected[id] = { object = object, method = method, context = context,
+                        give_up = dispatch.now() + seconds }
+  if not self.look_timer then
+    self.look_timer = dispatch.every(LOOK_SECONDS, self, "look_for_answers")
+  end
+end
+
+--- Brings the answer to whoever expects it; false when nobody does.
+function Link:answer(id, answer)
+  local entry = self.expected[id]
+  if not entry then return false end
+  self.expected[id] = nil
+  entry.object[entry.method](entry.object, entry.context, 200, answer)
+  return true
+end
+
+-- The entries that are given up, oldest first; `now` nil: all of them.
+local function give_up(self, now, why)
+  local ids = {}
+  for id, entry in pairs(self.expected) do
+    if not now or entry.give_up <= now then ids[#ids + 1] = id end
+  end
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    local entry = self.expected[id]
+    self.expected[id] = nil
+    entry.object[entry.method](entry.object, entry.context, 0, nil, why, true)
+  end
+end
+
+function Link:look_for_answers() give_up(self, dispatch.now(), "no answer in time") end
 
 -- At any time -------------------------------------------------------------------------------------
 
@@ -115,8 +156,13 @@ end
 function Link:on_ws_open(_, headers)
   local opening = self.opening
   self.opening, self.headers = nil, headers
+  if self.spec.heartbeat then
+    self.beat_timer = dispatch.every(self.spec.heartbeat, self, "beat")
+  end
   if opening then opening:wake(true) end
 end
+
+function Link:beat() self.spec.beat(self) end
 
 -- A message is one JSON text as a rule. It is read without a loop, here and in what a venue does
 -- with it, because a loop would keep LuaJIT from compiling the path of an event as one piece.
@@ -154,7 +200,8 @@ function Link:on_ws_close(_, code, reason, http_status, body)
   elseif code ~= 0 then
     why = ("%s (close code %d)"):format(why, code)
   end
-  local class = self.spec.close_class(code, reason or "", http_status)
+  local class, better = self.spec.close_class(code, reason or "", http_status, body or "")
+  why = better or why
   local opening = self.opening
   if opening then
     self.opening = nil
@@ -179,7 +226,8 @@ function Link:lost(why, class)
   end
   if class == "permanent" then
     self.is_stopped = true
-    return self.session:on_link_stopped(self, why)
+    self.session:on_link_stopped(self, why)
+    return give_up(self, nil, "connection lost before the answer: " .. tostring(why))
   end
   local seconds = self.backoff:next(self.random:number())
   if class == "again" and not self.again_used then
@@ -187,11 +235,16 @@ function Link:lost(why, class)
   end
   self.session:on_link_lost(self, why, seconds)
   self.retry_timer = dispatch.after(seconds, self, "connect")
+  give_up(self, nil, "connection lost before the answer: " .. tostring(why))
 end
 
 function Link:drop_connection()
   if self.logon_task then self.logon_task:cancel() end
   self.logon_task, self.opening, self.waiting = nil, nil, {}
+  for _, timer in ipairs { "beat_timer", "look_timer" } do
+    if self[timer] then self[timer]:stop() end
+    self[timer] = nil
+  end
   if self.id then
     dispatch.unbind(self.id)
     host.ws_close(self.id)

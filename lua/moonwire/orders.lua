@@ -25,7 +25,7 @@ local KEEP_FINISHED = 1200
 --- @param desk table       hears of changes
 function M.new(runtime, desk)
   return setmetatable({
-    runtime_tag = client_id.tag(runtime),
+    runtime_tag = client_id.tag(runtime), runtime_number = client_id.number_tag(runtime),
     by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
     open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
     own_count = 0,                           -- of these, ours
@@ -93,7 +93,8 @@ end
 -- The parts of an id that was made by this runtime, now or in an earlier run; nil for any other.
 local function own_id(self, id)
   local parts = id and client_id.parse(id)
-  return parts and parts.runtime == self.runtime_tag and parts or nil
+  local tag = parts and parts.runtime
+  return tag and (tag == self.runtime_tag or tag == self.runtime_number) and parts or nil
 end
 
 --- Whether a client order id was made by this runtime, now or in an earlier run.
@@ -110,6 +111,9 @@ function Orders:claim(strategy)
                  .. "another name"):format(other, strategy)
   end
   self.strategy_of_tag[tag], self.claimed[strategy] = strategy, true
+  -- Two may share the short tag of ids that are numbers: then the id does not tell whose it is.
+  local short = client_id.number_tag(strategy)
+  self.strategy_of_tag[short] = self.strategy_of_tag[short] == nil and strategy or false
   return true
 end
 
@@ -183,7 +187,7 @@ function Orders:adopt(venue, report)
     symbol = report.symbol, side = report.side, type = report.type or "limit",
     time_in_force = report.time_in_force or "gtc", price = report.price, qty = report.qty,
     external = not id, is_qty_estimate = report.is_qty_estimate,
-    status = "new", strategy = id and self.strategy_of_tag[id.strategy],
+    status = "new", strategy = id and self.strategy_of_tag[id.strategy] or nil,
   }, report.time)
   if not id then self.foreign[order] = true end
   if id then self.desk:on_old_id(id) end

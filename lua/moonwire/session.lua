@@ -5,6 +5,7 @@
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local http = require "moonwire.http"
+local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
 local rate = require "moonwire.rate"
@@ -29,7 +30,8 @@ function M.new(desk, name, config, protocol)
     desk = desk, orders = desk.orders, name = name, config = config, protocol = protocol,
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
-    markets = nil, subscriptions = {}, held = false,
+    markets = nil, subscriptions = {}, held = false, suspended = false,
+    lane = protocol.one_at_a_time and lane.new() or nil,
   }, Session)
   self.reconciler = reconcile.new(self)
   self.private = link.new(self, "private", protocol.private)
@@ -66,12 +68,13 @@ local function set_state(self, state, why)
   self.desk:on_session_state(self, state)
 end
 
--- Up: logged on and reconciled. Degraded: orders work, the market data that was asked for does not
--- (which is not said while it connects for the first time).
+-- Up: logged on and reconciled. Degraded: the venue takes no orders on a connection that stands, or
+-- orders work and the market data that was asked for does not (which is not said while it connects
+-- for the first time).
 local function settle_state(self, why)
   if self.private.state ~= "live" then return set_state(self, "down", why) end
   local is_blind = self.market and next(self.subscriptions) and self.is_market_lost
-  set_state(self, is_blind and "degraded" or "up", why)
+  set_state(self, (self.suspended or is_blind) and "degraded" or "up", why)
 end
 
 function Session:public_state() return { state = self.state, since = self.state_since } end
@@ -97,7 +100,7 @@ function Session:on_link_lost(which, why, seconds)
   which.log.warn("%s connection lost: %s; connecting again in %.1f s", which.name, why, seconds)
   if which == self.private then
     if self.renew_timer then self.renew_timer:stop() end
-    self.held = false
+    self.held, self.suspended = false, false
   else
     self.is_market_lost = true
     self.desk:on_market_lost(self)
@@ -162,6 +165,30 @@ end
 --- From now until after_logon ends reports are held back.
 function Session:hold() self.held = self.held or {} end
 
+--- The venue says on the private connection that it takes no orders for now.
+function Session:suspend(why)
+  if self.private.state ~= "live" then return self.private:lost(why, "retry") end
+  self.suspended = why
+  settle_state(self, why)
+end
+
+local function resume(self)
+  local private, id = self.private, self.private.id
+  local ok, err = self.protocol.private.resume(private)
+  if ok then ok, err = self:after_logon(private) end
+  if private.id ~= id then return end                  -- lost meanwhile: the log-on heals
+  if not ok then return private:restart("resume: " .. tostring(err)) end
+  self.suspended = false
+  settle_state(self)
+end
+
+--- It takes them again: announced when what was missed is known, as after a log-on.
+function Session:resume()
+  if not self.suspended then return end
+  self:hold()
+  self:in_task("resume", resume)
+end
+
 -- HTTP --------------------------------------------------------------------------------------------
 
 local function complete(self, request)
@@ -180,13 +207,20 @@ function Session:call(request)
       task.sleep(wait)
     end
   end
+  if self.lane then return self.lane:call(complete(self, request)) end
   return http.call(complete(self, request))
+end
+
+-- As http.send, one after the other where the venue wants it so.
+local function send_http(self, request, method, context)
+  if self.lane then return self.lane:send(complete(self, request), self, method, context) end
+  return http.send(complete(self, request), self, method, context)
 end
 
 function Session:keep_warm()
   if self.http_used_at and dispatch.now() - self.http_used_at < WARM_SECONDS / 2 then return end
   if self.protocol.warm then
-    http.send(complete(self, self.protocol.warm(self)), self, "on_warm_answer")
+    send_http(self, self.protocol.warm(self), "on_warm_answer")
   end
 end
 function Session:on_warm_answer() end
@@ -236,6 +270,9 @@ function Session:may_submit(symbol)
   if self.private.state ~= "live" then
     return nil, "session " .. self.name .. " is " .. self.state
   end
+  if self.suspended then
+    return nil, ("session %s takes no orders: %s"):format(self.name, self.suspended)
+  end
   if self.paused_until and dispatch.now() < self.paused_until then
     return nil, "the venue asked for a pause"
   end
@@ -255,8 +292,13 @@ local function build(self, what, order)
 end
 
 local function dispatch_request(self, request, method, order)
-  if request.text then return self.private:send(request.text) end
-  return http.send(complete(self, request), self, method, order)
+  if not request.text then return send_http(self, request, method, order) end
+  local ok, err = self.private:send(request.text)
+  if ok and request.id then
+    self.private:expect(request.id, request.timeout or self.config.request_timeout, self, method,
+                        order)
+  end
+  return ok, err
 end
 
 --- Sends an order that was recorded. It is sent once: whatever is doubtful is asked about.
@@ -426,12 +468,19 @@ function Session:market_table()
   return list
 end
 
-function Session:capabilities() return copy(self.protocol.capabilities) end
+function Session:capabilities()
+  local capabilities = self.protocol.capabilities
+  return copy(type(capabilities) == "function" and capabilities(self.config) or capabilities)
+end
 
 -- Market data -------------------------------------------------------------------------------------
 
-function Session:can_subscribe(_, symbol)
+function Session:can_subscribe(feed, symbol)
   if not self.market then return nil, "venue " .. self.name .. " has no market data configured" end
+  local feeds = self.protocol.market.feeds
+  if feeds and not feeds[feed] then
+    return nil, ("%s has no feed of %s"):format(self.protocol.name, feed)
+  end
   if self.markets and not self.markets[symbol] then return self:market_of(symbol) end
   return true
 end

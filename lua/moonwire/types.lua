@@ -453,6 +453,9 @@ function VenueHandle:session() end
 --- { text = } goes over the private connection, anything else is an HTTP request.
 ---@class moonwire.Request
 ---@field text string|nil
+---@field id integer|nil                 of link:request_id(): its answer is what link:answer brings
+---@field sign fun(request: moonwire.Request)|nil  over HTTP, where requests go one at a time:
+---                                      completes it when it leaves
 ---@field method string|nil
 ---@field url string|nil
 ---@field headers table[]|nil            { name, text or secret }, in order
@@ -466,6 +469,8 @@ function VenueHandle:session() end
 ---@field paths (string|table)[]         "a.b", "rows[].c", or { path, words = { ... } }
 ---@field silence number                 seconds without a byte: the line counts as dead
 ---@field backoff table|nil              options of moonwire.backoff
+---@field heartbeat number|nil           seconds between two beats
+---@field feeds table<string, true>|nil  market data only: "book", "trades"; nil: both
 local LinkSpec = {}
 
 --- A task: connects (link:open) and logs on.
@@ -484,8 +489,21 @@ function LinkSpec.read(link, decoder) end
 ---@param code integer
 ---@param reason string
 ---@param http_status integer  of a refused handshake, else 0
+---@param body string          of a refused handshake
 ---@return moonwire.Class
-function LinkSpec.close_class(code, reason, http_status) end
+---@return string|nil why      in better words than those of the transport
+function LinkSpec.close_class(code, reason, http_status, body) end
+
+--- Optional, with `heartbeat`: says that we are alive.
+---@param link table
+function LinkSpec.beat(link) end
+
+--- Private only, a task, where the venue suspends (session:suspend, session:resume): makes sure on
+--- the same connection that reports come again; as logon.
+---@param link table
+---@return boolean|nil ok
+---@return string|nil err
+function LinkSpec.resume(link) end
 
 --- A task, optional: new credentials in place. It runs when session:renew_before(at) says so; nil
 --- and an error connect anew.
@@ -505,7 +523,9 @@ function LinkSpec.subscribe(link, subscription) end
 ---@field name string
 ---@field environments table<string, table<string, string>>  urls by environment
 ---@field options table<string, moonwire.Field>|nil  own configuration keys (fields.lua)
----@field capabilities table<string, boolean>
+---@field capabilities table<string, boolean>|fun(config: table): table<string, boolean>
+---@field client_order_ids "text"|"number"|nil  what the venue takes; text: 36 of [a-z0-9-]
+---@field one_at_a_time boolean|nil       HTTP requests never overtake each other
 ---@field limits moonwire.RateRule[]      rate.lua; of "submit", "cancel" and what requests name
 ---@field late_arrival number             seconds for which a request that left may be taken
 ---@field private moonwire.LinkSpec

@@ -1,5 +1,6 @@
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
+local decimal = require "moonwire.decimal"
 local random = require "moonwire.random"
 
 local function epoch(ms, seed) return client_id.epoch(ms, random.new(seed or 1)) end
@@ -92,6 +93,66 @@ t.test("two runs that start in the same millisecond make different ids", functio
   t.equal(#epoch(0), 11)
   t.ok(epoch(1790000000123, 1) ~= epoch(1790000000123, 2))
   t.equal(epoch(1790000000123, 1):sub(1, 8), epoch(1790000000123, 2):sub(1, 8))
+end)
+
+-- Ids that are numbers ----------------------------------------------------------------------------
+
+local EPOCH_MS = 1790000000123
+
+t.test("a number's tag is the same in every process, and 12 bits", function()
+  t.equal(client_id.number_tag "moonwire", "#1673")
+  for i = 1, 5000 do
+    local tag = client_id.number_tag("strategy-" .. i)
+    local number = tonumber(tag:match "^#(%d+)$")
+    t.ok(number >= 1 and number <= 4095, tag)
+  end
+end)
+
+t.test("numbers count up by one, within 63 bits, and say whose they are", function()
+  local maker = client_id.number_maker("moonwire", "ladder", EPOCH_MS)
+  local previous
+  for _ = 1, 5000 do
+    local id = maker:next()
+    t.ok(id:find "^[1-9]%d*$" and #id <= 19, id)
+    if previous then
+      t.equal(tostring(decimal(id) - decimal(previous)), "1", id)
+    end
+    previous = id
+  end
+  local parts = client_id.parse(previous)
+  t.equal(parts.runtime, client_id.number_tag "moonwire")
+  t.equal(parts.strategy, client_id.number_tag "ladder")
+  t.ok(parts.started_ms >= EPOCH_MS and parts.started_ms < EPOCH_MS + 10001, parts.started_ms)
+end)
+
+t.test("numbers go on over a million", function()
+  local maker, seen = client_id.number_maker("r", "s", 1735689600000 + 2 * 999990), {}
+  for i = 1, 30 do seen[i] = decimal(maker:next()) end
+  for i = 2, 30 do t.equal(tostring(seen[i] - seen[i - 1]), "1") end
+end)
+
+t.test("the next run begins above a run of 500 orders a second", function()
+  local maker = client_id.number_maker("r", "s", EPOCH_MS)
+  local last
+  for _ = 1, 4999 do last = maker:next() end
+  local next_run = client_id.number_maker("r", "s", EPOCH_MS + 10000):next()
+  t.ok(decimal(next_run) > decimal(last), next_run .. " after " .. last)
+end)
+
+t.test("a number of somebody else is not taken for ours", function()
+  for _, id in ipairs { "0", "1", "7001", "9007199254740993", "549755813888", "01234567890123456",
+                        "9223372036854775808", "99999999999999999999", "-1", "1.5",
+                        "12345678901234567890123" } do
+    local parts = client_id.parse(id)
+    t.ok(not parts or parts.runtime ~= client_id.number_tag "moonwire", id)
+  end
+  t.equal(client_id.parse "7001", nil)
+  t.equal(client_id.parse "9223372036854775808", nil)
+end)
+
+t.test("the largest number of all reads back", function()
+  local parts = client_id.parse "9223372036854775807"
+  t.equal(parts.runtime .. parts.strategy, "#4095#4095")
 end)
 
 t.done()

@@ -147,9 +147,10 @@ end
 local Stage = {}
 Stage.__index = Stage
 
---- options: risk, on_error, on_stop (as in a configuration), market (false: no market data),
---- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body }, a
---- function(request) that gives either, or false: stays without an answer).
+--- options: protocol (a venue's module in place of Indodax's) with config (its further keys), risk,
+--- on_error, on_stop (as in a configuration), market (false: no market data), strategies ({ { name
+--- =, class =, params = } }), answers (by name: a body, { status, body }, a function(request) that
+--- gives either, or false: stays without an answer).
 function M.new(options)
   options = options or {}
   stage = setmetatable({
@@ -163,13 +164,15 @@ function M.new(options)
     name = "moonwire", venues = {}, strategies = {}, risk = options.risk or {},
     on_stop = options.on_stop or "cancel", on_error = options.on_error or "stop",
   }
-  self.session = session_module.new(self.desk, "idx", {
+  local config = {
     protocol = "indodax", environment = "production", rest_url = "https://rest.test",
     private_url = PRIVATE, market_url = options.market ~= false and MARKET or false,
     key = assert(host.secret_text "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"),
     secret = assert(host.secret_text "5f2d9c0e7b1a4483a6c1f0e2d3b4a596"),
     request_timeout = 10, reconcile_every = 60,
-  }, indodax)
+  }
+  for name, value in pairs(options.config or {}) do config[name] = value end
+  self.session = session_module.new(self.desk, "idx", config, options.protocol or indodax)
   self.desk:add_session(self.session)
   self.runners = {}
   for _, spec in ipairs(options.strategies or {}) do
