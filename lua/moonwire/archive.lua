@@ -12,7 +12,7 @@ Archive.__index = Archive
 local M = {}
 local PAGE = 5000                     -- rows that are in memory at once
 local RECENT_ORDERS = 1000            -- whose ids are looked at for their epoch
-local AMENDS, ESTIMATE, PROVISIONAL = 1, 2, 4          -- MW_FILL_FLAG_ of runtime/record.h
+local ESTIMATE, PROVISIONAL = 2, 4     -- MW_FILL_FLAG_ of runtime/record.h
 
 ---@class moonwire.ArchivedFill
 ---@field trade_id string|nil
@@ -21,8 +21,7 @@ local AMENDS, ESTIMATE, PROVISIONAL = 1, 2, 4          -- MW_FILL_FLAG_ of runti
 ---@field fees moonwire.Fee[]
 ---@field liquidity string|nil
 ---@field time number|nil              seconds since 1970, at the venue
----@field amends boolean               a trade that was counted as an estimate before
----@field is_estimate boolean          counted on the venue's total alone
+---@field is_estimate boolean          counted on the venue's total alone, and not named since
 ---@field is_provisional boolean       the price is a bound
 
 ---@class moonwire.ArchivedOrder      fields of DESIGN section 5, amounts as decimals, and
@@ -79,13 +78,10 @@ end
 local function has(flags, flag) return math.floor((flags or 0) / flag) % 2 == 1 end
 
 local function fill_of(row)
-  local is_provisional = has(row.flags, PROVISIONAL)
-  local amends = has(row.flags, AMENDS)
   return {
     trade_id = row.trade_id, qty = decimal(row.qty), price = decimal(row.price),
     fees = fees_of(row.fees), liquidity = row.liquidity, time = seconds(row.time_ns),
-    is_estimate = has(row.flags, ESTIMATE), amends = amends and not is_provisional,
-    is_provisional = is_provisional and not amends,             -- amended: its price is known
+    is_estimate = has(row.flags, ESTIMATE), is_provisional = has(row.flags, PROVISIONAL),
   }
 end
 

@@ -14,10 +14,9 @@ local function restore_persist(desk, archive)
 end
 
 local function restore_positions(desk, archive)
-  local book = restore.booker()
   archive:each_fill(0, function(fill, order)
     if desk.runners[order.strategy] then
-      book(fill, order, desk:position(order.strategy, order.venue, order.symbol))
+      restore.book(fill, order, desk:position(order.strategy, order.venue, order.symbol))
     end
   end)
 end

@@ -16,18 +16,11 @@ end
 
 -- Counts again what was counted; see order.lua for estimates and provisional prices.
 local function count(order, fill)
-  local totals = order._totals
   if fill.trade_id then
     order._trades = order._trades or trades.new()
     order._trades:add(trades.key(fill.trade_id))
   end
-  if fill.amends and order._estimated then
-    decimal.add_product(totals.value, fill.price - order._estimate_price, fill.qty, 1)
-    local left = order._estimated - fill.qty
-    order._estimated = left:sign() > 0 and left
-    return
-  end
-  if C.mw_order_count(totals, execution_of(fill)) ~= 0 then
+  if C.mw_order_count(order._totals, execution_of(fill)) ~= 0 then
     error(("impossible execution of %s at %s"):format(fill.qty, fill.price), 0)
   end
   if fill.is_estimate then
@@ -69,26 +62,9 @@ function M.order(archived)
   return order
 end
 
---- Books the fills of the archive into positions: a function(fill, order, position) for one after
---- the other, in their order; it remembers what was an estimate.
-function M.booker()
-  local estimates = {}                 -- [key of an order] = { qty =, price = }
-  return function(fill, order, position)
-    local estimate = estimates[order.key]
-    local x = { qty = fill.qty, price = fill.price, fees = fill.fees, side = order.side }
-    if fill.amends and estimate then
-      x.old_price = estimate.price
-      position:amend(x)
-      estimate.qty = estimate.qty - fill.qty
-      if estimate.qty:sign() <= 0 then estimates[order.key] = nil end
-      return
-    end
-    position:apply(x)
-    if fill.is_estimate then
-      local qty = estimate and estimate.qty + fill.qty or fill.qty
-      estimates[order.key] = { qty = qty, price = fill.price }
-    end
-  end
+--- Books a fill of the archive into a position; `order` has its side.
+function M.book(fill, order, position)
+  position:apply { price = fill.price, qty = fill.qty, fees = fill.fees, side = order.side }
 end
 
 return M

@@ -1,12 +1,14 @@
 --- Property: whatever happens to the messages about an order (late, twice, out of order, lost, a
 --- missing answer, an old answer to a question), once the venue has been asked the order is what
---- the venue says. On the way the invariants of order.lua hold after every single report.
+--- the venue says. On the way the invariants of order.lua hold after every single report. So it is
+--- when the process dies in between, once or more, and the order is made again from the journal.
 ---
 --- MW_PROPERTY_RUNS (default 100000) histories; MW_PROPERTY_SEED repeats a run that failed.
 
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local order_module = require "moonwire.order"
+local restore = require "moonwire.restore"
 
 local RUNS = tonumber(os.getenv("MW_PROPERTY_RUNS") or 100000)
 local SEED = tonumber(os.getenv("MW_PROPERTY_SEED") or 20261121)
@@ -140,15 +142,66 @@ local function trace(message)
   return table.concat(words, " ")
 end
 
+-- What the journal has of an order (runtime/journal_rows.c): each fill that was counted.
+local function write_fill(rows, fill, is_provisional)
+  rows[#rows + 1] = {
+    trade_id = fill.trade_id, qty = fill.qty, price = fill.price, fees = {},
+    is_estimate = fill.is_estimate or false, is_provisional = is_provisional or false,
+  }
+end
+
+local function take_from_estimates(rows, qty)
+  for i = #rows, 1, -1 do
+    local row = rows[i]
+    if row.is_estimate then
+      local taken = decimal.min(row.qty, qty)
+      row.qty, qty = row.qty - taken, qty - taken
+      if row.qty:is_zero() then table.remove(rows, i) end
+    end
+  end
+end
+
+-- A trade whose price was a bound has its true one; any other names some of what was counted by
+-- total, perhaps in addition to what was new of it.
+local function write_amended(rows, fill, is_provisional)
+  local found
+  for _, row in ipairs(rows) do
+    if row.trade_id == fill.trade_id then found = row end
+  end
+  if found and found.is_provisional then
+    found.price, found.is_provisional = fill.price, is_provisional or false
+    return
+  end
+  take_from_estimates(rows, fill.qty)
+  if found then found.qty = found.qty + fill.qty
+  else write_fill(rows, fill, is_provisional) end
+end
+
+local function write(rows, message, fill, amended)
+  if fill then write_fill(rows, fill, message.is_provisional) end
+  if amended then write_amended(rows, amended, message.is_provisional) end
+end
+
+-- The order as the next run has it.
+local function after_restart(order, rows)
+  local again = restore.order {
+    client_order_id = order.client_order_id, order_id = order.order_id, venue = order.venue,
+    symbol = order.symbol, side = order.side, type = order.type, qty = order.qty,
+    price = order.price, status = order.status, reason = order.reason, created_at = 0, fills = rows,
+  }
+  again.fills = order.fills
+  return again
+end
+
 -- One history; what is wrong with it, or nil. The story is told only when it is asked for: it costs
 -- most of the time.
-local function run(seed, is_told)
+local function run(seed, deaths, is_told)
   math.randomseed(seed)
   local truth = new_truth()
   local order = order_module.new({ client_order_id = "c1", venue = "v", symbol = "A/B",
                                    side = "buy", qty = truth.qty, price = truth.price }, 0)
   order.fills = {}
-  local story = {}
+  local story, rows = {}, {}
   local function describe(what)
     return ("seed %d: %s: %s\n  %s"):format(seed, what, tostring(order),
                                             table.concat(story, "\n  "))
@@ -156,13 +209,26 @@ local function run(seed, is_told)
   local function apply(message)
     local before = { status = order.status, cum_qty = order.cum_qty,
                      is_inferred = order._is_inferred }
-    local _, fill = order:apply(message)
+    local _, fill, amended = order:apply(message)
+    write(rows, message, fill, amended)
     if fill then order.fills[#order.fills + 1] = fill end
     if is_told then story[#story + 1] = trace(message) .. "  ->  " .. tostring(order) end
     return check_invariants(order, before, describe)
   end
+  local function die()
+    local before = order
+    order = after_restart(order, rows)
+    if is_told then story[#story + 1] = "restart  ->  " .. tostring(order) end
+    if order.cum_qty ~= before.cum_qty then return describe "cum_qty changed with the restart" end
+    if order._totals.value ~= before._totals.value then
+      return describe "the value changed with the restart"
+    end
+    if not before:is_open() and order.status ~= before.status then
+      return describe("was " .. before.status .. " before the restart")
+    end
+  end
   for _, message in ipairs(new_history(truth, chance(0.3))) do
-    local broken = apply(message)
+    local broken = deaths > 0 and chance(deaths) and die() or apply(message)
     if broken then return broken end
   end
   -- The doubt is resolved by asking, as reconcile.lua does: it repeats until the venue's word
@@ -190,10 +256,18 @@ local function run(seed, is_told)
   end
 end
 
-t.test("an order ends as the venue has it, whatever happened to the messages", function()
+local function hold(deaths)
   for i = 1, RUNS do
-    if run(SEED + i) then error(run(SEED + i, true), 0) end
+    if run(SEED + i, deaths) then error(run(SEED + i, deaths, true), 0) end
   end
+end
+
+t.test("an order ends as the venue has it, whatever happened to the messages", function()
+  hold(0)
+end)
+
+t.test("an order ends as the venue has it, however often the process died", function()
+  hold(0.2)
 end)
 
 t.done()
