@@ -25,6 +25,7 @@ struct mw_execution {
 struct mw_order_totals {
     struct mw_decimal qty, cum, value, told;
     uint32_t has_qty; /* 0: a market order by amount */
+    uint32_t number;  /* the order's in the journal, in this run; 0: not recorded */
 };
 
 /* A position's: quantity held (below 0: short), what it stands for, and what all fills paid and

@@ -83,7 +83,7 @@ struct mw_execution {
 };
 struct mw_order_totals {
   struct mw_decimal qty, cum, value, told;
-  uint32_t has_qty;
+  uint32_t has_qty, number;
 };
 struct mw_position_totals {
   struct mw_decimal qty, cost, cash, fee_1, fee_2, fee_3, fee_4, fee_5, fee_6, fee_7, fee_8;
@@ -120,7 +120,7 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
                             const struct mw_order_totals *totals, const char *status,
                             const char *order_id, const char *reason);
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
-                    const struct mw_execution *x, const char *trade_id);
+                    const struct mw_execution *x, const char *trade_id, double trade_number);
 ]]
 
 ffi.cdef [[

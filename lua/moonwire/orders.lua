@@ -7,6 +7,7 @@
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
+local record = require "moonwire.record"
 local restore = require "moonwire.restore"
 local task = require "moonwire.task"
 
@@ -68,7 +69,9 @@ local function set_closed(self, order)
 end
 
 --- Adds an order of ours before it is sent, or one that the venue showed.
-function Orders:add(order)
+---@param is_known boolean|nil  ours, of an earlier run
+function Orders:add(order, is_known)
+  record.order(order, is_known)
   self.owners[order] = order.strategy
   if order.client_order_id then self.by_client_id[order.client_order_id] = order end
   if order.order_id then index_order_id(self, order) end
@@ -78,6 +81,7 @@ end
 
 --- Forgets an order that was never sent.
 function Orders:remove(order)
+  record.status(order)
   self.by_client_id[order.client_order_id], self.owners[order] = nil, nil
   set_closed(self, order)
 end
@@ -139,6 +143,9 @@ end
 function Orders:apply(order, report)
   local had_id = order.order_id
   local changed, fill, amended = order:apply(report)
+  if amended then record.fill(order, amended, report.is_provisional) end
+  if fill then record.fill(order, fill, report.is_provisional) end
+  if changed or fill or amended or order.order_id ~= had_id then record.status(order) end
   if order.order_id and order.order_id ~= had_id then index_order_id(self, order) end
   if changed then
     if terminal[order.status] then retire(self, order)
@@ -163,7 +170,7 @@ function Orders:restore(archived)
     return nil
   end
   if order.external then self.foreign[order] = true end
-  self:add(order)
+  self:add(order, true)
   local is_claimed = self.claimed[order.strategy or ""]
   if not is_claimed then self.owners[order] = nil end
   if terminal[order.status] then retire(self, order)
@@ -192,7 +199,7 @@ function Orders:adopt(venue, report)
   if not id then self.foreign[order] = true end
   if id then self.desk:on_old_id(id) end
   if id and not order.strategy then table.insert(self.orphans, order) end
-  return self:add(order)
+  return self:add(order, id ~= nil)
 end
 
 --- The open orders that are ours and belong to no strategy; each is given once.

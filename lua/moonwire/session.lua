@@ -9,6 +9,7 @@ local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
 local rate = require "moonwire.rate"
+local record = require "moonwire.record"
 local reconcile = require "moonwire.reconcile"
 local task = require "moonwire.task"
 
@@ -64,6 +65,7 @@ end
 local function set_state(self, state, why)
   if state == self.state then return end
   self.state, self.state_since = state, dispatch.now()
+  record.session(self.name, state, why)
   self.log[state == "up" and "info" or "warn"]("session %s%s", state, why and ": " .. why or "")
   self.desk:on_session_state(self, state)
 end

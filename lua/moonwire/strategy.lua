@@ -7,6 +7,7 @@ local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
 local log = require "moonwire.log"
 local persist = require "moonwire.persist"
+local record = require "moonwire.record"
 local sandbox = require "moonwire.sandbox"
 local task = require "moonwire.task"
 
@@ -255,6 +256,7 @@ function Runner:drop(why)
   for i = self.op_count, self.kept_count + 1, -1 do
     local op = self.ops[i]
     self.log.warn("dropped with the failed callback: %s %s", op.method, op.a)
+    record.dropped(self.name, op.method .. " " .. tostring(op.a), why)
     if op.undo then op.object[op.undo](op.object, op.a, why) end
     op.object, op.a, op.b = nil, nil, nil
   end
@@ -284,9 +286,30 @@ end
 
 local function is_busy() return current ~= nil or is_committing end
 
+-- Whether the strategy keeps anything for the next run, or did.
+local function uses_persist(self)
+  local state = self.instance.state
+  local kept = type(state) == "table" and state.persist
+  return self.persisted or type(kept) == "table" and next(kept) ~= nil
+end
+
+-- What is kept is recorded when it changed, before the callback's commands leave.
+local function record_persist(self)
+  local state = self.instance.state
+  local text, err = persist.encode(type(state) == "table" and state.persist or {})
+  if not text then
+    if err ~= self.persist_error then self.log.error("%s: not recorded", err) end
+    self.persist_error = err
+  elseif text ~= self.persisted then
+    self.persisted, self.persist_error = text, nil
+    record.persist(self.name, text)
+  end
+end
+
 local function finish_callback(self, name, ok, err)
   current = nil
   if ok then
+    if uses_persist(self) then record_persist(self) end
     if self.op_count ~= self.kept_count then
       self.asks[name] = true
       self:keep()

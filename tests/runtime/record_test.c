@@ -241,7 +241,7 @@ static void a_fill(void)
     parse(&x.price, "950000000");
     CHECK_INT(mw_execution_add_fee(&x, &x.qty, mw_asset_number("BTC", 3)), 0);
     CHECK_INT(mw_execution_add_fee(&x, &x.price, mw_asset_number("IDR", 3)), 0);
-    mw_record_fill(recorder, 7, MW_FILL_FLAG_estimate, &x, "t-1");
+    mw_record_fill(recorder, 7, MW_FILL_FLAG_estimate, &x, "t-1", 0);
     const struct mw_record *r = take();
     CHECK_INT(r->kind, MW_RECORD_fill);
     CHECK_INT(r->id, 7);
@@ -265,10 +265,11 @@ static void a_spoiled_fill(void)
     begin_test();
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct mw_execution x = {.time = times[i], .fee_count = 255, .assets = {60000}};
-        mw_record_fill(recorder, 1, 0, &x, NULL);
+        mw_record_fill(recorder, 1, 0, &x, NULL, 9007199254740991);
         const struct mw_record *r = take();
         CHECK_INT(r->num, 0);
-        CHECK_INT(r->text_len, 1 + MW_FEES_MAX);
+        CHECK_TEXT(item(r, 0), "9007199254740991");
+        CHECK_INT(r->text_len, 17 + MW_FEES_MAX);
     }
     end_test();
 }
@@ -372,7 +373,7 @@ static void no_recorder(void)
     mw_record_put(NULL, &fields, NULL, NULL);
     mw_record_order(NULL, 1, 0, NULL, NULL, NULL, &words);
     mw_record_order_status(NULL, 1, &totals, "new", "", "");
-    mw_record_fill(NULL, 1, 0, &x, "");
+    mw_record_fill(NULL, 1, 0, &x, "", 0);
     mw_recorder_free(NULL);
     struct mw_ring *small = mw_ring_new(4096, &err);
     struct mw_recorder_options options = {.ring = small, .on_full = on_full};

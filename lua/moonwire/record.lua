@@ -1,0 +1,74 @@
+--- What happens to orders and sessions, told to the journal before it is acted on: one record each
+--- (runtime/record.h says what is in it). By FFI, because most of it lies on the path of an event.
+--- Without a journal every function here does nothing, and LuaJIT compiles nothing for it.
+
+local ffi = require "moonwire.cdef"
+local host = require "moonwire.host"
+local C = ffi.C
+
+local M = {
+  callback = "",                      -- what is running: strategy, callback, file and line
+}
+
+local EXTERNAL, ESTIMATE, KNOWN = 8, 16, 32         -- MW_ORDER_FLAG_
+local AMENDS, IS_ESTIMATE, PROVISIONAL = 1, 2, 4    -- MW_FILL_FLAG_
+
+local pointer = host.recorder()
+local recorder = pointer and ffi.cast("struct mw_recorder *", pointer)
+local words = ffi.new "struct mw_order_words"
+local last_number = 0                 -- of an order, in this run
+
+-- A strategy can write anything into its order.
+local function text(value) return type(value) == "string" and value or nil end
+
+--- A new order, of ours or one that the venue showed. It has a number from now on.
+---@param order moonwire.Order
+---@param is_known boolean|nil  it is of an earlier run
+function M.order(order, is_known)
+  if not recorder then return end
+  last_number = last_number + 1
+  order._totals.number = last_number
+  local flags = (order.external and EXTERNAL or 0) + (order.is_qty_estimate and ESTIMATE or 0)
+    + (is_known and KNOWN or 0)
+  words.client_order_id, words.order_id = order.client_order_id, order.order_id
+  words.venue, words.symbol, words.side = order.venue, order.symbol, order.side
+  words.type, words.time_in_force = order.type, order.time_in_force
+  words.status, words.strategy, words.callback = order.status, order.strategy, M.callback
+  C.mw_record_order(recorder, last_number, flags, order.price, order.qty, order.amount, words)
+end
+
+--- The order's status or its id at the venue is another one.
+function M.status(order)
+  if not recorder then return end
+  local totals = order._totals
+  C.mw_record_order_status(recorder, totals.number, totals, text(order.status),
+                           text(order.order_id), text(order.reason))
+end
+
+--- An execution that was counted, or one counted before whose price or fees are known now.
+function M.fill(order, fill, is_provisional)
+  if not recorder then return end
+  local id = fill._trade_id
+  local flags = (fill.amends and AMENDS or 0) + (fill.is_estimate and IS_ESTIMATE or 0)
+    + (is_provisional and PROVISIONAL or 0)
+  C.mw_record_fill(recorder, order._totals.number, flags, fill._execution, text(id),
+                   type(id) == "number" and id or 0)
+end
+
+-- The rest is rare.
+
+--- A session's state is another one; why may be nil.
+function M.session(venue, state, why) host.record("session", { venue, state, why or "" }) end
+
+--- A command of a callback that failed.
+function M.dropped(strategy, command, why)
+  host.record("dropped", { strategy, M.callback, command, why })
+end
+
+--- What a strategy keeps for the next run: its self.state.persist as text.
+function M.persist(strategy, kept) host.record("persist", strategy .. "\0" .. kept) end
+
+--- Something that a person should see.
+function M.alarm(what) host.record("alarm", what) end
+
+return M
