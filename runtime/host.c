@@ -194,5 +194,9 @@ int mw_host_watch_signal(struct mw_host *host, int signal_number, struct mw_err 
     ev_signal_init(watcher, on_signal, signal_number);
     watcher->data = host;
     ev_signal_start(host->loop, watcher);
+    sigset_t unblocked; /* who started us may have held it back until somebody listens */
+    sigemptyset(&unblocked);
+    sigaddset(&unblocked, signal_number);
+    (void)sigprocmask(SIG_UNBLOCK, &unblocked, NULL); /* cannot fail */
     return 0;
 }

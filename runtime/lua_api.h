@@ -68,5 +68,6 @@ extern const luaL_Reg mw_lua_log[];
 extern const luaL_Reg mw_lua_journal[];
 extern const luaL_Reg mw_lua_record[];
 extern const luaL_Reg mw_lua_host[];
+extern const luaL_Reg mw_lua_guardian[];
 
 #endif

@@ -1,15 +1,20 @@
 /* The loop, the clock and the process itself, as Lua sees them. */
 #include "lua_api.h"
+#include "shared.h"
 
 #include <sys/random.h>
 #include <time.h>
 
-/* host.stop(status): ends the loop after this event; the process exits with that status. */
+/* host.stop(status): ends the loop after this event; the process exits with that status, and the
+ * guardian takes it for no crash. */
 static int l_stop(lua_State *L)
 {
     lua_Integer status = luaL_checkinteger(L, 1);
     luaL_argcheck(L, status >= 0 && status <= 125, 1, "an exit status is 0 to 125");
-    mw_host_stop(mw_api_of(L)->host, (int)status);
+    struct mw_api *api = mw_api_of(L);
+    if (api->shared)
+        atomic_store_explicit(&api->shared->is_leaving, 1, memory_order_release);
+    mw_host_stop(api->host, (int)status);
     return 0;
 }
 

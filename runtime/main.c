@@ -1,17 +1,28 @@
-/* The program: finds its Lua library, makes a runtime and hands it the command line. */
+/* The program: finds its Lua library, makes a runtime and hands it the command line. `run` has a
+ * guardian for it; every other command is one process. */
+#include "guardian.h"
+#include "log.h"
+#include "record.h"
 #include "runtime.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef MW_LUA_SUBDIR
 #define MW_LUA_SUBDIR "share/moonwire/lua"
 #endif
 
-enum { STATUS_FAILED = 1 };
+enum { STATUS_FAILED = 1, FULL_WAIT_NS = 100000 };
+
+struct program {
+    char lua_dir[PATH_MAX];
+    int argc;
+    char **argv; /* the command line without the program's name */
+};
 
 /* The library stands in ../share/moonwire/lua of an installed program, in lua/ of a source tree. */
 static int find_lua_dir(char *dir, size_t size)
@@ -36,21 +47,79 @@ static int find_lua_dir(char *dir, size_t size)
     return -1;
 }
 
+static int run(const struct mw_runtime_options *options, int argc, char *const *argv,
+               struct mw_err *err)
+{
+    struct mw_runtime *runtime = mw_runtime_new(options, err);
+    int status = runtime ? mw_runtime_run(runtime, argc, argv, err) : STATUS_FAILED;
+    if (err->text[0])
+        (void)fprintf(stderr, "moonwire: %s\n", err->text); /* the status says it as well */
+    mw_runtime_free(runtime);
+    return status;
+}
+
+/* The ring is full: the guardian is slow, stopped or dead. A sweep goes on without its record. */
+static bool on_full(void *arg, bool is_first)
+{
+    const struct mw_child *child = arg;
+    struct timespec wait = {.tv_nsec = FULL_WAIT_NS};
+    if (child->role == MW_ROLE_SWEEPER || mw_guardian_is_gone(child))
+        return false;
+    if (is_first)
+        (void)fprintf(stderr, "moonwire: the journal does not keep up (pid %d): waiting for it\n",
+                      (int)child->guardian); /* no log line: it would have to be recorded */
+    (void)nanosleep(&wait, NULL);            /* woken earlier: asked earlier */
+    return true;
+}
+
+/* In a child of the guardian: `run` is planned, run, or swept up behind. */
+static int run_child(void *arg, const struct mw_child *child)
+{
+    const struct program *program = arg;
+    static char *const commands[] = {
+        [MW_ROLE_PLANNER] = "plan", [MW_ROLE_RUNTIME] = "run", [MW_ROLE_SWEEPER] = "sweep"};
+    struct mw_child own = *child;
+    struct mw_recorder_options recording = {.ring = own.ring, .on_full = on_full, .arg = &own};
+    struct mw_err err = {""};
+    char open_orders[32];
+    int argc = 0;
+    char **argv = calloc((size_t)program->argc + 2, sizeof *argv);
+    struct mw_runtime_options options = {.lua_dir = program->lua_dir, .shared = own.shared};
+    bool is_recorded = own.ring && own.role != MW_ROLE_PLANNER;
+    if (is_recorded)
+        options.recorder = mw_recorder_new(&recording, &err);
+    int status = STATUS_FAILED;
+    if (argv && (options.recorder || !is_recorded)) {
+        argv[argc++] = commands[own.role];
+        for (int i = 1; i < program->argc; i++)
+            argv[argc++] = program->argv[i];
+        (void)snprintf(open_orders, sizeof open_orders, "--open=%u", own.open_orders);
+        if (own.role == MW_ROLE_SWEEPER)
+            argv[argc++] = open_orders;
+        status = run(&options, argc, argv, &err);
+    } else {
+        (void)fprintf(stderr, "moonwire: %s\n", argv ? err.text : "out of memory");
+    }
+    mw_recorder_free(options.recorder);
+    free(argv);
+    exit(status);
+}
+
 int main(int argc, char **argv)
 {
-    char lua_dir[PATH_MAX];
+    struct program program = {.argc = argc - 1, .argv = argv + 1};
     struct mw_err err = {""};
-    if (find_lua_dir(lua_dir, sizeof lua_dir) < 0) {
+    if (find_lua_dir(program.lua_dir, sizeof program.lua_dir) < 0) {
         (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
         return STATUS_FAILED; /* which says it where standard error is closed */
     }
-    struct mw_runtime_options options = {.lua_dir = lua_dir};
-    struct mw_runtime *runtime = mw_runtime_new(&options, &err);
-    int status = STATUS_FAILED;
-    if (runtime)
-        status = mw_runtime_run(runtime, argc - 1, argv + 1, &err);
+    if (argc < 2 || strcmp(argv[1], "run") != 0) {
+        struct mw_runtime_options options = {.lua_dir = program.lua_dir};
+        return run(&options, program.argc, program.argv, &err);
+    }
+    struct mw_guardian_options options = {.run = run_child, .arg = &program};
+    int status = mw_guardian_run(&options, &err);
     if (err.text[0])
-        (void)fprintf(stderr, "moonwire: %s\n", err.text); /* the status says it as well */
-    mw_runtime_free(runtime);
+        (void)fprintf(stderr, "moonwire: %s\n", err.text);
     return status;
 }

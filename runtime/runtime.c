@@ -40,14 +40,15 @@ static void on_event(void *arg, const struct mw_event *event)
     mw_record_event_end(api->recorder);
 }
 
-static int watch_signals(struct mw_host *host, struct mw_err *err)
+/* SIGUSR1: the guardian is dead; without one nobody sends it on purpose. */
+static int watch_signals(struct mw_host *host, bool is_guarded, struct mw_err *err)
 {
     static const int watched[] = {SIGINT, SIGTERM, SIGHUP};
     (void)signal(SIGPIPE, SIG_IGN); /* a peer that has gone is an error of that write */
     for (size_t i = 0; i < sizeof watched / sizeof *watched; i++)
         if (mw_host_watch_signal(host, watched[i], err) < 0)
             return -1;
-    return 0;
+    return is_guarded ? mw_host_watch_signal(host, SIGUSR1, err) : 0;
 }
 
 /* For whoever reads the record: it is masked there, in this record as well. */
@@ -84,7 +85,7 @@ struct mw_runtime *mw_runtime_new(const struct mw_runtime_options *wanted, struc
         mw_err_set(err, "libcurl cannot start");
         goto fail;
     }
-    if (!(api->host = mw_host_new(err)) || watch_signals(api->host, err) < 0 ||
+    if (!(api->host = mw_host_new(err)) || watch_signals(api->host, api->shared != NULL, err) < 0 ||
         !(api->redactor = mw_redactor_new(err)) ||
         !(api->log = mw_log_new(STDERR_FILENO, api->redactor, err)) ||
         !(api->vault = mw_vault_new(api->redactor, err)) ||

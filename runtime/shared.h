@@ -17,15 +17,16 @@ enum mw_journal_state { MW_JOURNAL_OK, MW_JOURNAL_FAILING };
 /* What the configuration wants of the guardian; written by the child that reads it first. */
 struct mw_plan {
     char journal_path[4096]; /* "": none */
+    char config[4096];       /* the configuration's path */
     char name[64];           /* of the runtime */
     int64_t hang_limit_ns, callback_limit_ns, memory_limit_bytes, journal_max_bytes,
         journal_max_age_ns;
     int32_t restart, cancel_on_crash;
-    int32_t halt_on_journal_failure; /* 0: cancel and stop */
+    int32_t log_level, is_log_json; /* as in log.h */
     uint32_t lock_count;
     struct {
-        char path[4096]; /* a file to lock, "" ends the list */
-        char what[128];  /* "account of venue idx": for the message */
+        char path[4096]; /* a file to lock; without a slash: in the directory of lock.h */
+        char what[160];  /* "venues.idx: this account is traded already": for the message */
     } locks[MW_LOCKS_MAX];
     int32_t is_complete;
 };

@@ -13,6 +13,8 @@ local commands = {
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },
 }
+-- What the guardian of a run starts beside it, with the same command line.
+local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
 local order = { "run", "sim", "check" }
 
 local function print_line(text) host.print_line(text) end
@@ -86,11 +88,12 @@ local log_options = {
   help = { doc = "this text" },
 }
 
-local function run_command(name, arguments)
-  local command = require(commands[name].module)
+local function run_command(name, about, arguments)
+  local command = require(about.module)
+  name = command.shown_as or name
   local known = {}
-  for option, about in pairs(log_options) do known[option] = about end
-  for option, about in pairs(command.options) do known[option] = about end
+  for option, line in pairs(log_options) do known[option] = line end
+  for option, line in pairs(command.options) do known[option] = line end
   local options, files = M.parse(arguments, known)
   if not options then
     return M.usage_error(("%s: %s; see moonwire %s --help"):format(name, files, name))
@@ -117,12 +120,14 @@ function Start:on_start(text)
   elseif name == "--help" or name == "-h" or name == "help" then
     print_help()
     return host.stop(0)
+  elseif inner[name] and host.guardian() ~= nil then
+    return run_command(name, inner[name], arguments)
   elseif not name then
     return M.usage_error("which command? run, sim or check; see moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
   end
-  return run_command(name, arguments)
+  return run_command(name, commands[name], arguments)
 end
 
 dispatch.listen("start", Start)

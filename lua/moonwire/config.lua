@@ -64,8 +64,13 @@ M.keys = {
              doc = "of this runtime; two that trade one account need two names" },
     venues = { type = "map", keys = NAME, key_name = "name", default = {}, each = venue },
     strategies = { type = "list", default = {}, each = strategy },
-    journal = { type = "record", doc = "the record of events, orders and fills", fields = {
-      path = { type = "path", default = "moonwire.db", doc = "SQLite file" } } },
+    journal = { type = "record", default = {}, off = true,
+                doc = "the record of events, orders and fills; false: none", fields = {
+      path = { type = "path", default = "moonwire.db", doc = "SQLite file" },
+      max_mb = { type = "number", min = 16, max = 1e6,
+                 doc = "the oldest events go when the file is larger; default: no limit" },
+      max_days = { type = "number", min = 0.01, max = 36500,
+                   doc = "events that are older go; default: no limit" } } },
     console = { type = "record", doc = "for moonwire repl --attach", fields = {
       path = { type = "path", default = "moonwire.sock", doc = "socket, same user only" } } },
     risk = { type = "record", default = {}, doc = "limits that every order must pass", fields = {
@@ -83,6 +88,12 @@ M.keys = {
     on_orphan = { type = "string", choices = { "leave", "cancel", "ask" }, default = "leave",
                   doc = "what becomes of open orders of ours that no strategy claims" },
     restart = { type = "boolean", default = false, doc = "start again after a crash" },
+    hang_limit = { type = "number", min = 1, max = 3600, default = 10,
+                   doc = "seconds without a turn of its loop after which the runtime counts as "
+                     .. "dead" },
+    on_journal_failure = { type = "string", choices = { "cancel", "halt" }, default = "cancel",
+                           doc = "when the journal cannot be written: cancel orders and stop, or "
+                             .. "send no new ones until it can" },
     on_error = { type = "string", choices = { "stop", "continue" }, default = "stop",
                  doc = "what an error in a callback does to its strategy" },
     spin = { type = "boolean", default = false, doc = "poll without sleeping: costs a core" },
@@ -100,13 +111,15 @@ M.keys = {
 ---@field name string
 ---@field venues table<string, table>  as in the file, urls filled in; protocol is a name or a path
 ---@field strategies { file: string, name: string, params: table|nil, trusted: boolean }[]
----@field journal { path: string }|nil
+---@field journal { path: string, max_mb: number|nil, max_days: number|nil }|false
 ---@field console { path: string }|nil
 ---@field risk moonwire.RiskLimits
 ---@field on_crash "cancel"|"leave"
 ---@field on_stop "cancel"|"leave"
 ---@field on_orphan "leave"|"cancel"|"ask"
 ---@field restart boolean
+---@field hang_limit number         seconds
+---@field on_journal_failure "cancel"|"halt"
 ---@field on_error "stop"|"continue"
 ---@field spin boolean
 ---@field log { level: string, format: string }

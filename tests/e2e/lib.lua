@@ -152,6 +152,17 @@ end
 
 function Process:signal(number) C.kill(self.pid, number) end
 
+--- The process that trades, of a `moonwire run`: the last one that its guardian started.
+function Process:runtime_pid()
+  self:wait_for "runtime started pid=%d+"
+  local last
+  for pid in self:err():gmatch "runtime started pid=(%d+)" do last = tonumber(pid) end
+  return last
+end
+
+--- Sends a signal to that one.
+function Process:signal_runtime(number) C.kill(self:runtime_pid(), number) end
+
 --- Asks it to stop and waits; returns the exit status.
 function Process:stop()
   if not self:poll() then self:signal(SIGTERM) end
@@ -160,11 +171,14 @@ end
 
 local function clean_up()
   for _, process in ipairs(processes) do
+    local runtime = process:err():match "runtime started pid=%d+" and process:runtime_pid()
     if not process:poll() then
       C.kill(-process.pid, SIGKILL)
       local status = ffi.new("int[1]")
       C.waitpid(process.pid, status, 0)
     end
+    -- It leaves by itself when its guardian is dead; a failed test does not wait for that.
+    if runtime then C.kill(-runtime, SIGKILL) end
   end
   for _, path in ipairs(directories) do os.execute("rm -rf '" .. path .. "'") end
   processes, directories = {}, {}

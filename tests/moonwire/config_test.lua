@@ -86,7 +86,10 @@ t.test("an empty table is a configuration, and every default is as declared", fu
   t.equal(c.name, "moonwire")
   t.equal(next(c.venues), nil)
   t.equal(#c.strategies, 0)
-  t.equal(c.journal, nil)
+  t.equal(c.journal.path, DIRECTORY .. "/moonwire.db")
+  t.equal(c.journal.max_mb, nil)
+  t.equal(c.hang_limit, 10)
+  t.equal(c.on_journal_failure, "cancel")
   t.equal(c.console, nil)
   t.equal(next(c.risk), nil)
   t.equal(c.on_crash, "cancel")
@@ -197,8 +200,10 @@ local wrong = {
   ["strategies[].name"] = { '"a b"', 'expected a text, got "a b"' },
   ["strategies[].params"] = { "function() end", "expected plain values, got a function" },
   ["strategies[].trusted"] = { '"yes"', 'expected true or false, got "yes"' },
-  ["journal"] = { '"j.db"', 'expected a table, got "j.db"' },
+  ["journal"] = { '"j.db"', 'expected a table or false, got "j.db"' },
   ["journal.path"] = { '""', 'expected the path of a file, got ""' },
+  ["journal.max_mb"] = { "1", "expected a number from 16 to 1e+06, got 1" },
+  ["journal.max_days"] = { "0", "expected a number from 0.01 to 36500, got 0" },
   ["console"] = { "true", "expected a table, got true" },
   ["console.path"] = { '"a\\0b"', "expected the path of a file" },
   ["risk"] = { "5", "expected a table, got 5" },
@@ -212,6 +217,8 @@ local wrong = {
   ["on_crash"] = { '"cancle"',
                    'expected "cancel" or "leave", got "cancle"; did you mean "cancel"?' },
   ["on_orphan"] = { '"sell"', 'expected "leave", "cancel" or "ask", got "sell"' },
+  ["on_journal_failure"] = { '"stop"', 'expected "cancel" or "halt", got "stop"' },
+  ["hang_limit"] = { "0.5", "expected a number from 1 to 3600, got 0.5" },
   ["on_stop"] = { "true", 'expected "cancel" or "leave", got true' },
   ["restart"] = { "1", "expected true or false, got 1" },
   ["on_error"] = { '"go"', 'expected "stop" or "continue", got "go"' },
@@ -545,6 +552,7 @@ t.test("default paths stand beside the configuration, as given ones do", functio
                         console = { path = "moonwire.sock" } }]]
   t.equal(c.journal.path, DIRECTORY .. "/moonwire.db")
   t.equal(c.console.path, DIRECTORY .. "/moonwire.sock")
+  t.equal(loaded("return { journal = false }").journal, false)
 end)
 
 t.test("a list with a hole is an error that names it: nothing behind the hole is lost", function()

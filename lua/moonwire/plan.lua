@@ -1,0 +1,54 @@
+--- What comes before `moonwire run`, in a process of its own: the configuration is read and what
+--- the guardian must know of it is handed over. What is wrong is said here, with status 2, before
+--- anything is locked or opened.
+
+local cli = require "moonwire.cli"
+local host = require "moonwire.host"
+local run = require "moonwire.run"
+
+local M = { options = run.options, shown_as = "run" }
+
+local DAY = 86400
+
+--- The locks of a configuration: its journal, and each account that it trades, by a digest that
+--- tells nothing about the key.
+---@param settings moonwire.Configuration
+---@return { path: string, what: string }[]
+function M.locks(settings)
+  local locks, names = {}, {}
+  if settings.journal then
+    locks[1] = { path = settings.journal.path .. ".lock",
+                 what = "journal: " .. settings.journal.path .. " is written already" }
+    if not locks[1].path:find("/", 1, true) then locks[1].path = "./" .. locks[1].path end
+  end
+  for name in pairs(settings.venues) do names[#names + 1] = name end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local venue = settings.venues[name]
+    local account = host.digest("sha256", { "moonwire account\n", venue.protocol, "\n",
+                                            venue.rest_url or "", "\n", venue.key }, "hex")
+    locks[#locks + 1] = { path = "account-" .. account:sub(1, 32) .. ".lock",
+                          what = ("venues.%s: this account is traded already"):format(name) }
+  end
+  return locks
+end
+
+function M.run(options, files)
+  local settings, err = run.read(options, files)
+  if not settings then return cli.usage_error(err) end
+  local journal = settings.journal or {}
+  host.plan {
+    config = settings.path, name = settings.name,
+    journal = journal.path, journal_mb = journal.max_mb,
+    journal_seconds = journal.max_days and journal.max_days * DAY,
+    hang_limit = settings.hang_limit, max_callback = settings.max_callback,
+    memory_mb = settings.memory_limit_mb, restart = settings.restart,
+    cancel_on_crash = settings.on_crash == "cancel",
+    log_level = options["log-level"] or settings.log.level,
+    log_json = (options["log-format"] or settings.log.format) == "json",
+    locks = M.locks(settings),
+  }
+  host.stop(0)
+end
+
+return M

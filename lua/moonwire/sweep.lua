@@ -1,0 +1,173 @@
+--- Behind a runtime that died: what it left open is canceled, with the sessions alone, until the
+--- venues confirm it. It begins with the plain calls of each venue, which need no log-on; where
+--- they do not work it logs on. Its exit status says whether anything is left: 0 nothing, 1 some.
+
+local cli = require "moonwire.cli"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local loader = require "moonwire.loader"
+local log = require "moonwire.log"
+local run = require "moonwire.run"
+local task = require "moonwire.task"
+
+local M = { options = { open = { value = "N", doc = "orders that were known as open" } },
+            shown_as = "run" }
+for name, about in pairs(run.options) do M.options[name] = about end
+
+local LIMIT_SECONDS = 60
+local LOOK_SECONDS = 0.5              -- between two looks at a venue's open orders
+local MOST_SECONDS = 5                -- the same while it does not answer
+local SIGUSR1 = 10
+
+-- One venue ---------------------------------------------------------------------------------------
+
+local Broom = { __name = "moonwire.Broom" }
+Broom.__index = Broom
+
+local function ours_of(self)
+  local list = {}
+  for _, order in ipairs(self.session.orders:list_open { venue = self.session.name }) do
+    if not order.external then list[#list + 1] = order end
+  end
+  return list
+end
+
+-- Without its connection orders are asked about by plain calls (reconcile.lua).
+local function new_broom(sweep, session, may_arrive)
+  session.private:stop()
+  return setmetatable({
+    sweep = sweep, session = session, log = log.new { venue = session.name }, found = {},
+    quiet_at = dispatch.now() + (may_arrive and session.protocol.late_arrival or 0),
+  }, Broom)
+end
+
+local function log_on(self)
+  if self.is_logging_on then return end
+  self.is_logging_on = true
+  self.session.private.is_stopped = false
+  self.session:start()
+end
+
+local function look(self)
+  local session = self.session
+  local ok, err = session:before_logon()
+  if ok then ok, err = session.reconciler:run() end
+  return ok, err
+end
+
+-- One look, and a cancel for each order that it shows.
+local function sweep_once(self)
+  local session = self.session
+  local ok, err = look(self)
+  self.problem = not ok and tostring(err) or nil
+  if not ok then
+    self.log.warn("open orders: %s", err)
+    log_on(self)
+    return false
+  end
+  local ours = ours_of(self)
+  for _, order in ipairs(ours) do
+    self.found[order] = true
+    session:cancel(order)
+    if order._cancel_wanted then log_on(self) end            -- it needs the connection
+  end
+  return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
+end
+
+--- Looks and cancels until a look shows nothing of ours and nothing can arrive any more.
+function Broom:work()
+  local wait = LOOK_SECONDS
+  while not sweep_once(self) do
+    task.sleep(wait)
+    wait = self.problem and math.min(wait * 2, MOST_SECONDS) or LOOK_SECONDS
+  end
+end
+
+function Broom:on_task_done(_, ok, err)
+  if ok then
+    self.is_done = true
+    self:report()
+    return self.sweep:check()
+  end
+  self.problem = tostring(err)
+  self.log.error("sweep failed: %s", err)
+  dispatch.after(MOST_SECONDS, self, "start")
+end
+
+function Broom:start() task.start(self, "sweep", self.work) end
+
+--- Says what was canceled and what is left; false when anything is.
+function Broom:report()
+  local ended, left = {}, ours_of(self)
+  for order in pairs(self.found) do
+    if not order:is_open() then
+      ended[#ended + 1] = ("%s %s"):format(order.client_order_id or order.order_id, order.status)
+    end
+  end
+  table.sort(ended)
+  if #ended > 0 then
+    self.log.warn("ended what the dead runtime had left open: %s", table.concat(ended, ", "))
+  elseif self.is_done then self.log.info("nothing of ours is open") end
+  for _, order in ipairs(left) do
+    self.log.error("left open, the venue did not confirm its cancel: %s; cancel it by hand at the "
+                   .. "venue", order)
+  end
+  if self.problem and not self.is_done then
+    self.log.error("its open orders cannot be had (%s): look there and cancel ours by hand",
+                   self.problem)
+  end
+  return self.is_done and #left == 0
+end
+
+-- All venues --------------------------------------------------------------------------------------
+
+local Sweep = { __name = "moonwire.Sweep" }
+Sweep.__index = Sweep
+
+function Sweep:check()
+  for _, broom in ipairs(self.brooms) do
+    if not broom.is_done then return end
+  end
+  self:finish(0)
+end
+
+--- The time is over, or somebody does not want to wait for it.
+function Sweep:give_up()
+  for _, broom in ipairs(self.brooms) do
+    if not broom.is_done then broom:report() end
+  end
+  self:finish(1)
+end
+
+function Sweep:finish(status)
+  for _, broom in ipairs(self.brooms) do broom.session:stop() end
+  host.stop(status)
+end
+
+function Sweep:on_signal(number)
+  -- A dead guardian changes nothing: what is open must go.
+  if number ~= SIGUSR1 then self:give_up() end
+end
+
+-- A venue that refuses the log-on may still answer plain calls.
+local function go_on_without(_, session, why) session.stopped_why = why end
+
+function M.run(options, files)
+  local settings, err = run.read(options, files)
+  if not settings then return cli.usage_error(err) end
+  settings.strategies = {}
+  for _, venue in pairs(settings.venues) do venue.market_url = false end
+  local desk, problems = loader.load(settings)
+  if not desk then return cli.usage_error(table.concat(problems, "\n")) end
+  desk.on_session_stopped = go_on_without
+  local self = setmetatable({ brooms = {} }, Sweep)
+  for _, session in ipairs(desk.session_list) do
+    table.insert(self.brooms, new_broom(self, session, tonumber(options.open) > 0))
+  end
+  dispatch.listen("signal", self)
+  dispatch.after(LIMIT_SECONDS, self, "give_up")
+  for _, broom in ipairs(self.brooms) do broom:start() end
+  self:check()
+end
+
+return M

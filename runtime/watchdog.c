@@ -1,0 +1,70 @@
+#include "watchdog.h"
+
+#define MS INT64_C(1000000)
+#define SECOND (1000 * MS)
+
+/* A watchdog that was itself stopped for longer has not seen the runtime stand still. */
+static const int64_t STEP_MAX = 250 * MS;
+static const int64_t AGAIN = 50 * MS;
+
+static int64_t limit_of_turns(const struct mw_watchdog *dog)
+{
+    int64_t start = MW_WATCH_START_SECONDS * SECOND;
+    return dog->turns == 0 && dog->hang_limit_ns < start ? start : dog->hang_limit_ns;
+}
+
+static void observe(struct mw_watchdog *dog, const struct mw_shared *shared, int64_t step)
+{
+    uint64_t turns = atomic_load_explicit(&shared->turns, memory_order_relaxed);
+    uint64_t callbacks = atomic_load_explicit(&shared->callbacks, memory_order_relaxed);
+    dog->still_ns = turns == dog->turns ? dog->still_ns + step : 0;
+    dog->callback_ns =
+        callbacks == dog->callbacks && callbacks % 2 == 1 ? dog->callback_ns + step : 0;
+    dog->turns = turns;
+    dog->callbacks = callbacks;
+}
+
+/* How long it has been too large, or 0; what was not looked at is as it was. */
+static void weigh(struct mw_watchdog *dog, int64_t rss_bytes, int64_t step)
+{
+    bool is_large = rss_bytes < 0 ? dog->large_ns > 0 : rss_bytes > dog->memory_limit_bytes;
+    if (!dog->memory_limit_bytes || !is_large) {
+        dog->large_ns = 0;
+        dog->was_told = false;
+        return;
+    }
+    dog->large_ns += step > 0 ? step : 1;
+}
+
+/* An interruption: not more often than the runtime can act on it. */
+static enum mw_watch interrupt(struct mw_watchdog *dog, enum mw_watch what, int64_t now_ns)
+{
+    if (dog->interrupted_ns && now_ns - dog->interrupted_ns < AGAIN)
+        return MW_WATCH_FINE;
+    dog->interrupted_ns = now_ns;
+    return what;
+}
+
+enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *shared,
+                               int64_t now_ns, int64_t rss_bytes)
+{
+    int64_t step = dog->looked_ns ? now_ns - dog->looked_ns : 0;
+    if (step > STEP_MAX)
+        step = STEP_MAX;
+    dog->looked_ns = now_ns;
+    observe(dog, shared, step);
+    weigh(dog, rss_bytes, step);
+    int64_t large_limit = MW_WATCH_LARGE_SECONDS * SECOND;
+    if (dog->hang_limit_ns && (dog->still_ns > limit_of_turns(dog) ||
+                               dog->large_ns > 2 * large_limit + dog->hang_limit_ns))
+        return MW_WATCH_HUNG;
+    if (dog->callback_limit_ns && dog->callback_ns > dog->callback_limit_ns)
+        return interrupt(dog, MW_WATCH_LATE, now_ns);
+    if (dog->large_ns > large_limit && !dog->was_told) {
+        dog->was_told = true;
+        return MW_WATCH_BLOATED;
+    }
+    if (dog->large_ns > 0 && dog->large_ns <= large_limit)
+        return interrupt(dog, MW_WATCH_LARGE, now_ns);
+    return MW_WATCH_FINE;
+}
