@@ -6,9 +6,9 @@
 #include <openssl/ecdsa.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { RAW_SIGNATURE_MAX = 1024, ES256_HALF = 32 };
@@ -180,8 +180,8 @@ int64_t mw_vault_jwt_expiry(struct mw_vault *vault, uint32_t id)
         const char *at = NULL;
         if (decode_claims(token, claims, MW_VAULT_SECRET_MAX + 4))
             at = strstr((const char *)claims, "\"exp\":");
-        if (!at || sscanf(at + 6, " %" SCNd64, &expiry) != 1 || expiry < 0)
-            expiry = 0;
+        long long seconds = at ? strtoll(at + 6, NULL, 10) : 0; /* 0: no number stands there */
+        expiry = seconds > 0 ? seconds : 0;
     }
     mw_vault_wipe(vault);
     mw_locked_free(claims, MW_VAULT_SECRET_MAX + 4);
