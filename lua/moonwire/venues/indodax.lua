@@ -6,9 +6,10 @@ local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local rest = require "moonwire.venues.indodax.rest"
 local task = require "moonwire.task"
+local values = require "moonwire.values"
 local tapi, query, public, history = rest.tapi, rest.query, rest.public, rest.history
-local read_answer, text_of, decimal_of = rest.read_answer, rest.text_of, rest.decimal_of
-local above_0 = rest.above_0
+local read_answer = rest.read_answer
+local text_of, decimal_of, above_0 = values.text_of, values.decimal_of, values.above_0
 
 ---@class moonwire.venue.Indodax : moonwire.Venue
 local M = {

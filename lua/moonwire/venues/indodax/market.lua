@@ -6,6 +6,7 @@ local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
 local rest = require "moonwire.venues.indodax.rest"
+local values = require "moonwire.values"
 
 -- The same for everybody, printed in the venue's document: no secret.
 local MARKET_TOKENS = {
@@ -48,7 +49,7 @@ local function levels(rows, qty_of)
   local list = {}
   for i, level in ipairs(rows or {}) do
     local price, qty = qty_of(level)
-    list[i] = { price = rest.above_0(price), qty = rest.above_0(qty) }
+    list[i] = { price = values.above_0(price), qty = values.above_0(qty) }
   end
   return list
 end
@@ -85,8 +86,8 @@ local function read_trades(s, market, rows)
   for _, trade in ipairs(rows) do
     if trade[4] ~= "buy" and trade[4] ~= "sell" then error("a trade without a side", 0) end
     s.desk:on_trade { venue = s.name, symbol = market.symbol, time = trade[2], side = trade[4],
-                      trade_id = rest.text_of(trade[3]), price = rest.above_0(trade[5]),
-                      qty = rest.above_0(trade[7]) }
+                      trade_id = values.text_of(trade[3]), price = values.above_0(trade[5]),
+                      qty = values.above_0(trade[7]) }
   end
 end
 

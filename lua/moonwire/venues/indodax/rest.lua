@@ -2,31 +2,12 @@
 --- its query; both tell errors as texts.
 --- Source: the venue's Private-RestAPI, INDODAX-TradeAPI-2 and Public-RestAPI documents.
 
-local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 
 local M = { RECV_WINDOW_MS = 5000 }
 local time_calls = 0
-
---- Numbers come as JSON numbers or strings at random; ids are text everywhere.
-function M.text_of(value)
-  if type(value) == "number" then return ("%.0f"):format(value) end
-  return type(value) == "string" and value ~= "" and value or nil
-end
-
-function M.decimal_of(value)
-  if value == nil or value == json.null then return nil end
-  return (decimal.parse(type(value) == "number" and tostring(decimal(value)) or tostring(value)))
-end
-
---- A decimal that must be above 0; raises when it is none.
-function M.above_0(value)
-  local amount = decimal(value)
-  if amount:sign() <= 0 then error(("%s is not above 0"):format(tostring(value)), 0) end
-  return amount
-end
 
 -- Errors ------------------------------------------------------------------------------------------
 
