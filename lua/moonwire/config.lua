@@ -240,6 +240,9 @@ local function finish_venue(state, checker, out, given, path)
       end
     end
   end
+  for _, problem in ipairs(protocol.check_config and protocol.check_config(out) or {}) do
+    checker:problem(source.join(path, problem[1]), problem[2])
+  end
 end
 
 --- A strategy's name when none is given.

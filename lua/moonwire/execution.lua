@@ -24,6 +24,15 @@ function M.read_fee(execution, amount, asset)
   return C.mw_execution_read_fee(execution, amount, asset) == 0
 end
 
+--- Adds a fee of so much, a decimal, in the asset of that number (asset_number); 0 is none. False
+--- when there are too many.
+function M.add_fee(execution, amount, asset)
+  return C.mw_execution_add_fee(execution, amount, asset) == 0
+end
+
+--- The number that stands for an asset, by its name; 0 for a name that is none.
+function M.asset_number(name) return C.mw_asset_number(name, #name) end
+
 --- Of a report's last_qty, last_price, fees ({asset=, amount=}, ...), liquidity and time.
 function M.of(report)
   if not (decimal.is(report.last_qty) and decimal.is(report.last_price)) then

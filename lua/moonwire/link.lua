@@ -6,8 +6,12 @@
 ---   read(link, decoder)       one decoded message
 ---   close_class(code, reason, http_status, body)  class of a close, and why in better words
 ---   heartbeat    seconds between two beat(link), which says that we are alive; optional
+---   pings        { idle =, busy =, again = } seconds between our pings, for a venue that holds
+---                its messages until it hears something: while nothing or something is open, and
+---                behind a request
 --- Classes: "retry" (back off), "again" (at once, the first time), "once" (at once, and permanent
---- when it happens again before the link was live), "permanent" (stop, say why).
+--- when it happens again before the link was live), "refused" (as retry, each minute), "permanent"
+--- (stop, say why).
 
 local backoff = require "moonwire.backoff"
 local decode = require "moonwire.decode"
@@ -28,7 +32,7 @@ local function read_message(self, decoder)
   if not ok then self:on_bad_message(why) end
 end
 
-local REPLY_SECONDS = 5
+local REPLY_SECONDS, REFUSED_SECONDS = 5, 60
 local LOOK_SECONDS = 1                -- how exactly a missing answer is noticed
 
 ---@param session table  config, log, on_link_live(link), on_link_lost(link, why), on_link_stopped
@@ -59,6 +63,7 @@ function Link:on_task_done(done, ok, result, err, class)
   if not result then return self:lost(err, class or "retry") end
   if not self.id then return end
   self.state, self.up_at, self.again_used = "live", dispatch.now(), false
+  if self.spec.pings then self:on_ping_due() end
   self.session:on_link_live(self)
 end
 
@@ -86,15 +91,16 @@ function Link:request_id()
   return self.next_request
 end
 
---- Waits for the reply to request `id`, at most 5 s.
+--- Waits for the reply to request `id`, at most `seconds` (default 5).
 ---@return table|nil reply  what spec.read gave to link:reply
 ---@return string|nil err
 function Link:await(id, seconds)
   self.waiting[id] = task.current()
-  local reply, err = task.wait(seconds or REPLY_SECONDS)
+  seconds = seconds or REPLY_SECONDS
+  local reply, err = task.wait(seconds)
   self.waiting[id] = nil
   if reply then return reply end
-  if err == "timeout" then return nil, ("no reply within %g s"):format(seconds or REPLY_SECONDS) end
+  if err == "timeout" then return nil, ("no reply within %g s"):format(seconds) end
   return nil, err
 end
 
@@ -151,6 +157,25 @@ function Link:send(text)
   if not self.id then return nil, "not connected" end
   if type(text) ~= "string" then return host.ws_send(self.id, text) end
   return socket.send(self.id, text)
+end
+
+local function ping_in(self, seconds)
+  if self.ping_timer then self.ping_timer:stop() end
+  self.ping_timer = dispatch.after(seconds, self, "on_ping_due")
+end
+
+function Link:on_ping_due()
+  if not self.id then return end
+  host.ws_ping(self.id, "")
+  local pings = self.spec.pings
+  ping_in(self, self.session.orders.open_count > 0 and pings.busy or pings.idle)
+end
+
+--- The venue was asked for something that will show here.
+function Link:stir()
+  if not (self.spec.pings and self.id) then return end
+  host.ws_ping(self.id, "")
+  ping_in(self, self.spec.pings.again)
 end
 
 function Link:on_ws_open(_, headers)
@@ -230,6 +255,7 @@ function Link:lost(why, class)
     return give_up(self, nil, "connection lost before the answer: " .. tostring(why))
   end
   local seconds = self.backoff:next(self.random:number())
+  if class == "refused" then seconds = math.max(seconds, REFUSED_SECONDS) end
   if class == "again" and not self.again_used then
     self.again_used, seconds = true, 0
   end
@@ -241,7 +267,7 @@ end
 function Link:drop_connection()
   if self.logon_task then self.logon_task:cancel() end
   self.logon_task, self.opening, self.waiting = nil, nil, {}
-  for _, timer in ipairs { "beat_timer", "look_timer" } do
+  for _, timer in ipairs { "beat_timer", "look_timer", "ping_timer" } do
     if self[timer] then self[timer]:stop() end
     self[timer] = nil
   end

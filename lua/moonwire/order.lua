@@ -83,7 +83,8 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
     _was_seen = false,           -- the venue has shown that it knows the order
     _final = false,              -- "filled" was told, and fills are missing
-    _sent_at = false, _position = false, _is_awaited = false,
+    _sent_at = false, _mark = false,     -- _mark: what the venue's file notes of it
+    _position = false, _is_awaited = false,
     _cancel_wanted = false, _cancel_lost = false, _cancel_is_due = false,
     _cancel_is_under_way = false, _must_end = false,
     _open_at = false,            -- place in the list of open orders (orders.lua)

@@ -11,6 +11,8 @@ Reconciler.__index = Reconciler
 
 local M = {}
 local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
+local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
+local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, NOT_FOUND_SECONDS = 3, 10
 local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
 
@@ -32,9 +34,10 @@ end
 -- One order ---------------------------------------------------------------------------------------
 
 -- Fills first, so that a status never runs ahead of the money.
-local function fetch_fills(self, order)
+local function fetch_fills(self, order, known)
   local session = self.session
-  local fills, err = session.protocol.fetch_fills(session, order)
+  local fills, err = known, nil
+  if not fills then fills, err = session.protocol.fetch_fills(session, order) end
   for _, report in ipairs(fills or {}) do session.orders:apply(order, report) end
   return fills ~= nil, err
 end
@@ -55,22 +58,57 @@ local function on_not_found(self, order)
     return false
   end
   session.orders:apply(order, { status = "rejected", reason = "not_found", is_inferred = true })
+  if not session.has_client_ids then self:look_later(order, 1) end
   return true
 end
 
--- Asks once; true when the doubt is over.
-local function ask_once(self, order)
+--- An order that was given up is looked for a while longer where no stream would show it: it is
+--- canceled should it come after all.
+function Reconciler:look_later(order, n)
+  if LATE_DELAYS[n] then dispatch.after(LATE_DELAYS[n], self, "look_for_late", order, n) end
+end
+
+function Reconciler:look_for_late(order, n)
   local session = self.session
-  local report, err = session.protocol.fetch_order(session, order)
+  if self.is_stopped or order.status ~= "rejected" then return end
+  task.start(self, "looking for " .. tostring(order.client_order_id), function()
+    local report = session.protocol.fetch_order(session, order)
+    if not report then return self:look_later(order, n + 1) end
+    session.log.warn("%s arrived late: canceled", order)
+    session:apply(order, report)
+    self:ask(order)
+    session.desk:end_order(order)
+  end)
+end
+
+-- Whether nothing has to be asked any more. An order that is about to end is asked about until it
+-- has ended or, unless a cancel is on its way, a while has passed.
+local function is_settled(order, doubt)
+  if order.status == "unknown" or order:is_missing_fills() then return false end
+  if not (doubt and doubt.is_ending and order:is_open()) then return true end
+  return order.status ~= "pending_cancel" and doubt.attempt >= #ENDING_DELAYS
+end
+
+-- Asks once; true when the doubt is over.
+local function ask_once(self, order, doubt)
+  local session = self.session
+  local report, err, class = session.protocol.fetch_order(session, order)
   if not report then
     if err == "not_found" then return on_not_found(self, order) end
+    if class == "ambiguous" then
+      session:on_ambiguous(order, err)
+      return false
+    end
     session.log.warn("asking about %s: %s", order.client_order_id or order.order_id, err)
     return false
   end
   order._not_found_since, order._not_found_times = nil, nil
+  if report.order_id and not order.order_id then
+    session:apply(order, { order_id = report.order_id })     -- by which the fills are asked for
+  end
   if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty
     or report.status == "filled" then
-    local ok, why = fetch_fills(self, order)
+    local ok, why = fetch_fills(self, order, report.fills)
     if not ok then
       session.log.warn("fills of %s cannot be had (%s): booked at the order's price", order, why)
       report.cum_qty = report.cum_qty or report.status == "filled" and order.qty or nil
@@ -80,33 +118,53 @@ local function ask_once(self, order)
     end
   end
   session.orders:apply(order, report)
-  return order.status ~= "unknown" and not order:is_missing_fills()
+  return is_settled(order, doubt)
+end
+
+local function ask_later(self, order, doubt)
+  doubt.attempt = doubt.attempt + 1
+  local delays = doubt.is_ending and ENDING_DELAYS or DELAYS
+  doubt.timer = dispatch.after(delays[math.min(doubt.attempt, #delays)], self, "ask_now", order)
 end
 
 function Reconciler:ask_now(order)
   local doubt = self.doubts[order]
   if not doubt or self.is_stopped then return end
+  doubt.timer = nil
+  if doubt.is_ending and not order:is_open() and not order:is_missing_fills() then
+    self.doubts[order] = nil                   -- it has ended meanwhile
+    return
+  end
   local private = self.session.private
   if private.state ~= "live" and not private.is_stopped then
-    return dispatch.after(DELAYS[1], self, "ask_now", order)
+    doubt.timer = dispatch.after(DELAYS[1], self, "ask_now", order)
+    return
   end
   task.start(self, "asking about " .. tostring(order.client_order_id), function()
-    local ok, is_over = pcall(ask_once, self, order)
+    local ok, is_over = pcall(ask_once, self, order, doubt)
     if not ok then self.session.log.error("asking about %s: %s", order, is_over) end
     if ok and is_over then
       self.doubts[order] = nil
       return
     end
-    doubt.attempt = doubt.attempt + 1
-    dispatch.after(DELAYS[math.min(doubt.attempt, #DELAYS)], self, "ask_now", order)
+    ask_later(self, order, doubt)
   end)
 end
 
---- The venue is asked about this order until it gives evidence.
-function Reconciler:ask(order)
-  if self.doubts[order] then return end
-  self.doubts[order] = { attempt = 1 }
-  dispatch.after(DELAYS[1], self, "ask_now", order)
+--- The venue is asked about this order until it gives evidence; soon, and until it has ended, when
+--- `is_ending`.
+function Reconciler:ask(order, is_ending)
+  local doubt = self.doubts[order]
+  if not doubt then
+    doubt = { attempt = 0, is_ending = is_ending }
+    self.doubts[order] = doubt
+    return ask_later(self, order, doubt)
+  end
+  if not is_ending then return end
+  doubt.is_ending, doubt.attempt = true, 0
+  if not doubt.timer then return end           -- it is being asked about just now
+  doubt.timer:stop()
+  ask_later(self, order, doubt)
 end
 
 --- Whether anything of ours is in doubt.
@@ -136,21 +194,23 @@ local function apply_listed(self, reports)
   local session, listed = self.session, {}
   for _, report in ipairs(reports) do
     local order = session:order_of(report)
-    listed[order] = true
-    if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
-      fetch_fills(self, order)
+    if order then
+      listed[order] = true
+      if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
+        fetch_fills(self, order)
+      end
+      session.orders:apply(order, report)
     end
-    session.orders:apply(order, report)
   end
   return listed
 end
 
---- Compares our open orders with the venue's and books the differences; in a task. Returns true, or
---- nil, err, class.
-function Reconciler:run()
+--- Compares our open orders with the venue's and books the differences; in a task. With `symbols`
+--- (a set) it may look at these alone. Returns true, or nil, err, class.
+function Reconciler:run(symbols)
   local session = self.session
   local began = dispatch.now()
-  local reports, err, class = session.protocol.fetch_open_orders(session)
+  local reports, err, class = session.protocol.fetch_open_orders(session, symbols)
   if not reports then return nil, err, class end
   local listed = apply_listed(self, reports)
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
@@ -168,10 +228,14 @@ end
 function Reconciler:on_period()
   local session = self.session
   if session.private.state ~= "live" or self.is_running then return end
-  if #session.orders:list_open { venue = session.name } == 0 then return end
+  local symbols = {}
+  for _, order in ipairs(session.orders:list_open { venue = session.name }) do
+    symbols[order.symbol or ""] = true
+  end
+  if not next(symbols) then return end
   self.is_running = true
   task.start(self, "periodic reconcile", function()
-    local has_run, ok, err = pcall(self.run, self)
+    local has_run, ok, err = pcall(self.run, self, symbols)
     self.is_running = nil
     if not has_run then ok, err = nil, ok end
     if not ok then session.log.warn("periodic reconcile: %s", err) end

@@ -8,9 +8,11 @@ local http = require "moonwire.http"
 local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
+local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
 local record = require "moonwire.record"
 local reconcile = require "moonwire.reconcile"
+local strays = require "moonwire.strays"
 local task = require "moonwire.task"
 
 local Session = { __name = "moonwire.Session" }
@@ -27,17 +29,23 @@ local INSIST_SECONDS = 1              -- between cancels of an order that is to 
 --- @param config table      its section, urls filled in
 --- @param protocol table    the venue's module
 function M.new(desk, name, config, protocol)
+  if protocol.for_config then protocol = protocol.for_config(config) end
   local self = setmetatable({
     desk = desk, orders = desk.orders, name = name, config = config, protocol = protocol,
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
     markets = nil, subscriptions = {}, held = false, suspended = false,
     lane = protocol.one_at_a_time and lane.new() or nil,
+    memory = {},                      -- what the venue's file notes between calls
   }, Session)
-  self.reconciler = reconcile.new(self)
+  self.has_client_ids = self:capabilities().client_order_id
+  self.reconciler, self.strays = reconcile.new(self), strays.new(self)
   self.private = link.new(self, "private", protocol.private)
-  if protocol.market and config.market_url then
-    self.market = link.new(self, "market", protocol.market)
+  local market = protocol.market
+  if market and market.ask and config.market_url ~= false then
+    self.market = poll.new(self, "market", market)
+  elseif market and config.market_url then
+    self.market = link.new(self, "market", market)
   end
   return self
 end
@@ -56,6 +64,7 @@ function Session:stop()
     if self[timer] then self[timer]:stop() end
   end
   self.reconciler:stop()
+  self.strays:stop()
   self.private:stop()
   if self.market then self.market:stop() end
 end
@@ -76,7 +85,21 @@ end
 local function settle_state(self, why)
   if self.private.state ~= "live" then return set_state(self, "down", why) end
   local is_blind = self.market and next(self.subscriptions) and self.is_market_lost
-  set_state(self, (self.suspended or is_blind) and "degraded" or "up", why)
+  local is_degraded = self.suspended or self.ambiguity or is_blind
+  set_state(self, is_degraded and "degraded" or "up", why or self.ambiguity)
+end
+
+--- What the venue shows of this order can be read in several ways: a person has to look.
+function Session:on_ambiguous(order, why)
+  if self.ambiguity == why then return end
+  self.ambiguity, self.ambiguous_order = why, order
+  self.log.error("%s: %s", order, why)
+  settle_state(self, why)
+end
+
+local function end_ambiguity(self)
+  self.ambiguity, self.ambiguous_order = nil, nil
+  settle_state(self)
 end
 
 function Session:public_state() return { state = self.state, since = self.state_since } end
@@ -242,11 +265,12 @@ end
 --- first call opens the connection), so the quickest of up to three counts.
 function Session:measure_clock()
   if not self.protocol.fetch_time then return end
-  local quickest
+  local quickest, coarse
   for _ = 1, CLOCK_TRIES do
     local asked = dispatch.now()
-    local time_ms, err = self.protocol.fetch_time(self)
+    local time_ms, err, coarse_ms = self.protocol.fetch_time(self)
     if not time_ms then return self.log.warn("clock: %s", err) end
+    coarse = coarse_ms or 0
     local now = dispatch.now()
     if not quickest or now - asked < quickest then
       quickest = now - asked
@@ -254,7 +278,7 @@ function Session:measure_clock()
     end
     if quickest < CLOCK_GOOD_SECONDS then break end
   end
-  if math.abs(self.clock_offset_ms) > 500 then
+  if math.abs(self.clock_offset_ms) > 500 + coarse then
     self.log.warn("this machine's clock is %d ms off the venue's", -self.clock_offset_ms)
   end
 end
@@ -310,8 +334,9 @@ function Session:submit(order)
   local request, err = build(self, "submit", order)
   if request then ok, err = dispatch_request(self, request, "on_submit_answer", order) end
   if not (request and ok) then
-    self:apply(order, { status = "rejected", reason = "not sent: " .. err })
+    return self:apply(order, { status = "rejected", reason = "not sent: " .. err })
   end
+  self.private:stir()
 end
 
 function Session:on_submit_answer(order, status, body, text, maybe_sent)
@@ -322,7 +347,7 @@ function Session:on_submit_answer(order, status, body, text, maybe_sent)
     self.log.warn("no answer to submit %s: %s", order.client_order_id, text)
     return self:doubt(order)
   end
-  local report, err = self.protocol.submit_answer(self, order, status, body)
+  local report, err = self.protocol.submit_answer(self, order, status, body, text)
   if report then return self:apply(order, report) end
   self.log.warn("submit %s: %s", order.client_order_id, err)
   self:doubt(order)
@@ -338,6 +363,10 @@ end
 --- the session is up or not.
 function Session:cancel(order)
   if not order:is_open() or order._cancel_is_under_way then return end
+  if not order.order_id and not self.has_client_ids then
+    order._cancel_wanted = true                -- sent as soon as its id is known
+    return
+  end
   local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
   if not ok then
     return cancel_in(self, order, wait)
@@ -350,7 +379,8 @@ function Session:cancel(order)
   order._cancel_wanted, order._cancel_lost, order._cancel_is_under_way = nil, nil, true
   self:apply(order, { status = "cancel_sent" })
   if request then ok, err = dispatch_request(self, request, "on_cancel_answer", order) end
-  if not (request and ok) then self:on_cancel_answer(order, 0, nil, err, false) end
+  if not (request and ok) then return self:on_cancel_answer(order, 0, nil, err, false) end
+  self.private:stir()
 end
 
 function Session:cancel_queued(order)
@@ -361,7 +391,7 @@ end
 function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   order._cancel_is_under_way = nil
   local report, err
-  if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body) end
+  if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body, text) end
   if report then
     self:apply(order, report)
     -- Without the stream, what was executed before is not known.
@@ -381,9 +411,18 @@ end
 
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
+  local had_id = order.order_id
   local _, is_missing = self.orders:apply(order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
-  if report.needs_asking then self.reconciler:ask(order) end
+  if report.needs_asking then self.reconciler:ask(order, report.needs_asking == "to_the_end") end
+  if not had_id and order.order_id then self:on_identified(order) end
+end
+
+--- The venue's id of an order is known now: what waited for that goes on.
+function Session:on_identified(order)
+  if self.ambiguous_order == order then end_ambiguity(self) end
+  if not self.strays:is_empty() then dispatch.defer(self.strays, "settle") end
+  if order._cancel_wanted then dispatch.defer(self, "cancel", order) end
 end
 
 --- Cancels again what is to end and works: its cancel was refused or did not arrive.
@@ -407,8 +446,9 @@ local function copy(report)
   return copied
 end
 
---- The order that a report speaks of: one of this run or of the archive, or else a new one.
----@return moonwire.Order
+--- The order that a report speaks of: one of this run or of the archive, or else a new one; nil as
+--- long as it may be one of ours whose id is not known yet.
+---@return moonwire.Order|nil
 function Session:order_of(report)
   local client_order_id, order_id = report.client_order_id, report.order_id
   local order = self.orders:find(self.name, client_order_id, order_id)
@@ -416,6 +456,8 @@ function Session:order_of(report)
   order = self.orders:recall(self.name, client_order_id, order_id)
   if order then
     self.log.info("order of an earlier time shows up: %s", order)
+  elseif self.strays:may_be_ours(report) then
+    return nil
   else
     order = self.orders:adopt(self.name, copy(report))
     self.log.info("order %s shows up: %s", order.external and "of somebody else" or
@@ -436,6 +478,7 @@ function Session:on_report(report)
   end
   local order = self.orders:find(self.name, report.client_order_id, report.order_id)
     or self:order_of(report)
+  if not order then return self.strays:hold(copy(report)) end
   return self:apply(order, report)
 end
 

@@ -439,7 +439,9 @@ function VenueHandle:session() end
 ---@field by_total boolean|nil            count the difference of totals as one fill
 ---@field is_estimate boolean|nil         with by_total: at a price that is not the trade's
 ---@field may_have_fills boolean|nil      ask for fills before this report counts
----@field needs_asking boolean|nil        ask for the order: this report is not enough
+---@field needs_asking boolean|"to_the_end"|nil  ask for the order: this report is not enough;
+---                                    soon, and until it has ended
+---@field fills moonwire.Report[]|nil     of fetch_order: its executions, when they came along
 ---@field is_inferred boolean|nil         concluded from silence; a later sign of life undoes it
 ---@field reason string|nil
 ---@field time number|nil                 seconds since 1970
@@ -448,6 +450,7 @@ function VenueHandle:session() end
 ---| "retry"      back off and connect again
 ---| "again"      connect again at once, the first time
 ---| "once"       at once, and permanent when it happens again before the line was live
+---| "refused"    the credentials are not taken now: try again each minute
 ---| "permanent"  stop the session and say why
 
 --- { text = } goes over the private connection, anything else is an HTTP request.
@@ -471,6 +474,7 @@ function VenueHandle:session() end
 ---@field backoff table|nil              options of moonwire.backoff
 ---@field heartbeat number|nil           seconds between two beats
 ---@field feeds table<string, true>|nil  market data only: "book", "trades"; nil: both
+---@field pings { idle: number, busy: number, again: number }|nil  seconds between our pings
 local LinkSpec = {}
 
 --- A task: connects (link:open) and logs on.
@@ -529,8 +533,18 @@ function LinkSpec.subscribe(link, subscription) end
 ---@field limits moonwire.RateRule[]      rate.lua; of "submit", "cancel" and what requests name
 ---@field late_arrival number             seconds for which a request that left may be taken
 ---@field private moonwire.LinkSpec
----@field market moonwire.LinkSpec|nil
+---@field market moonwire.LinkSpec|table|nil  a table with `ask`: see poll.lua
 local Venue = {}
+
+--- Optional: what is wrong with a configuration beyond what `options` can say.
+---@param config table  the venue's section
+---@return string[][] problems  { key, text }
+function Venue.check_config(config) end
+
+--- Optional: the venue's file for this configuration, where there are several (dialects).
+---@param config table
+---@return moonwire.Venue
+function Venue.for_config(config) end
 
 --- Optional: the cheapest call that keeps an HTTP connection open.
 ---@param s table
@@ -541,6 +555,7 @@ function Venue.warm(s) end
 ---@param s table
 ---@return number|nil time_ms
 ---@return string|nil err
+---@return number|nil coarse_ms  how far it may be off by the way in which the venue tells it
 function Venue.fetch_time(s) end
 
 --- The markets as a list, and in the same table by symbol; `names` are the venue's own of one.
@@ -570,6 +585,7 @@ function Venue.submit(s, order) end
 ---@param order moonwire.Order
 ---@param status integer
 ---@param body string
+---@param headers string  header lines
 ---@return moonwire.Report|nil report
 ---@return string|nil err
 function Venue.submit_answer(s, order, status, body) end
@@ -591,12 +607,15 @@ function Venue.cancel_answer(s, order, status, body) end
 
 --- All open orders of the account.
 ---@param s table
+---@param symbols table<string, true>|nil  those of these symbols are enough
 ---@return moonwire.Report[]|nil reports
 ---@return string|nil err
 ---@return moonwire.Class|nil class
 function Venue.fetch_open_orders(s) end
 
---- One order; nil, "not_found" when the venue does not find it, which proves nothing yet.
+--- One order; nil, "not_found" when the venue does not find it, which proves nothing yet. Without
+--- an order_id it is told by content and time (candidates.lua): nil, why, "ambiguous" when several
+--- may be it.
 ---@param s table
 ---@param order moonwire.Order
 ---@return moonwire.Report|nil report
