@@ -1,7 +1,7 @@
 /* journal_schema.h: the tables of a journal file. What happened stands whole in `chunks` (records
  * of record.h, one after the other); the other tables are drawn from it as it is written, so that
  * questions about orders need not read it. Amounts are decimals as text; times are ns since 1970.
- */
+ * What was not told is NULL. */
 #ifndef MW_JOURNAL_SCHEMA_H
 #define MW_JOURNAL_SCHEMA_H
 
@@ -27,7 +27,7 @@ enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     "CREATE TABLE fills (fill INTEGER PRIMARY KEY, order_key INTEGER, run INTEGER,"                \
     " trade_id TEXT, qty TEXT, price TEXT, liquidity TEXT, fees TEXT, flags INTEGER,"              \
     " time_ns INTEGER, booked_ns INTEGER);" /* fees: "0.5 IDR, 1 BTC"; time_ns: at the venue */    \
-    "CREATE INDEX fills_order ON fills (order_key);"                                               \
+    "CREATE UNIQUE INDEX fills_order ON fills (order_key, trade_id);"                              \
     "CREATE TABLE sessions (run INTEGER, time_ns INTEGER, venue TEXT, state TEXT, why TEXT);"      \
     "CREATE TABLE log (run INTEGER, time_ns INTEGER, level TEXT, text TEXT);"                      \
     "CREATE TABLE dropped (run INTEGER, time_ns INTEGER, event INTEGER, strategy TEXT,"            \

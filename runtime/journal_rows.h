@@ -1,0 +1,42 @@
+/* journal_rows.h: the rows that are drawn from records. For journal.c alone. Every function returns
+ * 0, or -1 with SQLite's error left in the connection: then the transaction is to be rolled back,
+ * and all of it may be done again. */
+#ifndef MW_JOURNAL_ROWS_H
+#define MW_JOURNAL_ROWS_H
+
+#include "record.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+struct mw_journal_rows;
+
+/* Whole records of one run, one after the other. */
+struct mw_chunk {
+    const char *bytes;
+    size_t len;
+    uint64_t first, last; /* their numbers */
+    int64_t from_ns, to_ns;
+};
+
+MW_MUST_USE struct mw_journal_rows *mw_journal_rows_new(struct mw_err *err);
+void mw_journal_rows_free(struct mw_journal_rows *rows); /* takes NULL */
+
+/* The connection to write to, until it is detached (before it is closed). */
+MW_MUST_USE int mw_journal_rows_attach(struct mw_journal_rows *rows, sqlite3 *db);
+void mw_journal_rows_detach(struct mw_journal_rows *rows);
+
+/* Draws rows from one record, which stays where it is until the transaction ends. */
+MW_MUST_USE int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r);
+MW_MUST_USE int mw_journal_rows_add_chunk(struct mw_journal_rows *rows,
+                                          const struct mw_chunk *chunk);
+/* The last call of a transaction: states of orders, each written once. */
+MW_MUST_USE int mw_journal_rows_flush(struct mw_journal_rows *rows);
+/* The transaction is over: nothing of its records is remembered. `is_kept`: it was committed. */
+void mw_journal_rows_end(struct mw_journal_rows *rows, bool is_kept);
+
+/* Notes that the run ended; without effect before the first. */
+MW_MUST_USE int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t time_ns,
+                                        const char *how);
+
+#endif
