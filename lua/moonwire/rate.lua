@@ -8,7 +8,8 @@ local M = {}
 
 local PAD = 1e-6                -- seconds added to a wait, so that rounding never makes it short
 
--- The time for `state` (a limiter or a window), which never goes back.
+--- The time for `state` (any table; fields `shift` and `last` are this function's): it never goes
+--- back.
 local function steady(state, now)
   local time = now + (state.shift or 0)
   local last = state.last
@@ -18,6 +19,8 @@ local function steady(state, now)
   state.last = time
   return time
 end
+
+M.steady = steady
 
 -- Seconds until one more fits into the ring; 0: now.
 local function wait_of(ring, per, time)
