@@ -29,7 +29,7 @@ return {
       protocol = "indodax", environment = "sim",
       rest_url = "$(value rest_url)", private_url = "$(value private_url)",
       market_url = "$(value market_url)", ca_file = "$(value ca_file)",
-      key = env "DEMO_KEY", secret = env "DEMO_SECRET", dead_man = false,
+      key = env "DEMO_KEY", secret = env "DEMO_SECRET",
     },
   },
   strategies = {

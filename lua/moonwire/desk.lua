@@ -27,6 +27,7 @@ function M.new(config)
     positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, stopping = false,
     risk_context = {},                       -- one for all checks: they keep nothing of it
+    countdown_limiters = {},                 -- by address of the venue (countdown.lua)
   }, Desk)
   self.random = random.new(tonumber(host.seed()), "client order ids")
   self.orders = orders.new(self.name, self)

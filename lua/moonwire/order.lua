@@ -87,6 +87,7 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _position = false, _is_awaited = false,
     _cancel_wanted = false, _cancel_lost = false, _cancel_is_due = false,
     _cancel_is_under_way = false, _must_end = false,
+    _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
 end

@@ -117,6 +117,7 @@ local function ask_once(self, order, doubt)
       report.is_estimate = report.by_total
     end
   end
+  session:explain(order, report)
   session.orders:apply(order, report)
   return is_settled(order, doubt)
 end
@@ -214,8 +215,8 @@ function Reconciler:run(symbols)
   if not reports then return nil, err, class end
   local listed = apply_listed(self, reports)
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
-    -- One sent while the list was on its way proves nothing by its absence.
-    if not listed[order] and (order._sent_at or 0) < began then
+    -- One sent while the list was on its way, or not sent yet, proves nothing by its absence.
+    if not listed[order] and not order._is_held and (order._sent_at or 0) < began then
       if not ask_once(self, order) then self:ask(order) end
     end
   end

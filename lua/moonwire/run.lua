@@ -66,11 +66,6 @@ end
 local function warn_of_gaps(desk)
   local settings = desk.config
   if settings.console then desk.log.warn("console: this version has no console") end
-  for name, venue in pairs(settings.venues) do
-    if venue.dead_man then
-      desk.log.warn("venues.%s.dead_man: this version does not arm the venue's countdown", name)
-    end
-  end
 end
 
 function M.run(options, files)

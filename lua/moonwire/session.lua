@@ -2,6 +2,7 @@
 --- venues would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the
 --- venue's file (moonwire.Venue in types.lua).
 
+local countdown = require "moonwire.countdown"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local http = require "moonwire.http"
@@ -40,6 +41,7 @@ function M.new(desk, name, config, protocol)
   }, Session)
   self.has_client_ids = self:capabilities().client_order_id
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
+  self.countdown = countdown.new(self)
   self.private = link.new(self, "private", protocol.private)
   local market = protocol.market
   if market and market.ask and config.market_url ~= false then
@@ -55,6 +57,11 @@ function Session:start()
   self.private:connect()
   self.warm_timer = dispatch.every(WARM_SECONDS, self, "keep_warm")
   self.clock_timer = dispatch.every(CLOCK_SECONDS, self, "refresh_clock")
+  if self.countdown then return self.countdown:start() end
+  if not self.protocol.cancel_on_disconnect then
+    self.log.info("nothing at the venue cancels when this machine falls silent: %s",
+                  self.protocol.countdown and "dead_man is off" or "it has no countdown")
+  end
 end
 
 --- Closes everything for good.
@@ -65,6 +72,7 @@ function Session:stop()
   end
   self.reconciler:stop()
   self.strays:stop()
+  if self.countdown then self.countdown:stop() end
   self.private:stop()
   if self.market then self.market:stop() end
 end
@@ -81,11 +89,12 @@ end
 
 -- Up: logged on and reconciled. Degraded: the venue takes no orders on a connection that stands, or
 -- orders work and the market data that was asked for does not (which is not said while it connects
--- for the first time).
+-- for the first time) or the countdown is not renewed.
 local function settle_state(self, why)
   if self.private.state ~= "live" then return set_state(self, "down", why) end
   local is_blind = self.market and next(self.subscriptions) and self.is_market_lost
   local is_degraded = self.suspended or self.ambiguity or is_blind
+    or self.countdown and self.countdown.is_failing
   set_state(self, is_degraded and "degraded" or "up", why or self.ambiguity)
 end
 
@@ -102,6 +111,9 @@ local function end_ambiguity(self)
   settle_state(self)
 end
 
+--- The countdown is failing now, or no longer.
+function Session:on_countdown(why) settle_state(self, why) end
+
 function Session:public_state() return { state = self.state, since = self.state_since } end
 
 function Session:on_link_live(which)
@@ -117,6 +129,7 @@ function Session:on_link_live(which)
       self.market:connect()
     end
     self:schedule_renewal()
+    if self.countdown then self.countdown:on_live() end
   end
   settle_state(self)
 end
@@ -237,15 +250,15 @@ function Session:call(request)
 end
 
 -- As http.send, one after the other where the venue wants it so.
-local function send_http(self, request, method, context)
-  if self.lane then return self.lane:send(complete(self, request), self, method, context) end
-  return http.send(complete(self, request), self, method, context)
+local function send_http(self, request, object, method, context)
+  if self.lane then return self.lane:send(complete(self, request), object, method, context) end
+  return http.send(complete(self, request), object, method, context)
 end
 
 function Session:keep_warm()
   if self.http_used_at and dispatch.now() - self.http_used_at < WARM_SECONDS / 2 then return end
   if self.protocol.warm then
-    send_http(self, self.protocol.warm(self), "on_warm_answer")
+    send_http(self, self.protocol.warm(self), self, "on_warm_answer")
   end
 end
 function Session:on_warm_answer() end
@@ -291,22 +304,42 @@ function Session:venue_ms() return dispatch.now_ms() + self.clock_offset_ms end
 --- The venue asked everybody at our address to be quiet: nothing new is sent for so many seconds.
 function Session:pause(seconds) self.paused_until = dispatch.now() + seconds end
 
---- Whether an order may be sent now; takes its place in the venue's rate.
-function Session:may_submit(symbol)
+local function check_open(self, now)
   if self.private.state ~= "live" then
     return nil, "session " .. self.name .. " is " .. self.state
   end
   if self.suspended then
     return nil, ("session %s takes no orders: %s"):format(self.name, self.suspended)
   end
-  if self.paused_until and dispatch.now() < self.paused_until then
+  if self.paused_until and now < self.paused_until then
     return nil, "the venue asked for a pause"
   end
-  local ok, wait = self.limiter:try("submit", symbol, dispatch.now())
+  return true
+end
+
+--- Whether an order may be sent now; takes its place in the venue's rate. nil, why, and in how many
+--- seconds it may when only the rate is against it.
+function Session:take_place(symbol, now)
+  local ok, wait = check_open(self, now)
+  if not ok then return nil, wait end
+  ok, wait = self.limiter:try("submit", symbol, now)
   if not ok then
-    return nil, ("rate limit of the venue for %s: try again in %.3f s"):format(symbol, wait)
+    return nil, ("rate limit of the venue for %s: try again in %.3f s"):format(symbol, wait), wait
   end
   return true
+end
+
+--- Whether an order may be submitted now. The first in a pair waits for the venue's countdown and
+--- takes its place in the rate after that.
+function Session:may_submit(symbol)
+  local now, guard = dispatch.now(), self.countdown
+  if not guard or guard:is_ready(symbol) then
+    local ok, err = self:take_place(symbol, now)
+    return ok, err
+  end
+  local ok, err = check_open(self, now)
+  if not ok then return nil, err end
+  return guard:may_hold(symbol)
 end
 
 -- A request of the protocol; what it raises is a defect of the venue's file, and nothing was sent.
@@ -317,22 +350,31 @@ local function build(self, what, order)
   return nil, "internal error in " .. what
 end
 
-local function dispatch_request(self, request, method, order)
-  if not request.text then return send_http(self, request, method, order) end
+--- Sends a request of the protocol; its answer is object[method](object, context, ...) as of
+--- http.send. nil, err when it did not leave.
+function Session:send_request(request, object, method, context)
+  if not request.text then return send_http(self, request, object, method, context) end
   local ok, err = self.private:send(request.text)
   if ok and request.id then
-    self.private:expect(request.id, request.timeout or self.config.request_timeout, self, method,
-                        order)
+    self.private:expect(request.id, request.timeout or self.config.request_timeout, object, method,
+                        context)
   end
   return ok, err
 end
 
---- Sends an order that was recorded. It is sent once: whatever is doubtful is asked about.
+--- Sends an order that was recorded, as soon as the venue's countdown for its pair runs.
 function Session:submit(order)
+  local guard = self.countdown
+  if guard and not guard:is_ready(order.symbol) then return guard:hold(order) end
+  return self:send_order(order)
+end
+
+--- Sends an order now. It is sent once: whatever is doubtful is asked about.
+function Session:send_order(order)
   order._sent_at = dispatch.now()
   local ok
   local request, err = build(self, "submit", order)
-  if request then ok, err = dispatch_request(self, request, "on_submit_answer", order) end
+  if request then ok, err = self:send_request(request, self, "on_submit_answer", order) end
   if not (request and ok) then
     return self:apply(order, { status = "rejected", reason = "not sent: " .. err })
   end
@@ -363,6 +405,9 @@ end
 --- the session is up or not.
 function Session:cancel(order)
   if not order:is_open() or order._cancel_is_under_way then return end
+  if order._is_held and self.countdown and self.countdown:drop(order) then
+    return self:apply(order, { status = "canceled", reason = "never sent" })
+  end
   if not order.order_id and not self.has_client_ids then
     order._cancel_wanted = true                -- sent as soon as its id is known
     return
@@ -378,7 +423,7 @@ function Session:cancel(order)
   end
   order._cancel_wanted, order._cancel_lost, order._cancel_is_under_way = nil, nil, true
   self:apply(order, { status = "cancel_sent" })
-  if request then ok, err = dispatch_request(self, request, "on_cancel_answer", order) end
+  if request then ok, err = self:send_request(request, self, "on_cancel_answer", order) end
   if not (request and ok) then return self:on_cancel_answer(order, 0, nil, err, false) end
   self.private:stir()
 end
@@ -409,8 +454,15 @@ end
 
 -- Reports in --------------------------------------------------------------------------------------
 
+--- Gives the report of a cancel that nobody asked for its reason, where it is known.
+function Session:explain(order, report)
+  local guard = self.countdown
+  if guard and report.status == "canceled" then guard:explain(order, report) end
+end
+
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
+  self:explain(order, report)
   local had_id = order.order_id
   local _, is_missing = self.orders:apply(order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end

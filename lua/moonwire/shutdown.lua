@@ -1,5 +1,6 @@
 --- The way down: strategies stop, their open orders are canceled, and only when the venues have
---- confirmed that (or the time for it is over) sessions close and the process ends.
+--- confirmed that (or the time for it is over) countdowns are turned off, sessions close and the
+--- process ends.
 
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
@@ -65,6 +66,22 @@ function Shutdown:finish()
   self.is_over = true
   self.timer:stop()
   self.looking:stop()
+  local desk = self.desk
+  local left = desk.config.on_stop == "leave" and {} or left_open(desk)
+  self.waiting = 1
+  for _, session in ipairs(desk.session_list) do
+    if session.countdown then
+      self.waiting = self.waiting + 1
+      session.countdown:finish(left, self)
+    end
+  end
+  self:on_countdown_over()
+end
+
+--- One more venue is left as it shall be.
+function Shutdown:on_countdown_over()
+  self.waiting = self.waiting - 1
+  if self.waiting > 0 then return end
   for _, session in ipairs(self.desk.session_list) do session:stop() end
   if self.desk.watch then self.desk.watch:summary() end
   host.stop(self.status)

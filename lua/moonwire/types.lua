@@ -521,6 +521,30 @@ function LinkSpec.renew(link) end
 ---@param subscription { feed: "book"|"trades", symbol: string }
 function LinkSpec.subscribe(link, subscription) end
 
+--- A venue's own dead-man switch: it cancels all orders of a pair when its countdown runs out.
+--- countdown.lua decides when it is renewed.
+---@class moonwire.CountdownSpec
+---@field limits moonwire.RateRule[]      of "beat" (renewing), "arm" (a pair's first) and "off"; at
+---                                       least five beats in 10 s must always find room
+local CountdownSpec = {}
+
+--- One request that starts the countdown anew for all these markets, or turns it off.
+---@param s table
+---@param markets moonwire.Market[]
+---@param seconds number       0: off
+---@return moonwire.Request
+function CountdownSpec.request(s, markets, seconds) end
+
+--- What the answer says. Classes: "pair" (a market of the list is refused, and none is armed),
+--- "refused" (a person must act), "limit" (too many), "retry" (anything else; it may have arrived).
+---@param s table
+---@param status integer
+---@param body string
+---@return boolean|nil ok
+---@return string|nil why
+---@return "pair"|"refused"|"limit"|"retry"|nil class
+function CountdownSpec.answer(s, status, body) end
+
 --- What the session asks of a venue's file. `s` is the session (session.lua). The fetch functions
 --- run in tasks and may wait (s:call); their failure is nil, err, class.
 ---@class moonwire.Venue
@@ -534,6 +558,8 @@ function LinkSpec.subscribe(link, subscription) end
 ---@field late_arrival number             seconds for which a request that left may be taken
 ---@field private moonwire.LinkSpec
 ---@field market moonwire.LinkSpec|table|nil  a table with `ask`: see poll.lua
+---@field countdown moonwire.CountdownSpec|nil
+---@field cancel_on_disconnect boolean|nil  the venue cancels when the private connection drops
 local Venue = {}
 
 --- Optional: what is wrong with a configuration beyond what `options` can say.

@@ -117,6 +117,7 @@ local function default_answers()
     ["/api/depth/btcidr"] = M.vector "depth",
     ["/api/private_ws/v1/generate_token"] = M.vector "token",
     ["/api/v2/myTrades"] = '{"data":[]}',
+    ["/tapi/countdownCancelAll"] = '{"success":1}',
     openOrders = '{"success":1,"return":{"orders":null}}',
     getInfo = M.vector "get_info",
     trade = function()
@@ -148,14 +149,14 @@ local Stage = {}
 Stage.__index = Stage
 
 --- options: protocol (a venue's module in place of Indodax's) with config (its further keys), risk,
---- on_error, on_stop (as in a configuration), market (false: no market data), strategies ({ { name
---- =, class =, params = } }), answers (by name: a body, { status, body }, a function(request) that
---- gives either, or false: stays without an answer).
+--- on_error, on_stop, dead_man (as in a configuration), market (false: no market data), strategies
+--- ({ { name =, class =, params = } }), answers (by name: a body, { status, body }, a
+--- function(request) that gives either, or false: stays without an answer).
 function M.new(options)
   options = options or {}
   stage = setmetatable({
     timers = {}, pending = {}, requests = {}, sockets = {}, last_socket = {}, lines = {},
-    printed = {}, elapsed = 0, answers = default_answers(),
+    printed = {}, elapsed = 0, clock_shift = 0, answers = default_answers(),
   }, Stage)
   event.time_ns, event.seq = BASE_NS, 0
   for name, answer in pairs(options.answers or {}) do stage.answers[name] = answer end
@@ -169,7 +170,7 @@ function M.new(options)
     private_url = PRIVATE, market_url = options.market ~= false and MARKET or false,
     key = assert(host.secret_text "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"),
     secret = assert(host.secret_text "5f2d9c0e7b1a4483a6c1f0e2d3b4a596"),
-    request_timeout = 10, reconcile_every = 60,
+    request_timeout = 10, reconcile_every = 60, dead_man = options.dead_man or false,
   }
   for name, value in pairs(options.config or {}) do config[name] = value end
   self.session = session_module.new(self.desk, "idx", config, options.protocol or indodax)
@@ -306,8 +307,11 @@ end
 
 local function set_time(self, elapsed)
   self.elapsed = elapsed
-  event.time_ns = BASE_NS + ffi.cast("int64_t", elapsed * 1e9 + 0.5)
+  event.time_ns = BASE_NS + ffi.cast("int64_t", (elapsed + self.clock_shift) * 1e9 + 0.5)
 end
+
+--- Somebody sets the clock: by so many seconds, back when below 0. Timers do not notice.
+function Stage:shift_clock(seconds) self.clock_shift = self.clock_shift + seconds end
 
 --- Lets so many seconds pass, timer by timer; what is under way is played as it comes.
 function Stage:advance(seconds)

@@ -307,6 +307,7 @@ for _, name in ipairs { "fetch_time", "fetch_markets", "fetch_open_orders", "fet
   M[name] = understood(M[name])
 end
 
+M.countdown = require "moonwire.venues.indodax.countdown"
 M.private = require "moonwire.venues.indodax.private"
 M.market = require "moonwire.venues.indodax.market"
 

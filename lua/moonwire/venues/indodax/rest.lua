@@ -52,8 +52,8 @@ local function classify(text, code)
   return text, "reject"
 end
 
---- Reads an answer of TAPI. A table, or nil, reason, class; class "unknown": it says nothing about
---- what the venue did.
+--- Reads an answer of TAPI. A table, or nil, reason, class, the venue's own code; class "unknown":
+--- it says nothing about what the venue did.
 function M.read_answer(status, body)
   if status == nil then return nil, body, "unknown" end
   local answer = json.decode(body)
@@ -68,7 +68,7 @@ function M.read_answer(status, body)
   end
   local reason, class = classify(answer.error, answer.error_code)
   if status >= 500 then class = "unknown" end
-  return nil, reason, class
+  return nil, reason, class, answer.error_code
 end
 
 -- Requests ----------------------------------------------------------------------------------------
