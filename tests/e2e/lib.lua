@@ -151,6 +151,8 @@ function Process:wait_exit(seconds)
 end
 
 function Process:signal(number) C.kill(self.pid, number) end
+--- To the process and all that it started.
+function Process:signal_all(number) C.kill(-self.pid, number) end
 
 --- The process that trades, of a `moonwire run`: the last one that its guardian started.
 function Process:runtime_pid()
