@@ -24,7 +24,7 @@ static const int64_t second_ns = 1000000000, slow_again_ns = 1000000000;
 
 struct mw_budget {
     struct mw_budget_options options;
-    struct mw_shared *shared;
+    struct mw_shared *shared, *own_shared; /* own_shared: NULL where there is a guardian */
     struct mw_budget_limits limits;
     lua_State *L; /* NULL: not started */
     pid_t thread; /* which runs Lua: signals belong to it */
@@ -292,6 +292,11 @@ void mw_budget_end(struct mw_budget *budget)
 
 /* Life ---------------------------------------------------------------------------------------- */
 
+struct mw_shared *mw_budget_shared(struct mw_budget *budget)
+{
+    return budget->shared;
+}
+
 const char *mw_budget_report(const struct mw_budget *budget)
 {
     return budget->report;
@@ -319,6 +324,10 @@ struct mw_budget *mw_budget_new(const struct mw_budget_options *options, struct 
     budget->tick_ns = (int64_t)tick.tv_sec * second_ns + tick.tv_nsec;
     budget->options = *options;
     budget->shared = options->shared;
+    if (!budget->shared && !(budget->shared = budget->own_shared = mw_shared_new(err))) {
+        free(budget);
+        return NULL;
+    }
     budget->thread = (pid_t)syscall(SYS_gettid);
     active = budget;
     (void)sigaction(SIGUSR2, &action, &budget->old_action); /* cannot fail for this number */
@@ -341,10 +350,9 @@ int mw_budget_start(struct mw_budget *budget, lua_State *L, const struct mw_budg
                     struct mw_err *err)
 {
     static const struct itimerval never = {0};
-    if (budget->L) {
-        mw_err_set(err, "budgets: started already");
-        return -1;
-    }
+    budget->limits = *limits;
+    if (budget->L)
+        return 0;
     if (start_timer(budget, err) < 0)
         return -1;
     struct ev_loop *loop = mw_host_loop(budget->options.host);
@@ -352,7 +360,6 @@ int mw_budget_start(struct mw_budget *budget, lua_State *L, const struct mw_budg
     budget->memory.data = budget->options.host;
     ev_async_start(loop, &budget->memory);
     ev_unref(loop); /* it keeps no loop alive */
-    budget->limits = *limits;
     budget->L = L;
     luaJIT_profile_start(L, "li1000", on_profile, NULL);
     (void)setitimer(ITIMER_PROF, &never, NULL); /* cannot fail; SIGPROF comes from here alone */
@@ -365,10 +372,13 @@ int mw_budget_start(struct mw_budget *budget, lua_State *L, const struct mw_budg
 void mw_budget_watch(struct mw_budget *budget, bool on)
 {
     struct itimerspec when;
+    if (!budget->L)
+        return;
     memset(&when, 0, sizeof when);
-    if (on || !budget->options.is_guarded)
+    if (on || budget->own_shared)
         when.it_value.tv_nsec = when.it_interval.tv_nsec = WATCH_MS * 1000000L;
     (void)timer_settime(budget->timer, 0, &when, NULL); /* cannot fail for such a time */
+    mw_budget_begin(budget);                            /* loading is not slow */
 }
 
 void mw_budget_free(struct mw_budget *budget)
@@ -386,5 +396,6 @@ void mw_budget_free(struct mw_budget *budget)
         ev_ref(mw_host_loop(budget->options.host));
         ev_async_stop(mw_host_loop(budget->options.host), &budget->memory);
     }
+    mw_shared_free(budget->own_shared);
     free(budget);
 }

@@ -21,9 +21,8 @@ struct mw_budget;
 
 struct mw_budget_options {
     struct mw_host *host;
-    struct mw_shared *shared; /* stays the caller's */
+    struct mw_shared *shared; /* the guardian's, which looks at it and sends SIGUSR2; NULL: none */
     const char *lua_dir;      /* the library: Lua code of files below it is never interrupted */
-    bool is_guarded;          /* another process looks at `shared` and sends SIGUSR2 */
     void (*on_slow)(void *arg, const char *text);
     void *arg;
 };
@@ -38,13 +37,16 @@ MW_MUST_USE struct mw_budget *mw_budget_new(const struct mw_budget_options *opti
                                             struct mw_err *err);
 void mw_budget_free(struct mw_budget *budget); /* before the Lua state; takes NULL */
 
-/* Once, before strategies are loaded. `L` is the state's main thread. Too much memory that no
- * callback can be ended for becomes an event: `signal` with number SIGUSR2. */
+/* Where the runtime says what it is doing: the guardian's, or one of its own. */
+struct mw_shared *mw_budget_shared(struct mw_budget *budget);
+
+/* Before strategies are loaded; again with other limits. `L` is the state's main thread. Too much
+ * memory that no callback can be ended for becomes an event: `signal` with number SIGUSR2. */
 MW_MUST_USE int mw_budget_start(struct mw_budget *budget, lua_State *L,
                                 const struct mw_budget_limits *limits, struct mw_err *err);
 
-/* Whether this process looks after itself: while strategies are loaded, and always where nobody
- * else does. */
+/* Whether this process looks after itself: while strategies are loaded, and always where no
+ * guardian does. Before the start it does nothing. */
 void mw_budget_watch(struct mw_budget *budget, bool on);
 
 /* What was raised first in the callback that was ended, with its traceback; "" when none was. */

@@ -19,6 +19,7 @@ struct mw_log;
 struct mw_redactor;
 struct mw_recorder;
 struct mw_shared;
+struct mw_budget;
 
 /* The mechanisms that a Lua state may use. Kept in the registry; owned by runtime.c. */
 struct mw_api {
@@ -32,6 +33,7 @@ struct mw_api {
     struct mw_redactor *redactor;
     struct mw_recorder *recorder; /* or NULL; not owned, and neither is the next */
     struct mw_shared *shared;
+    struct mw_budget *budget;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */
@@ -67,6 +69,7 @@ extern const luaL_Reg mw_lua_vault[];
 extern const luaL_Reg mw_lua_log[];
 extern const luaL_Reg mw_lua_journal[];
 extern const luaL_Reg mw_lua_record[];
+extern const luaL_Reg mw_lua_budget[];
 extern const luaL_Reg mw_lua_host[];
 extern const luaL_Reg mw_lua_guardian[];
 

@@ -1,4 +1,5 @@
 #include "runtime.h"
+#include "budget.h"
 #include "http.h"
 #include "log.h"
 #include "record.h"
@@ -26,6 +27,12 @@ static void report(void *arg, const struct mw_event *event, const char *text)
     struct mw_runtime *runtime = arg;
     mw_logf(runtime->api.log, MW_LOG_ERROR, "%s event %llu: %s", mw_event_name(event->kind),
             (unsigned long long)event->seq, text);
+}
+
+static void on_slow(void *arg, const char *text)
+{
+    struct mw_runtime *runtime = arg;
+    mw_logf(runtime->api.log, MW_LOG_WARN, "%s", text);
 }
 
 static void on_event(void *arg, const struct mw_event *event)
@@ -81,6 +88,8 @@ struct mw_runtime *mw_runtime_new(const struct mw_runtime_options *wanted, struc
     api->shared = wanted->shared;
     struct mw_script_options options = {
         .api = api, .lua_dir = wanted->lua_dir, .report = report, .report_arg = runtime};
+    struct mw_budget_options budget = {
+        .shared = wanted->shared, .lua_dir = wanted->lua_dir, .on_slow = on_slow, .arg = runtime};
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0) {
         mw_err_set(err, "libcurl cannot start");
         goto fail;
@@ -92,6 +101,7 @@ struct mw_runtime *mw_runtime_new(const struct mw_runtime_options *wanted, struc
         !(api->timers = mw_timers_new(api->host, err)) ||
         !(api->ws = mw_ws_pool_new(api->host, err)) || !(api->http = mw_http_new(api->host, err)) ||
         !(api->server = mw_server_new(api->host, err)) ||
+        !(budget.host = api->host, api->budget = mw_budget_new(&budget, err)) ||
         !(runtime->script = mw_script_new(&options, err)))
         goto fail;
     connect_recorder(api);
@@ -106,6 +116,7 @@ void mw_runtime_free(struct mw_runtime *runtime)
     if (!runtime)
         return;
     struct mw_api *api = &runtime->api;
+    mw_budget_free(api->budget);
     mw_script_free(runtime->script); /* first: handles give their secrets back to the vault */
     mw_server_free(api->server);
     mw_http_free(api->http);

@@ -1,4 +1,5 @@
 #include "script.h"
+#include "budget.h"
 
 #include <assert.h>
 #include <lualib.h>
@@ -13,6 +14,7 @@ enum {
 
 struct mw_script {
     lua_State *L;
+    struct mw_budget *budget;
     struct mw_event event; /* at a fixed address: Lua holds a pointer to it */
     int traceback_ref, enter_ref, door_ref;
     bool is_running, is_collecting;
@@ -62,6 +64,7 @@ static void run_promised(struct mw_script *script)
         lua_settop(L, 1);                                    /* traceback */
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
         bool failed = lua_pcall(L, 0, 1, 1) != 0;            /* traceback more|text */
+        mw_budget_end(script->budget);
         if (failed)
             script->report(script->report_arg, &script->event, lua_tostring(L, -1));
         more = failed || lua_toboolean(L, -1);
@@ -74,6 +77,7 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     assert(!script->is_running && lua_gettop(L) == 0); /* the door does not nest */
     script->is_running = true;
     script->event = *event;
+    mw_budget_begin(script->budget);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->traceback_ref); /* traceback */
     int failed;
     if (event->kind == MW_EVENT_ws_message) { /* its arguments need no memory: no detour */
@@ -86,6 +90,7 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
         lua_pushlightuserdata(L, &script->event);             /* traceback enter event */
         failed = lua_pcall(L, 1, 1, 1);                       /* traceback more|text */
     }
+    mw_budget_end(script->budget);
     if (failed)
         script->report(script->report_arg, event, lua_tostring(L, -1));
     if (failed || lua_toboolean(L, -1))
@@ -127,7 +132,7 @@ static void register_host(lua_State *L, struct mw_script *script)
     static const luaL_Reg *const bindings[] = {
         mw_lua_host,  mw_lua_ws,    mw_lua_http, mw_lua_server,
         mw_lua_timer, mw_lua_vault, mw_lua_log,  mw_lua_journal, mw_lua_record,
-        mw_lua_guardian,
+        mw_lua_guardian, mw_lua_budget,
     };
     lua_newtable(L); /* host */
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++)
@@ -191,6 +196,7 @@ struct mw_script *mw_script_new(const struct mw_script_options *options, struct 
     }
     script->report = options->report;
     script->report_arg = options->report_arg;
+    script->budget = options->api->budget;
     script->L = luaL_newstate();
     if (!script->L) {
         mw_err_set(err, "no Lua state: out of memory");

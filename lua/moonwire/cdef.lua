@@ -127,4 +127,16 @@ ffi.cdef [[
 size_t mw_json_quote_long_numbers(const char *text, size_t len, char *out, size_t cap);
 ]]
 
+-- Without the plan that follows: the guardian's.
+ffi.cdef [[
+struct mw_shared {
+  uint64_t turns, event, callbacks;
+  uint32_t callback, name_count, open_orders, is_leaving, ended;
+  char names[1024][96];
+  uint64_t interrupt_of;
+  uint32_t interrupt, journal_state;
+  char journal_problem[256];
+};
+]]
+
 return ffi

@@ -96,6 +96,11 @@ M.keys = {
                              .. "send no new ones until it can" },
     on_error = { type = "string", choices = { "stop", "continue" }, default = "stop",
                  doc = "what an error in a callback does to its strategy" },
+    max_callback = { type = "number", min = 0.01, max = 3600, default = 1,
+                     doc = "seconds that a callback may take; then it is ended, and its strategy "
+                       .. "stopped" },
+    memory_limit_mb = { type = "integer", min = 32, max = 1e6, default = 1024,
+                        doc = "of the runtime; a callback that takes more is ended" },
     spin = { type = "boolean", default = false, doc = "poll without sleeping: costs a core" },
     log = { type = "record", default = {}, doc = "log lines on standard error", fields = {
       level = { type = "string", choices = { "error", "warn", "info", "debug" }, default = "info",
@@ -121,6 +126,8 @@ M.keys = {
 ---@field hang_limit number         seconds
 ---@field on_journal_failure "cancel"|"halt"
 ---@field on_error "stop"|"continue"
+---@field max_callback number       seconds
+---@field memory_limit_mb integer
 ---@field spin boolean
 ---@field log { level: string, format: string }
 

@@ -1,6 +1,7 @@
 --- Puts a runtime together from its configuration: protocols, sessions, strategies. Connects to
 --- nothing by itself, so that `moonwire check` and `moonwire run` load the very same things.
 
+local budget = require "moonwire.budget"
 local config = require "moonwire.config"
 local desk_module = require "moonwire.desk"
 local dispatch = require "moonwire.dispatch"
@@ -51,10 +52,11 @@ local function load_class(spec)
   local chunk
   chunk, err = loadstring(text, "@" .. spec.file)
   if not chunk then return nil, err end
-  local ok, class = xpcall(setfenv(chunk, environment), debug.traceback)
-  if ok then return class end
-  local hint = sandbox.hint(tostring(class))
-  return nil, hint and class .. "\n" .. hint or class
+  local class
+  class, err = budget.load(spec, setfenv(chunk, environment))
+  if not err then return class end
+  local hint = sandbox.hint(err)
+  return nil, hint and err .. "\n" .. hint or err
 end
 
 --- Everything of a configuration, loaded and ready to start: a desk, or nil and a list of errors.

@@ -4,6 +4,7 @@
 --- desk:on_old_id(id) of an id of ours that this run did not make. An order that is not known any
 --- more, or not yet, is looked for in the archive of earlier runs.
 
+local budget = require "moonwire.budget"
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
@@ -17,6 +18,7 @@ Orders.__index = Orders
 local M = {}
 -- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
 local waiters_of = setmetatable({}, { __mode = "k" })
+local shared = budget.shared
 local terminal = order_module.terminal
 -- So many finished orders stay known for late fills. Tables of this size have room to spare: LuaJIT
 -- makes them anew as often as they are full.
@@ -50,11 +52,16 @@ local function index_order_id(self, order)
   of_venue[order.order_id] = order
 end
 
+local function count_own(self, change)
+  self.own_count = self.own_count + change
+  shared.open_orders = self.own_count
+end
+
 local function set_open(self, order)
   if order._open_at then return end
   self.open_count = self.open_count + 1
   self.open[self.open_count], order._open_at = order, self.open_count
-  if not self.foreign[order] then self.own_count = self.own_count + 1 end
+  if not self.foreign[order] then count_own(self, 1) end
 end
 
 -- The last one takes the place of one that goes.
@@ -65,7 +72,7 @@ local function set_closed(self, order)
   self.open[at], last._open_at = last, at
   self.open[self.open_count], order._open_at = nil, false
   self.open_count = self.open_count - 1
-  if not self.foreign[order] then self.own_count = self.own_count - 1 end
+  if not self.foreign[order] then count_own(self, -1) end
 end
 
 --- Adds an order of ours before it is sent, or one that the venue showed.

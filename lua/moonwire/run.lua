@@ -1,6 +1,7 @@
 --- moonwire run: trade until stopped.
 
 local archive = require "moonwire.archive"
+local budget = require "moonwire.budget"
 local cli = require "moonwire.cli"
 local config = require "moonwire.config"
 local dispatch = require "moonwire.dispatch"
@@ -17,7 +18,7 @@ local M = {
   },
 }
 
-local SIGHUP, SIGINT, SIGUSR1, SIGTERM = 1, 2, 10, 15
+local SIGHUP, SIGINT, SIGUSR1, SIGUSR2, SIGTERM = 1, 2, 10, 12, 15
 local Signals = {}
 local names = { [SIGHUP] = "SIGHUP", [SIGINT] = "SIGINT", [SIGTERM] = "SIGTERM" }
 
@@ -26,6 +27,8 @@ function Signals:on_signal(number)
     return self.desk.log.warn("SIGHUP: reload is not part of this version; nothing changed")
   elseif number == SIGUSR1 then
     return self.desk:stop(1, "the guardian died")
+  elseif number == SIGUSR2 then
+    return budget.on_memory(self.desk)
   end
   self.desk:stop(0, names[number] or "signal " .. number)
 end
@@ -57,6 +60,9 @@ end
 function M.load(options, files)
   local settings, err = M.read(options, files)
   if not settings then return nil, err end
+  local ok
+  ok, err = budget.start(settings)
+  if not ok then return nil, err end
   local desk, problems = loader.load(settings)
   if not desk then return nil, table.concat(problems, "\n") end
   return desk

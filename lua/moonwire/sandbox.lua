@@ -4,6 +4,7 @@
 --- metatables of what the library made cannot be had: one strategy cannot change what another one
 --- sees.
 
+local budget = require "moonwire.budget"
 local random = require "moonwire.random"
 
 local M = {}
@@ -12,7 +13,7 @@ local M = {}
 string.dump = nil
 getmetatable("").__metatable = "string"
 
-local PLAIN = { "assert", "error", "ipairs", "next", "pairs", "pcall", "xpcall", "select",
+local PLAIN = { "assert", "error", "ipairs", "next", "pairs", "pcall", "select",
                 "tonumber", "tostring", "type", "unpack", "rawequal", "rawget", "rawset",
                 "_VERSION" }
 local LIBRARIES = { "string", "table", "math", "coroutine", "bit" }
@@ -149,6 +150,25 @@ local function metatable_functions()
   return set, get
 end
 
+-- A handler of errors runs with hooks off when it is the end of the callback that it handles: then
+-- it is passed over, so that it cannot go on for ever.
+local passing = setmetatable({}, { __mode = "kv" })
+
+local function passed_over(handler)
+  if type(handler) ~= "function" then return handler end
+  local wrapped = passing[handler]
+  if not wrapped then
+    function wrapped(err)
+      if budget.is_ending() then return err end
+      return handler(err)
+    end
+    passing[handler] = wrapped
+  end
+  return wrapped
+end
+
+local function guarded_xpcall(f, handler, ...) return xpcall(f, passed_over(handler), ...) end
+
 local function user_library()
   local library = copy(require "moonwire")
   -- What README documents: the rest writes into a sum in place, or takes what FFI takes.
@@ -164,7 +184,7 @@ end
 -- A trusted file has all of Lua; only time, chance and print are the runtime's.
 local function trusted(options)
   local environment = setmetatable({
-    print = line_printer(options.print), math = seeded_math(options.seed),
+    print = line_printer(options.print), math = seeded_math(options.seed), xpcall = guarded_xpcall,
   }, { __index = _G })
   environment.os = setmetatable(clocked_os(options.clock), { __index = os })
   environment._G = environment
@@ -189,6 +209,7 @@ function M.environment(options)
   for _, name in ipairs(LIBRARIES) do environment[name] = copy(require(name)) end
   environment.setmetatable, environment.getmetatable = metatable_functions()
   environment.math = seeded_math(options.seed)
+  environment.xpcall = guarded_xpcall
   environment.os = clocked_os(options.clock)
   environment.print = line_printer(options.print)
   environment.load = loader_of(environment)

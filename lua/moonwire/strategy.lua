@@ -2,6 +2,7 @@
 --- A callback is a transaction: what it asks for is done when it returns, and dropped when it
 --- raises.
 
+local budget = require "moonwire.budget"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
@@ -160,7 +161,7 @@ end
 --- Stops this strategy after the callback that is running: on_stop is called, open orders are
 --- canceled. When all strategies have stopped themselves, the runtime stops too.
 function Api:stop(reason)
-  runner(self):ask_stop(reason or "asked to by itself")
+  runner(self):ask_stop(tostring(reason or "asked to by itself"))
 end
 
 -- Instances ---------------------------------------------------------------------------------------
@@ -202,6 +203,7 @@ function M.new(desk, spec, class)
     feeds = {}, early = {},                    -- what is heard before on_start; false after it
     persisted = false,                         -- what was recorded of state.persist, as a text
     asks = {},                                 -- callbacks that ever asked for anything
+    places = {},                               -- name of a callback -> its place in budget.lua
     log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
@@ -306,8 +308,29 @@ local function record_persist(self)
   end
 end
 
+-- A strategy's code is entered here and nowhere else: the guardian sees which it is.
+local function begin_callback(self, name, code)
+  local place = self.places[name]
+  if not place then
+    place = budget.place(self.name, name, code)
+    self.places[name] = place
+  end
+  current = self
+  budget.enter(place)
+end
+
+-- What was raised, as a text; it is made while the callback counts as running, because an object
+-- that was raised may run code of its own for that.
+local function explain(err)
+  return debug.traceback(type(err) == "string" and err or tostring(err), 2)
+end
+
 local function finish_callback(self, name, ok, err)
   current = nil
+  if budget.leave() then
+    self:ended(name)
+    return false
+  end
   if ok then
     if uses_persist(self) then record_persist(self) end
     if self.op_count ~= self.kept_count then
@@ -345,8 +368,15 @@ function Runner:call(name, a, b)
   if is_busy() then return dispatch.defer(self, "call", name, a, b) end
   local method = self.class[name]
   if not method then return end
-  current = self
-  return finish_callback(self, name, xpcall(method, debug.traceback, self.instance, a, b))
+  begin_callback(self, name, method)
+  return finish_callback(self, name, xpcall(method, explain, self.instance, a, b))
+end
+
+-- A function that stands in for a method is called by where it stands.
+local function name_of(method)
+  if type(method) == "string" then return method end
+  local info = debug.getinfo(method, "S")
+  return ("function at line %d"):format(info.linedefined)
 end
 
 local function call_later(self, method, n, args)
@@ -354,17 +384,41 @@ local function call_later(self, method, n, args)
   if is_busy() then return dispatch.defer(self, "call_method", method, n, args) end
   local f = type(method) == "function" and method or self.class[method]
   if not f then return self.log.error("no method %s any more", method) end
-  current = self
-  finish_callback(self, tostring(method),
-                  xpcall(f, debug.traceback, self.instance, unpack(args, 1, n)))
+  local name = name_of(method)
+  begin_callback(self, name, f)
+  finish_callback(self, name, xpcall(f, explain, self.instance, unpack(args, 1, n)))
 end
 Runner.call_method = call_later
+
+-- Its state and its code are let go: that is where the memory may be.
+local function release(self)
+  local state = self.instance.state
+  self.instance.state = { persist = type(state) == "table" and state.persist or {} }
+  self.class = {}
+end
+
+local function stop_for_memory(self, name)
+  self:stop("memory limit reached in " .. name)
+  release(self)
+end
+
+--- A callback or a step of a task ran too long or took too much memory, and was ended: the strategy
+--- stops, whatever on_error says.
+function Runner:ended(name)
+  local is_memory, report = budget.take()
+  self.errors = self.errors + 1
+  self:drop("callback was ended")
+  self.log.error("%s was ended: %s", name, report)
+  if is_memory then return stop_for_memory(self, name) end
+  self:stop(name .. " ran too long")
+end
 
 function Runner:failed(name, err)
   self.errors = self.errors + 1
   self.log.error("%s failed: %s", name, err)
   local hint = sandbox.hint(tostring(err))
   if hint then self.log.error("%s", hint) end
+  if budget.is_out_of_memory(err) then return stop_for_memory(self, name) end
   if self.desk.config.on_error ~= "continue" then self:stop("error in " .. name) end
 end
 
@@ -451,21 +505,27 @@ end
 
 function Runner:begin_task(method, packed)
   local f = type(method) == "function" and method or self.class[method]
-  local started = task.start(self, tostring(method), function()
+  local name = name_of(method)
+  self.places[name] = self.places[name] or budget.place(self.name, name, f)
+  local started = task.start(self, name, function()
     return f(self.instance, unpack(packed.args, 1, packed.n))
   end)
   if not started.is_done then self.tasks[started] = true end
 end
 
 -- A task's step from one wait to the next is a transaction as well (task.lua calls these two).
-function Runner:before_step()
+function Runner:before_step(running)
   if is_busy() then return false end
-  current = self
+  begin_callback(self, running.name)
   return true
 end
 
-function Runner:after_step(ok)
+function Runner:after_step(running, ok)
   current = nil
+  if budget.leave() then
+    running:cancel()
+    return self:ended(running.name)
+  end
   if ok then self:keep() else self:drop("task failed") end
 end
 

@@ -1,6 +1,7 @@
 --- Coroutines that wait for events: an HTTP answer, a message, a timer. A task belongs to an owner
---- object, which hears how it ended: owner:on_task_done(task, ok, ...). An owner with before_step
---- and after_step(ok) is asked before each step from one wait to the next, and told after it. What
+--- object, which hears how it ended: owner:on_task_done(task, ok, ...). An owner with
+--- before_step(task) and after_step(task, ok) is asked before each step from one wait to the next,
+--- and told after it. What
 --- is waited for is held by the task alone; a cancelled task never runs again.
 
 local dispatch = require "moonwire.dispatch"
@@ -19,16 +20,23 @@ local function finish(self, ok, ...)
   self.owner:on_task_done(self, ok, ...)
 end
 
+-- What was raised may run code of its own to become a text: within the step, like all of it.
+local function explain(self, err)
+  local ok, text = pcall(tostring, err)
+  return debug.traceback(self.thread, ok and text or "(an error that cannot be shown)")
+end
+
 local function stepped(self, ok, ...)
   depth = depth - 1
-  if self.owner.after_step then self.owner:after_step(ok) end
-  if not ok then return finish(self, false, debug.traceback(self.thread, tostring((...)))) end
+  local problem = not ok and explain(self, (...))
+  if self.owner.after_step then self.owner:after_step(self, ok) end
+  if not ok then return finish(self, false, problem) end
   if coroutine.status(self.thread) == "dead" then return finish(self, true, ...) end
 end
 
 local function step(self, a, b, c, d)
   if self.is_done then return end
-  if self.owner.before_step and not self.owner:before_step() then
+  if self.owner.before_step and not self.owner:before_step(self) then
     self.held = { a, b, c, d }
     return dispatch.defer(self, "wake_held")
   end

@@ -16,12 +16,13 @@ end
 
 -- The headers and the declarations of Lua without comments, and without what only a compiler wants.
 local function stripped(text)
-  return (text:gsub("/%*.-%*/", " "):gsub("#[^\n]*", ""):gsub("MW_MUST_USE", ""))
+  return (text:gsub("/%*.-%*/", " "):gsub("#[^\n]*", ""):gsub("MW_MUST_USE", "")
+          :gsub("_Atomic ", ""):gsub("struct mw_plan plan;", ""))
 end
 
 local HEADERS = {}
-for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "record", "tally",
-                        "ws" } do
+for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "record", "shared",
+                        "tally", "ws" } do
   HEADERS[#HEADERS + 1] = stripped(read("runtime/" .. name .. ".h"))
 end
 local HEADER = table.concat(HEADERS, "\n")
@@ -35,7 +36,8 @@ DECLARED = table.concat(DECLARED, "\n")
 
 -- The structs of C under names of their own: struct mw_event is struct c_event here.
 for constants in HEADER:gmatch "\n(enum %b{};)" do
-  if constants:find "MW_FEES_MAX" or constants:find "MW_DECODE_" or constants:find "MW_ERR_MAX" then
+  if constants:find "MW_FEES_MAX" or constants:find "MW_DECODE_" or constants:find "MW_ERR_MAX"
+    or constants:find "MW_NAMES_MAX" then
     ffi.cdef(constants)
   end
 end
@@ -45,7 +47,8 @@ local function declare(name)
   ffi.cdef("struct c_" .. name .. " " .. body:gsub("struct mw_", "struct c_") .. ";")
 end
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals" } do declare(name) end
+                        "order_totals", "order_words", "position_totals",
+                        "shared" } do declare(name) end
 
 -- The members of a struct as Lua declares it, in their order.
 local function members_of(name)
@@ -71,7 +74,8 @@ local function place_in_c(name, member)
 end
 
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals" } do
+                        "order_totals", "order_words", "position_totals",
+                        "shared" } do
   t.test("struct mw_" .. name .. " has C's size, and each member stands where C has it", function()
     t.equal(ffi.sizeof("struct mw_" .. name), ffi.sizeof("struct c_" .. name), "size")
     t.equal(ffi.alignof("struct mw_" .. name), ffi.alignof("struct c_" .. name), "alignment")
@@ -97,7 +101,7 @@ end
 t.test("numbers and pointers are as wide as C's and have its signs", function()
   local compared = 0
   for _, name in ipairs { "event", "field", "decoder_view", "order_totals", "order_words",
-                          "position_totals", "execution" } do
+                          "position_totals", "execution", "shared" } do
     local ours, theirs = all_ones("struct mw_" .. name), all_ones("struct c_" .. name)
     for _, member in ipairs(members_of(name)) do
       local list, number = member:match "^(asset)_(%d)$"

@@ -97,6 +97,8 @@ t.test("an empty table is a configuration, and every default is as declared", fu
   t.equal(c.on_error, "stop")
   t.equal(c.restart, false)
   t.equal(c.spin, false)
+  t.equal(c.max_callback, 1)
+  t.equal(c.memory_limit_mb, 1024)
   t.equal(c.log.level, "info")
   t.equal(c.log.format, "text")
   t.equal(c.path, FILE)
@@ -123,6 +125,7 @@ return {
            max_position = { BTC = 0.1 }, max_open_orders = 7, max_orders_per_second = 4,
            price_collar = "2.5%" },
   on_crash = "leave", on_stop = "leave", restart = true, on_error = "continue", spin = true,
+  max_callback = 0.25, memory_limit_mb = 256,
   log = { level = "debug", format = "json" },
 }]]
   local v, s = c.venues.idx, c.strategies[1]
@@ -158,6 +161,8 @@ return {
   t.equal(c.risk.price_collar, decimal "0.025")
   t.equal(c.on_crash .. c.on_stop .. c.on_error, "leaveleavecontinue")
   t.equal(c.restart and c.spin, true)
+  t.equal(c.max_callback, 0.25)
+  t.equal(c.memory_limit_mb, 256)
   t.equal(c.log.level .. c.log.format, "debugjson")
 end)
 
@@ -222,6 +227,8 @@ local wrong = {
   ["on_stop"] = { "true", 'expected "cancel" or "leave", got true' },
   ["restart"] = { "1", "expected true or false, got 1" },
   ["on_error"] = { '"go"', 'expected "stop" or "continue", got "go"' },
+  ["max_callback"] = { "0.001", "expected a number from 0.01 to 3600, got 0.001" },
+  ["memory_limit_mb"] = { "8", "expected a whole number from 32 to 1e+06, got 8" },
   ["spin"] = { '"true"', 'expected true or false, got "true"' },
   ["log"] = { '"debug"', 'expected a table, got "debug"' },
   ["log.level"] = { '"warning"', 'expected "error", "warn", "info" or "debug", got "warning"; '

@@ -187,7 +187,7 @@ t.test("a busy owner has the step wait for the end of the event, values and all"
   local owner = new_owner()
   local steps, is_busy = {}, false
   function owner.before_step() return not is_busy end
-  function owner:after_step(ok) steps[#steps + 1] = tostring(ok) end
+  function owner:after_step(_, ok) steps[#steps + 1] = tostring(ok) end
   local running = task.start(owner, "work", function() return task.wait() end)
   t.equal(#steps, 1)
   dispatch.after(1, { act = function()
@@ -206,7 +206,7 @@ t.test("each step tells its owner whether it went well", function()
   local owner = new_owner()
   local steps = {}
   function owner.before_step() return true end
-  function owner:after_step(ok) steps[#steps + 1] = tostring(ok) .. #self.ended end
+  function owner:after_step(_, ok) steps[#steps + 1] = tostring(ok) .. #self.ended end
   local running = task.start(owner, "work", function()
     task.wait()
     error "oops"

@@ -17,7 +17,7 @@ static const int64_t limit_ns = 60000000;
 
 struct world {
     struct mw_host *host;
-    struct mw_shared *shared;
+    struct mw_shared *guardians, *shared;
     struct mw_budget *budget;
     lua_State *L;
     char told[512]; /* the last slow callback */
@@ -57,14 +57,14 @@ static void build(struct world *world, bool with_jit, const struct mw_budget_lim
 {
     struct mw_err err = {""};
     world->host = mw_host_new(&err);
-    world->shared = mw_shared_new(&err);
+    world->guardians = world->is_guarded ? mw_shared_new(&err) : NULL;
     struct mw_budget_options options = {.host = world->host,
-                                        .shared = world->shared,
+                                        .shared = world->guardians,
                                         .lua_dir = "/lib",
-                                        .is_guarded = world->is_guarded,
                                         .on_slow = on_slow,
                                         .arg = world};
     world->budget = mw_budget_new(&options, &err);
+    world->shared = mw_budget_shared(world->budget);
     world->L = luaL_newstate();
     luaL_openlibs(world->L);
     luaJIT_setmode(world->L, 0, LUAJIT_MODE_ENGINE | (with_jit ? LUAJIT_MODE_ON : LUAJIT_MODE_OFF));
@@ -77,7 +77,7 @@ static void raze(struct world *world)
 {
     mw_budget_free(world->budget);
     lua_close(world->L);
-    mw_shared_free(world->shared);
+    mw_shared_free(world->guardians);
     mw_host_free(world->host);
     memset(world, 0, sizeof *world);
 }
@@ -111,8 +111,7 @@ static const char *const endless[] = {
     "local function f(n) return f(n + 1) end f(1)",
     "local a, b function a(n) return b(n) end function b(n) return a(n) end a(1)",
     "local co = coroutine.wrap(function() while true do end end) co()",
-    "local co = coroutine.wrap(function() while true do coroutine.yield() end end)"
-    " while true do co() end",
+    "local y = coroutine.wrap(function() while 1 do coroutine.yield() end end) while 1 do y() end",
     "while true do coroutine.wrap(function() while true do end end)() end",
     "while true do pcall(error) end",
     "while true do pcall(function() while true do end end) end",
