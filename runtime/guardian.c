@@ -1,5 +1,6 @@
 #include "guardian.h"
 #include "budget.h"
+#include "drain.h"
 #include "host.h"
 #include "lock.h"
 #include "log.h"
@@ -19,12 +20,14 @@
 #define SECOND (1000 * MS)
 
 enum {
+    RING_BYTES = 64 * 1024 * 1024,
     BUSY_MS = 10, /* how often it looks while anything happens, */
     IDLE_MS = 50, /* and while nothing does */
     MEMORY_LOOK_MS = 100,
     SWEEPS_MAX = 5,
     DEATHS_MAX = 5, /* restarts within DEATHS_SECONDS */
     DEATHS_SECONDS = 600,
+    LAST_WRITES_MS = 5000, /* at the end a failing journal is tried again for so long */
     STATUS_FAILED = 1,
     STATUS_USAGE = 2,
 };
@@ -41,6 +44,7 @@ enum event {
     DIED,    /* the child ended in any other way */
     HUNG,    /* it does nothing any more, or does not give back its memory */
     BLOATED, /* too much memory for too long */
+    CHOKED,  /* the journal fails and the ring is nearly full */
     STOP,    /* SIGINT, SIGTERM */
     TIME,    /* the back-off is over */
     SWEPT,   /* nothing of ours is left open; or that is not wanted */
@@ -51,7 +55,9 @@ enum event {
 struct guardian {
     const struct mw_guardian_options *options;
     struct mw_shared *shared;
+    struct mw_ring *ring;
     struct mw_log *log;
+    struct mw_drain drain;
     struct mw_watchdog dog;
     enum state state;
     int status, least_status; /* of the guardian, when it is DONE */
@@ -73,6 +79,12 @@ static int64_t monotonic_ns(void)
     struct timespec now;
     (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
+}
+
+static void nap(int64_t ns)
+{
+    struct timespec time = {.tv_nsec = ns};
+    (void)nanosleep(&time, NULL); /* woken earlier by a signal: no harm */
 }
 
 static int64_t seconds_ns(const struct guardian *g, double seconds)
@@ -123,8 +135,10 @@ static void forget_last_child(struct mw_shared *shared)
 static int start_child(struct guardian *g, enum mw_role role, struct mw_err *err)
 {
     const struct mw_plan *plan = &g->shared->plan;
+    mw_drain_pause(&g->drain);
     forget_last_child(g->shared);
     g->child.role = role;
+    g->child.ring = g->drain.journal ? g->ring : NULL;
     g->was_killed = false;
     g->dog = (struct mw_watchdog){.hang_limit_ns = plan->hang_limit_ns,
                                   .callback_limit_ns = plan->callback_limit_ns,
@@ -205,6 +219,21 @@ static enum event plan(struct guardian *g)
     return start_child(g, MW_ROLE_PLANNER, &err) < 0 ? refuse(g, STATUS_FAILED, &err) : NOTHING;
 }
 
+static int open_journal(struct guardian *g, struct mw_err *err)
+{
+    const struct mw_plan *plan = &g->shared->plan;
+    struct mw_journal_options options = {.path = plan->journal_path,
+                                         .max_bytes = plan->journal_max_bytes,
+                                         .max_age_ns = plan->journal_max_age_ns};
+    mw_drain_close(&g->drain); /* of an earlier plan */
+    if (!plan->journal_path[0])
+        return 0;
+    if (!g->ring && !(g->ring = mw_ring_new(RING_BYTES, err)))
+        return -1;
+    g->drain.ring = g->ring;
+    return mw_drain_open(&g->drain, &options, err);
+}
+
 static enum event start(struct guardian *g)
 {
     const struct mw_plan *plan_now = &g->shared->plan;
@@ -213,7 +242,7 @@ static enum event start(struct guardian *g)
     g->child.open_orders = 0;
     g->sweeps = 0;
     release_locks(g); /* of an earlier plan */
-    if (take_locks(g, &err) < 0)
+    if (take_locks(g, &err) < 0 || open_journal(g, &err) < 0)
         return refuse(g, STATUS_USAGE, &err);
     if (start_child(g, MW_ROLE_RUNTIME, &err) < 0)
         return refuse(g, STATUS_FAILED, &err);
@@ -223,6 +252,10 @@ static enum event start(struct guardian *g)
 
 static enum event end_run(struct guardian *g)
 {
+    char how[64];
+    (void)snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(g->wait_status));
+    mw_drain_all(&g->drain, g->now_ns);
+    mw_drain_end_run(&g->drain, how);
     g->status = WEXITSTATUS(g->wait_status);
     if (g->status == 0)
         g->status = g->least_status;
@@ -282,6 +315,8 @@ static enum event take_over(struct guardian *g)
                     : "asking the venues");
     g->status = STATUS_FAILED;
     g->child.open_orders = open;
+    mw_drain_all(&g->drain, g->now_ns);
+    mw_drain_end_run(&g->drain, death);
     return is_left ? SWEPT : start_sweeper(g);
 }
 
@@ -289,6 +324,8 @@ static enum event sweep_again(struct guardian *g)
 {
     char death[512];
     describe_death(g, death, sizeof death);
+    mw_drain_all(&g->drain, g->now_ns);
+    mw_drain_end_run(&g->drain, death);
     if (g->sweeps >= SWEEPS_MAX) {
         mw_logf(g->log, MW_LOG_ERROR, "%s", death);
         return UNSWEPT;
@@ -364,6 +401,14 @@ static enum event stop_bloated(struct guardian *g)
     return ask_again(g);
 }
 
+static enum event stop_choked(struct guardian *g)
+{
+    mw_logf(g->log, MW_LOG_ERROR,
+            "the journal still cannot be written, and there is little room for more: stopping");
+    g->least_status = STATUS_FAILED;
+    return ask_again(g);
+}
+
 static enum event note_stop(struct guardian *g)
 {
     if (g->is_to_stop)
@@ -419,6 +464,7 @@ static const struct step steps[STATES][EVENTS] = {
                  [DIED] = {SWEEPING, take_over},
                  [HUNG] = {RUNNING, kill_child},
                  [BLOATED] = {STOPPING, stop_bloated},
+                 [CHOKED] = {STOPPING, stop_choked},
                  [STOP] = {STOPPING, ask_to_stop}},
     [STOPPING] = {[LEFT] = {DONE, end_run},
                   [DIED] = {SWEEPING, take_over},
@@ -464,6 +510,8 @@ static enum event event_of_exit(struct guardian *g)
     }
     if (!has_left)
         return DIED;
+    mw_drain_all(&g->drain, g->now_ns);
+    mw_drain_end_run(&g->drain, "swept");
     return WEXITSTATUS(status) == 0 ? SWEPT : UNSWEPT;
 }
 
@@ -531,12 +579,29 @@ static void live(struct guardian *g)
     fire(g, plan(g));
     while (g->state != DONE) {
         wait_and_hear(g, is_busy);
-        is_busy = g->shared->callbacks % 2 == 1 || g->pid <= 0 || g->child.role != MW_ROLE_RUNTIME;
+        is_busy = mw_drain_step(&g->drain, g->now_ns) || g->shared->callbacks % 2 == 1 ||
+                  g->pid <= 0 || g->child.role != MW_ROLE_RUNTIME;
         reap(g);
         watch(g);
+        if (g->drain.is_failing && mw_drain_level(&g->drain) > 0.75)
+            fire(g, CHOKED);
         if (g->due_ns && g->now_ns >= g->due_ns)
             fire(g, TIME);
     }
+}
+
+/* What is still in the ring, as long as there is hope. */
+static void finish_journal(struct guardian *g)
+{
+    int64_t give_up = monotonic_ns() + LAST_WRITES_MS * MS;
+    mw_drain_all(&g->drain, monotonic_ns());
+    while (mw_drain_level(&g->drain) > 0 && monotonic_ns() < give_up) {
+        nap(BUSY_MS * MS);
+        mw_drain_all(&g->drain, monotonic_ns());
+    }
+    if (mw_drain_level(&g->drain) > 0)
+        mw_logf(g->log, MW_LOG_ERROR, "the end of this run is not in the journal");
+    mw_drain_close(&g->drain);
 }
 
 int mw_guardian_run(const struct mw_guardian_options *options, struct mw_err *err)
@@ -552,10 +617,13 @@ int mw_guardian_run(const struct mw_guardian_options *options, struct mw_err *er
     g.shared = mw_shared_new(err);
     g.log = g.shared ? mw_log_new(STDERR_FILENO, NULL, err) : NULL;
     if (g.log) {
-        g.child.shared = g.shared;
+        g.child.shared = g.drain.shared = g.shared;
+        g.drain.log = g.log;
         live(&g);
+        finish_journal(&g);
     }
     release_locks(&g);
+    mw_ring_free(g.ring);
     mw_log_free(g.log);
     mw_shared_free(g.shared);
     return g.status;

@@ -50,10 +50,10 @@ static void read_locks(lua_State *L, struct mw_plan *plan)
     plan->lock_count = (uint32_t)count;
 }
 
-/* host.plan { config=, name=, journal=PATH|nil, journal_mb=, journal_seconds=, hang_limit=,
- * max_callback=, memory_mb=, restart=, cancel_on_crash=, log_level=, log_json=, locks={ { path=,
- * what= }, ... } }: what the guardian is to do; times in seconds, 0 or nil for none. Raises without
- * a guardian. */
+/* host.plan { config=, config_text=, name=, journal=PATH|nil, journal_mb=, journal_seconds=,
+ * hang_limit=, max_callback=, memory_mb=, restart=, cancel_on_crash=, log_level=, log_json=,
+ * locks={ { path=, what= }, ... } }: what the guardian is to do; times in seconds, 0 or nil for
+ * none. Raises without a guardian. */
 static int l_plan(lua_State *L)
 {
     struct mw_shared *shared = mw_api_of(L)->shared;
@@ -66,6 +66,8 @@ static int l_plan(lua_State *L)
               mw_api_opt_string(L, 1, "journal", NULL), "journal.path");
     copy_text(L, plan->config, sizeof plan->config, mw_api_opt_string(L, 1, "config", NULL),
               "the configuration's path");
+    copy_text(L, plan->config_text, sizeof plan->config_text,
+              mw_api_opt_string(L, 1, "config_text", NULL), "the configuration");
     copy_text(L, plan->name, sizeof plan->name, mw_api_opt_string(L, 1, "name", NULL), "name");
     plan->hang_limit_ns = ns_option(L, "hang_limit");
     plan->callback_limit_ns = ns_option(L, "max_callback");
@@ -79,6 +81,17 @@ static int l_plan(lua_State *L)
     read_locks(L, plan);
     plan->is_complete = 1;
     return 0;
+}
+
+/* host.planned_config() -> the text of the configuration that the guardian's plan was made from, or
+ * nil: it is to be read */
+static int l_planned_config(lua_State *L)
+{
+    const struct mw_shared *shared = mw_api_of(L)->shared;
+    if (!shared || !shared->plan.is_complete)
+        return 0;
+    lua_pushstring(L, shared->plan.config_text); /* text */
+    return 1;
 }
 
 /* host.guardian() -> nil without one, true while its journal is written; false, why when not */
@@ -101,6 +114,7 @@ static int l_guardian(lua_State *L)
 
 const luaL_Reg mw_lua_guardian[] = {
     {"plan", l_plan},
+    {"planned_config", l_planned_config},
     {"guardian", l_guardian},
     {NULL, NULL},
 };

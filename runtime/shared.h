@@ -16,9 +16,10 @@ enum mw_journal_state { MW_JOURNAL_OK, MW_JOURNAL_FAILING };
 
 /* What the configuration wants of the guardian; written by the child that reads it first. */
 struct mw_plan {
-    char journal_path[4096]; /* "": none */
-    char config[4096];       /* the configuration's path */
-    char name[64];           /* of the runtime */
+    char journal_path[4096];   /* "": none */
+    char config[4096];         /* the configuration's path, */
+    char config_text[1 << 20]; /* and what stood in it */
+    char name[64];             /* of the runtime */
     int64_t hang_limit_ns, callback_limit_ns, memory_limit_bytes, journal_max_bytes,
         journal_max_age_ns;
     int32_t restart, cancel_on_crash;

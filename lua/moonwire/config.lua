@@ -112,6 +112,7 @@ M.keys = {
 
 ---@class moonwire.Configuration
 ---@field path string|nil            the file that was read
+---@field text string|nil            what stood in it
 ---@field directory string           base of its relative paths; "" is the working directory
 ---@field name string
 ---@field venues table<string, table>  as in the file, urls filled in; protocol is a name or a path
@@ -319,11 +320,13 @@ end
 ---@param secrets table  env(name) -> handle or nil, err; file(path) -> handle or nil, err
 ---@param load_protocol fun(name: string): table|nil, string|nil  the module of a protocol: of a
 ---                     name, or of a path that is resolved already
+---@param text string|nil  what stood in the file when it was read first; nil: it is read now
 ---@return moonwire.Configuration|nil configuration
 ---@return string|nil err  all that is wrong: "moonwire.lua:12: venues.idx.reset_url: unknown key;
 ---                        did you mean rest_url?", a line each
-function M.load(path, secrets, load_protocol)
-  local text, err = read_text(path)
+function M.load(path, secrets, load_protocol, text)
+  local err
+  if not text then text, err = read_text(path) end
   if not text then return nil, err end
   local state = {
     directory = path:match("^(.*)/[^/]*$") or "", secrets = secrets, load_protocol = load_protocol,
@@ -340,7 +343,7 @@ function M.load(path, secrets, load_protocol)
     problems[#problems + 1] = problem
   end
   if #problems > 0 then return nil, describe(path, problems, text) end
-  configuration.path = path
+  configuration.path, configuration.text = path, text
   return configuration
 end
 

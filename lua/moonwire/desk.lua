@@ -26,6 +26,7 @@ function M.new(config)
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, stopping = false,
+    halted = false,                            -- why no new order is sent
     risk_context = {},                       -- one for all checks: they keep nothing of it
     countdown_limiters = {},                 -- by address of the venue (countdown.lua)
   }, Desk)
@@ -127,6 +128,7 @@ end
 --- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
 --- Desk:send. nil and why it is refused.
 function Desk:prepare(draft)
+  if self.halted then return nil, self.halted end
   local session, err = self:session(draft.venue)
   if not session then return nil, err end
   local market

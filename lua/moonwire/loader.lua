@@ -33,8 +33,11 @@ local function load_protocol(name)
   return module
 end
 
---- Reads a configuration file; nil, err when there is anything wrong with it.
-function M.load_config(path) return config.load(path, secrets, load_protocol) end
+--- Reads a configuration file; nil, err when there is anything wrong with it. The guardian's
+--- children see it as it was when the guardian had it read, whatever was changed since.
+function M.load_config(path)
+  return config.load(path, secrets, load_protocol, host.planned_config())
+end
 
 local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
 

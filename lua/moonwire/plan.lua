@@ -38,7 +38,7 @@ function M.run(options, files)
   if not settings then return cli.usage_error(err) end
   local journal = settings.journal or {}
   host.plan {
-    config = settings.path, name = settings.name,
+    config = settings.path, config_text = settings.text, name = settings.name,
     journal = journal.path, journal_mb = journal.max_mb,
     journal_seconds = journal.max_days and journal.max_days * DAY,
     hang_limit = settings.hang_limit, max_callback = settings.max_callback,

@@ -5,6 +5,7 @@ local budget = require "moonwire.budget"
 local cli = require "moonwire.cli"
 local config = require "moonwire.config"
 local dispatch = require "moonwire.dispatch"
+local guarded = require "moonwire.guarded"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
 local recovery = require "moonwire.recovery"
@@ -88,6 +89,7 @@ function M.run(options, files)
   end
   local journal = desk.config.journal
   recovery.begin(desk, archive.open(journal and journal.path, desk.log))
+  guarded.begin(desk)
   desk:start()
 end
 

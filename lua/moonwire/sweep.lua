@@ -2,11 +2,13 @@
 --- venues confirm it. It begins with the plain calls of each venue, which need no log-on; where
 --- they do not work it logs on. Its exit status says whether anything is left: 0 nothing, 1 some.
 
+local archive = require "moonwire.archive"
 local cli = require "moonwire.cli"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
 local log = require "moonwire.log"
+local recovery = require "moonwire.recovery"
 local run = require "moonwire.run"
 local task = require "moonwire.task"
 
@@ -17,6 +19,7 @@ for name, about in pairs(run.options) do M.options[name] = about end
 local LIMIT_SECONDS = 60
 local LOOK_SECONDS = 0.5              -- between two looks at a venue's open orders
 local MOST_SECONDS = 5                -- the same while it does not answer
+local AGAIN_SECONDS = 1               -- until a cancel of an order that is still there is repeated
 local SIGUSR1 = 10
 
 -- One venue ---------------------------------------------------------------------------------------
@@ -55,7 +58,15 @@ local function look(self)
   return ok, err
 end
 
--- One look, and a cancel for each order that it shows.
+local function cancel(self, order)
+  local last = self.found[order]
+  if last and dispatch.now() - last < AGAIN_SECONDS then return end
+  self.found[order] = dispatch.now()
+  self.session:cancel(order)
+  if order._cancel_wanted then log_on(self) end              -- it needs the connection
+end
+
+-- One look, and a cancel for each order that it shows or that the journal has as open.
 local function sweep_once(self)
   local session = self.session
   local ok, err = look(self)
@@ -66,11 +77,7 @@ local function sweep_once(self)
     return false
   end
   local ours = ours_of(self)
-  for _, order in ipairs(ours) do
-    self.found[order] = true
-    session:cancel(order)
-    if order._cancel_wanted then log_on(self) end            -- it needs the connection
-  end
+  for _, order in ipairs(ours) do cancel(self, order) end
   return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
 end
 
@@ -160,6 +167,7 @@ function M.run(options, files)
   local desk, problems = loader.load(settings)
   if not desk then return cli.usage_error(table.concat(problems, "\n")) end
   desk.on_session_stopped = go_on_without
+  recovery.restore_orders(desk, archive.open(settings.journal and settings.journal.path, desk.log))
   local self = setmetatable({ brooms = {} }, Sweep)
   for _, session in ipairs(desk.session_list) do
     table.insert(self.brooms, new_broom(self, session, tonumber(options.open) > 0))

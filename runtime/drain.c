@@ -1,0 +1,129 @@
+#include "drain.h"
+#include "record.h"
+
+#include <stdio.h>
+
+#define SECOND INT64_C(1000000000)
+
+enum { STEP_BYTES = 4 * 1024 * 1024 }; /* so that the guardian looks up in between */
+
+static void set_state(struct mw_drain *drain, enum mw_journal_state state, const char *problem)
+{
+    struct mw_shared *shared = drain->shared;
+    (void)snprintf(shared->journal_problem, sizeof shared->journal_problem, "%s", problem);
+    atomic_store_explicit(&shared->journal_state, state, memory_order_release);
+}
+
+static void fail(struct mw_drain *drain, int64_t now_ns, const struct mw_err *err)
+{
+    bool is_new = !drain->is_failing;
+    drain->is_failing = true;
+    drain->retry_ns = now_ns + SECOND;
+    set_state(drain, MW_JOURNAL_FAILING, err->text);
+    if (!is_new && now_ns - drain->said_ns < 60 * SECOND)
+        return;
+    drain->said_ns = now_ns;
+    mw_logf(drain->log, MW_LOG_ERROR, "the journal cannot be written: %s", err->text);
+}
+
+static void recover(struct mw_drain *drain)
+{
+    if (!drain->is_failing)
+        return;
+    drain->is_failing = false;
+    set_state(drain, MW_JOURNAL_OK, "");
+    mw_logf(drain->log, MW_LOG_WARN, "the journal can be written again; nothing was lost");
+}
+
+int mw_drain_open(struct mw_drain *drain, const struct mw_journal_options *options,
+                  struct mw_err *err)
+{
+    drain->journal = mw_journal_open(options, err);
+    if (drain->journal && err->text[0])
+        mw_logf(drain->log, MW_LOG_ERROR, "%s", err->text); /* it is a new one: why */
+    return drain->journal ? 0 : -1;
+}
+
+void mw_drain_close(struct mw_drain *drain)
+{
+    mw_journal_close(drain->journal);
+    drain->journal = NULL;
+    drain->written = 0; /* what was not committed is still in the ring */
+}
+
+void mw_drain_pause(struct mw_drain *drain)
+{
+    if (drain->journal)
+        mw_journal_pause(drain->journal);
+}
+
+/* Of `len` bytes so many that are whole records and not more than a step; 0 when they are none. */
+static size_t cut(const char *bytes, size_t len)
+{
+    size_t used = 0;
+    while (used < len && used < STEP_BYTES) {
+        const struct mw_record *record = mw_record_at(bytes + used, len - used);
+        if (!record)
+            break;
+        used += record->size;
+    }
+    return used;
+}
+
+/* The next records into the transaction. -1: they could not be written. */
+static int write_some(struct mw_drain *drain, struct mw_err *err)
+{
+    size_t len;
+    const char *bytes = mw_ring_peek(drain->ring, &len);
+    size_t used = cut(bytes, len);
+    if (len && !used) {
+        mw_logf(drain->log, MW_LOG_ERROR, "%zu bytes in the ring are no records: dropped", len);
+        mw_ring_consume(drain->ring, len);
+        return 0;
+    }
+    if (!used)
+        return 0;
+    if (mw_journal_write(drain->journal, bytes, used, err) < 0)
+        return -1;
+    drain->written = used;
+    return 0;
+}
+
+bool mw_drain_step(struct mw_drain *drain, int64_t now_ns)
+{
+    struct mw_err err = {""};
+    if (!drain->journal || (drain->is_failing && now_ns < drain->retry_ns))
+        return false;
+    if ((!drain->written && write_some(drain, &err) < 0) ||
+        (drain->written && mw_journal_commit(drain->journal, &err) < 0)) {
+        fail(drain, now_ns, &err);
+        return false;
+    }
+    bool any = drain->written > 0;
+    mw_ring_consume(drain->ring, drain->written);
+    drain->written = 0;
+    recover(drain);
+    return any;
+}
+
+void mw_drain_all(struct mw_drain *drain, int64_t now_ns)
+{
+    while (mw_drain_step(drain, now_ns))
+        continue;
+}
+
+void mw_drain_end_run(struct mw_drain *drain, const char *how)
+{
+    struct mw_err err;
+    if (drain->journal && !drain->is_failing && mw_journal_end_run(drain->journal, how, &err) < 0)
+        mw_logf(drain->log, MW_LOG_ERROR, "the journal cannot be written: %s", err.text);
+}
+
+double mw_drain_level(const struct mw_drain *drain)
+{
+    size_t len = 0;
+    if (!drain->journal)
+        return 0;
+    (void)mw_ring_peek(drain->ring, &len);
+    return (double)len / (double)mw_ring_size(drain->ring);
+}
