@@ -5,8 +5,8 @@
 local budget = require "moonwire.budget"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
-local order_module = require "moonwire.order"
 local log = require "moonwire.log"
+local order_module = require "moonwire.order"
 local persist = require "moonwire.persist"
 local record = require "moonwire.record"
 local sandbox = require "moonwire.sandbox"
@@ -236,6 +236,30 @@ function Runner:ask(object, method, undo, a, b)
   op.object, op.method, op.undo, op.a, op.b = object, method, undo, a, b
 end
 
+local function say_unkept(self, why)
+  if why == self.unkept then return end
+  self.unkept = why
+  self.log.error("not kept for a restart, what was kept before stays: %s", why)
+end
+
+-- What the strategy keeps is recorded before what it asked for leaves.
+local function save_persist(self, kept)
+  local text, err = persist.encode(kept or {})
+  if not text then return say_unkept(self, err) end
+  self.unkept = nil
+  if text == self.persisted then return end
+  self.persisted = text
+  record.persist(self.name, text)
+end
+
+local function keep_persist(self)
+  local state = rawget(self.instance, "state")
+  local kept = type(state) == "table" and rawget(state, "persist") or nil
+  if type(kept) == "table" and next(kept) ~= nil or self.persisted then
+    save_persist(self, kept)
+  end
+end
+
 --- Gives back what an earlier run kept: a text of persist.encode.
 function Runner:restore_persist(text)
   local kept, err = persist.decode(text)
@@ -288,26 +312,6 @@ end
 
 local function is_busy() return current ~= nil or is_committing end
 
--- Whether the strategy keeps anything for the next run, or did.
-local function uses_persist(self)
-  local state = self.instance.state
-  local kept = type(state) == "table" and state.persist
-  return self.persisted or type(kept) == "table" and next(kept) ~= nil
-end
-
--- What is kept is recorded when it changed, before the callback's commands leave.
-local function record_persist(self)
-  local state = self.instance.state
-  local text, err = persist.encode(type(state) == "table" and state.persist or {})
-  if not text then
-    if err ~= self.persist_error then self.log.error("%s: not recorded", err) end
-    self.persist_error = err
-  elseif text ~= self.persisted then
-    self.persisted, self.persist_error = text, nil
-    record.persist(self.name, text)
-  end
-end
-
 -- A strategy's code is entered here and nowhere else: the guardian sees which it is.
 local function begin_callback(self, name, code)
   local place = self.places[name]
@@ -332,7 +336,7 @@ local function finish_callback(self, name, ok, err)
     return false
   end
   if ok then
-    if uses_persist(self) then record_persist(self) end
+    keep_persist(self)
     if self.op_count ~= self.kept_count then
       self.asks[name] = true
       self:keep()
@@ -526,7 +530,9 @@ function Runner:after_step(running, ok)
     running:cancel()
     return self:ended(running.name)
   end
-  if ok then self:keep() else self:drop("task failed") end
+  if not ok then return self:drop("task failed") end
+  keep_persist(self)
+  self:keep()
 end
 
 function Runner:on_task_done(done, ok, err)

@@ -140,7 +140,9 @@ function FileLibrary.append(path, text) end
 
 ---@class moonwire.Strategy
 ---@field params table<string, any>      the defaults, overridden by the configuration
----@field state table                    the runtime's, not the code's
+---@field state table                    the runtime's, not the code's; what is in state.persist
+---                                       (texts, numbers, booleans, decimals, tables of these)
+---                                       survives a restart as well
 ---@field log moonwire.Log
 ---@field orders moonwire.Order[]        own open orders, oldest first; a new list each time
 ---@field name string

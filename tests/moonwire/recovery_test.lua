@@ -322,6 +322,98 @@ t.test("what a strategy kept is there before on_start", function()
   end)
 end)
 
+-- What was recorded of state.persist, and how many requests had left before.
+local function kept(s, name)
+  local texts = {}
+  for _, record in ipairs(s.records) do
+    local of, text = record.text:match "^(%Z*)%z(.*)$"
+    if record.kind == "persist" and of == name then texts[#texts + 1] = text end
+  end
+  return table.concat(texts, "|")
+end
+
+-- A strategy that does f(self) each second.
+local function ticker(f)
+  local class = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+  function class:on_start() self:every(1, "tick") end
+  class.tick = f
+  return class
+end
+
+local function play(class, more)
+  local options = more or {}
+  options.strategies = { { name = "one", class = class } }
+  return take_over(nil, options):start()
+end
+
+t.test("what a strategy keeps is recorded when it changes, before commands leave", function()
+  local s = play(ticker(function(self)
+    local keep = self.state.persist
+    keep.n = math.min((keep.n or 0) + 1, 2)
+    self:buy { qty = "0.001", price = "950000000" }
+  end))
+  s:advance(5)
+  t.equal(kept(s, "one"), '{["n"]=1}|{["n"]=2}')
+  t.equal(s.requests[s.records[1].requests + 1] ~= nil, true)
+  t.equal(stage.name_of(s.requests[s.records[1].requests + 1]), "trade")
+end)
+
+t.test("a strategy that keeps nothing records nothing", function()
+  local s = play(ticker(function(self) self.state.n = 1 end))
+  s:advance(5)
+  t.equal(#s.records, 0)
+end)
+
+t.test("what is taken back is recorded too, and what a failed callback did with the next", function()
+  local n = 0
+  local s = play(ticker(function(self)
+    n = n + 1
+    self.state.persist.n = n
+    if n == 2 then error "oops" end
+    if n == 4 then self.state.persist.n = nil end
+    if n == 5 then self.state = nil end
+  end), { on_error = "continue" })
+  s:advance(6)
+  t.equal(kept(s, "one"), '{["n"]=1}|{["n"]=3}|{}')
+end)
+
+t.test("what cannot be kept is said once, and what was kept before stays", function()
+  local n = 0
+  local s = play(ticker(function(self)
+    n = n + 1
+    local keep = self.state.persist
+    keep.n = n
+    keep.f = n > 1 and n < 5 and print or nil
+  end))
+  s:advance(5)
+  t.equal(#s:logged "what was kept before stays: state.persist.f: a function", 1)
+  t.equal(kept(s, "one"), '{["n"]=1}|{["n"]=5}')
+  t.equal(s.runners.one.state, "running")
+end)
+
+t.test("a task keeps what stands at each of its waits", function()
+  local class = mw.strategy { venue = "idx" }
+  function class:on_start() self:task "work" end
+  function class:work()
+    for i = 1, 3 do
+      self.state.persist.i = i
+      mw.sleep(1)
+    end
+  end
+  local s = play(class)
+  s:advance(10)
+  t.equal(kept(s, "one"), '{["i"]=1}|{["i"]=2}|{["i"]=3}')
+end)
+
+t.test("what came back is not recorded again", function()
+  with_journal(function(journal)
+    journal:insert("persist", { strategy = "one", text = '{["n"]=1}' })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(kept(s, "one"), "")
+  end)
+end)
+
 local function epoch_of(s)
   local maker = client_id.maker("moonwire", "one", s.desk.epoch)
   return client_id.parse(maker:next()).started_ms

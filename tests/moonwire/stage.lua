@@ -65,6 +65,9 @@ function fake.log(level, text) table.insert(stage.lines, level .. " " .. text) e
 function fake.print_line(line) table.insert(stage.printed, line) end
 function fake.stop(status) stage.stopped = status end
 function fake.redact() end
+function fake.record(kind, text)
+  table.insert(stage.records, { kind = kind, text = text, requests = #stage.requests })
+end
 function fake.seed() return 1 end                 -- the same jitter in every run
 
 for name, replacement in pairs(fake) do
@@ -156,7 +159,7 @@ function M.new(options)
   options = options or {}
   stage = setmetatable({
     timers = {}, pending = {}, requests = {}, sockets = {}, last_socket = {}, lines = {},
-    printed = {}, elapsed = 0, clock_shift = 0, answers = default_answers(),
+    printed = {}, records = {}, elapsed = 0, clock_shift = 0, answers = default_answers(),
   }, Stage)
   event.time_ns, event.seq = BASE_NS, 0
   for name, answer in pairs(options.answers or {}) do stage.answers[name] = answer end
