@@ -10,12 +10,14 @@ local commands = {
             about = "trade until stopped" },
   check = { module = "moonwire.check", line = "check [--config FILE] [STRATEGY.lua ...]",
             about = "load everything, connect to nothing" },
+  audit = { module = "moonwire.audit", line = "audit [--config FILE] [--json]",
+            about = "own orders, fills, balances against the venue's" },
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },
 }
 -- What the guardian of a run starts beside it, with the same command line.
 local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
-local order = { "run", "sim", "check" }
+local order = { "run", "sim", "check", "audit" }
 
 local function print_line(text) host.print_line(text) end
 
@@ -123,7 +125,7 @@ function Start:on_start(text)
   elseif inner[name] and host.guardian() ~= nil then
     return run_command(name, inner[name], arguments)
   elseif not name then
-    return M.usage_error("which command? run, sim or check; see moonwire --help")
+    return M.usage_error("which command? run, sim, check or audit; see moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
   end

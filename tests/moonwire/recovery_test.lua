@@ -364,7 +364,7 @@ t.test("a strategy that keeps nothing records nothing", function()
   t.equal(#s.records, 0)
 end)
 
-t.test("what is taken back is recorded too, and what a failed callback did with the next", function()
+t.test("what is taken back is recorded too, what a failed callback did with the next", function()
   local n = 0
   local s = play(ticker(function(self)
     n = n + 1

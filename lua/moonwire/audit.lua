@@ -1,0 +1,128 @@
+--- moonwire audit: own orders, fills and balances against the venue's. Nothing is sent but
+--- questions; a runtime may trade meanwhile.
+
+local archive = require "moonwire.archive"
+local cli = require "moonwire.cli"
+local compare = require "moonwire.compare"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local json = require "moonwire.json"
+local loader = require "moonwire.loader"
+local task = require "moonwire.task"
+
+local M = {
+  options = {
+    config = { value = "FILE", doc = "configuration (default moonwire.lua)" },
+    days = { value = "N", doc = "finished orders of so many days are compared too (default 1)" },
+    json = { doc = "one JSON object a line" },
+  },
+}
+
+local DAY = 86400
+
+local Audit = { __name = "moonwire.Audit" }
+Audit.__index = Audit
+
+-- Output ------------------------------------------------------------------------------------------
+
+local function print_json(kind, fields)
+  local line = { type = kind }
+  for name, value in pairs(fields) do line[name] = value end
+  host.print_line(json.encode(line))
+end
+
+local function plural(n, word) return ("%d %s%s"):format(n, word, n == 1 and "" or "s") end
+
+local function print_venue(comparison)
+  for _, d in ipairs(comparison.differences) do
+    host.print_line(("%-8s %s %s: %s"):format(d.venue, d.client_order_id or d.order_id,
+                                              d.symbol or "", d.text))
+  end
+  for _, b in ipairs(comparison.balances) do
+    host.print_line(("%-8s balance %s: %s free, %s held; open orders hold %s of ours, %s of others")
+                    :format(b.venue, b.asset, b.free, b.held, b.own, b.others))
+  end
+  host.print_line(("%-8s compared %s and %s of ours; %s of somebody else"):format(
+    comparison.session.name, plural(comparison.orders, "order"), plural(comparison.fills, "fill"),
+    plural(comparison.external, "open order")))
+end
+
+local function print_venue_json(comparison)
+  for _, difference in ipairs(comparison.differences) do print_json("difference", difference) end
+  for _, balance in ipairs(comparison.balances) do print_json("balance", balance) end
+  print_json("compared", { venue = comparison.session.name, orders = comparison.orders,
+                           fills = comparison.fills, external = comparison.external })
+end
+
+-- Running -----------------------------------------------------------------------------------------
+
+local function compare_venue(self, session)
+  local comparison = compare.new(session, self.archive, self.since)
+  local ok, err = comparison:run()
+  if not ok then
+    self.failed = self.failed + 1
+    return session.log.error("audit: the venue could not be asked: %s", err)
+  end
+  self.found = self.found + #comparison.differences
+  if self.is_json then print_venue_json(comparison) else print_venue(comparison) end
+end
+
+function Audit:work()
+  for _, session in ipairs(self.desk.session_list) do compare_venue(self, session) end
+end
+
+function Audit:on_task_done(_, ok, err)
+  if not ok then
+    self.failed = self.failed + 1
+    self.desk.log.error("audit: %s", err)
+  end
+  for _, session in ipairs(self.desk.session_list) do session:stop() end
+  self.archive:close()
+  if not self.is_json and self.failed == 0 then
+    host.print_line(self.found == 0 and "no difference" or plural(self.found, "difference"))
+  end
+  host.stop((self.found > 0 or self.failed > 0) and 1 or 0)
+end
+
+--- Signals end it.
+function Audit:on_signal() host.stop(1) end
+
+-- The sessions of the configuration; its strategies are not loaded, their orders are looked at.
+local function load(options)
+  local settings, err = loader.load_config(options.config or "moonwire.lua")
+  if not settings then return nil, err end
+  settings.strategies = {}
+  local ok
+  ok, err = host.log_setup(options["log-level"] or settings.log.level,
+                           options["log-format"] or settings.log.format)
+  if not ok then return nil, err end
+  local desk, problems = loader.load(settings)
+  if not desk then return nil, table.concat(problems, "\n") end
+  return desk
+end
+
+function M.run(options, files)
+  if #files > 0 then return cli.usage_error("audit takes no file: " .. files[1]) end
+  local days = tonumber(options.days or 1)
+  if not (days and days >= 0 and days <= 3650) then
+    return cli.usage_error("--days wants a number from 0 to 3650")
+  end
+  local desk, err = load(options)
+  if not desk then return cli.usage_error(err) end
+  local journal = desk.config.journal
+  local own = archive.open(journal and journal.path, desk.log)
+  if not own:is_there() then
+    desk.log.error("audit: there is nothing to compare with: %s", journal
+      and "no journal " .. journal.path .. "; is --config the right one, and has it run?"
+      or "the configuration has no journal")
+    return host.stop(1)
+  end
+  local self = setmetatable({
+    desk = desk, archive = own, since = dispatch.now() - days * DAY, is_json = options.json,
+    found = 0, failed = 0,
+  }, Audit)
+  dispatch.listen("signal", self)
+  task.start(self, "audit", self.work)
+end
+
+return M
