@@ -184,6 +184,16 @@ function Archive:persist(strategy)
   return row and row.text
 end
 
+--- Texts that were kept under numbered names, `prefix`:000001 and so on: { number =, text = }, ...
+function Archive:untold(prefix)
+  local list = {}
+  for _, row in ipairs(rows_of(self, "SELECT strategy, text FROM persist WHERE strategy > ? "
+      .. "AND strategy < ? AND text <> '' ORDER BY strategy", prefix .. ":", prefix .. ";")) do
+    list[#list + 1] = { number = tonumber(row.strategy:match "%d+$"), text = row.text }
+  end
+  return list
+end
+
 --- The highest epoch (ms since 1970) that ids of this runtime carry; 0 when there are none.
 function Archive:last_epoch_ms(runtime)
   local last = tonumber((rows_of(self, "SELECT max(epoch) AS epoch FROM runs")[1] or {}).epoch) or 0

@@ -188,6 +188,9 @@ local function new_fill(self, report, x)
   return setmetatable({ order = self, _trade_id = report.trade_id, _execution = x }, Fill)
 end
 
+--- A fill of an execution that was counted before.
+function M.fill(order, trade, x) return new_fill(order, { trade_id = trade }, x) end
+
 -- A trade that was counted before by total or at a provisional price: only the money changes.
 local function amend(self, report, x, old_price)
   decimal.add_product(self._totals.value, x.price - old_price, x.qty, 1)

@@ -3,6 +3,7 @@
 --- the venue is asked about each order before strategies start.
 
 local restore = require "moonwire.restore"
+local untold = require "moonwire.untold"
 
 local M = {}
 
@@ -37,6 +38,17 @@ function M.restore_orders(desk, archive)
   return count
 end
 
+-- What the run before booked and did not come to tell.
+local function restore_untold(desk, archive)
+  local function find(venue, client_order_id, order_id)
+    return desk.orders:find(venue, client_order_id, order_id)
+      or desk.orders:recall(venue, client_order_id, order_id)
+  end
+  for _, runner in ipairs(desk.runner_list) do
+    runner.early = untold.restore(runner.name, archive, find, runner.log)
+  end
+end
+
 --- Takes over what the archive has. Before sessions start.
 ---@param desk moonwire.Desk
 ---@param archive table
@@ -46,6 +58,7 @@ function M.begin(desk, archive)
   restore_persist(desk, archive)
   restore_positions(desk, archive)
   local count = M.restore_orders(desk, archive)
+  restore_untold(desk, archive)
   if count > 0 then desk.log.info("%d open orders of earlier runs: the venue is asked", count) end
 end
 

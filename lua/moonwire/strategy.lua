@@ -11,6 +11,7 @@ local persist = require "moonwire.persist"
 local record = require "moonwire.record"
 local sandbox = require "moonwire.sandbox"
 local task = require "moonwire.task"
+local untold = require "moonwire.untold"
 
 local M = {}
 
@@ -350,7 +351,19 @@ end
 
 -- Reports of what happened between two runs wait until the strategy has started.
 local function keep_early(self, name, a, b)
-  table.insert(self.early, { name = name, a = a, b = b })
+  local last = self.early[#self.early]
+  local number = last and last.number + 1 or 1
+  table.insert(self.early, { name = name, a = a, b = b, number = number })
+  local ok, err = untold.record(self.name, number, name, a, b)
+  if not ok then self.log.error("not kept until it is told: %s", err) end
+end
+
+--- Tells what was heard before the start.
+function Runner:tell(heard)
+  if self.state ~= "running" then return end           -- the next run tells it
+  if is_busy() then return dispatch.defer(self, "tell", heard) end
+  untold.forget(self.name, heard.number)
+  self:call(heard.name, heard.a, heard.b)
 end
 
 --- Calls a callback of the strategy, if it has one, as soon as what caused it is booked. One that
@@ -433,7 +446,7 @@ function Runner:start()
   local early = self.early
   self.state, self.early = "running", false
   self:call("on_start")
-  for _, heard in ipairs(early) do dispatch.defer(self, "call", heard.name, heard.a, heard.b) end
+  for _, heard in ipairs(early) do dispatch.defer(self, "tell", heard) end
 end
 
 function Runner:ask_stop(reason) self:ask(self, "stop", nil, reason) end

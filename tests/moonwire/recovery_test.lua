@@ -4,11 +4,14 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local archive_module = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
+local decimal = require "moonwire.decimal"
 local journal_fixture = require "tests.moonwire.journal_fixture"
 local json = require "moonwire.json"
 local mw = require "moonwire"
+local persist = require "moonwire.persist"
 local recovery = require "moonwire.recovery"
 
+local D = decimal
 local EPOCH = client_id.base36(1789999990000, 8) .. "abc"
 
 -- The n-th id of a strategy of the run before.
@@ -185,6 +188,84 @@ t.test("fills that make no sense leave the order to the venue", function()
     local s = take_over(journal, {})
     t.equal(#s.desk.orders:list_open(), 0)
     t.equal(#s:logged "cannot be restored", 1)
+  end)
+end)
+
+-- Puts what the run recorded under names into the journal.
+local function copy_persist(s, journal)
+  local last = {}
+  for _, record in ipairs(s.records) do
+    local name, text = record.text:match "^(%Z*)%z(.*)$"
+    last[name] = text
+  end
+  for name, text in pairs(last) do journal:insert("persist", { strategy = name, text = text }) end
+end
+
+t.test("what was booked and not told before the process died again is told by the next run",
+  function()
+  with_journal(function(journal)
+    sell(journal, { status = "partially_filled" }, { { trade_id = "1" } })
+    local answers = { openOrders = open_orders(listed(id_of "one", "0.001")),
+                      ["/api/v2/myTrades"] = trades(1, 2) }
+    local dying = take_over(journal, { answers = answers })
+    dying.desk.are_started = true                      -- it dies before it starts strategies
+    dying:start()
+    t.equal(told(dying, "one"), "")
+    copy_persist(dying, journal)
+    journal:insert("fills", { order_key = 1, trade_id = "2", qty = "0.001", price = "950000000",
+                              flags = 0, liquidity = "maker", fees = "11 IDR" })
+    local s = take_over(journal, { answers = answers })
+    s:start()
+    t.equal(told(s, "one"), "start 1|fill 2 0.001|order unknown partially_filled"
+      .. "|order unknown partially_filled")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+    -- All of it is told now: a third run has nothing to tell.
+    journal:run "DELETE FROM persist"
+    copy_persist(s, journal)
+    s = take_over(journal, { answers = answers })
+    s:start()
+    t.equal(told(s, "one"), "start 1|order unknown partially_filled")
+  end)
+end)
+
+t.test("a fill that waits to be told has all that a fill has", function()
+  with_journal(function(journal)
+    sell(journal, { status = "canceled" })
+    journal:insert("persist", { strategy = "untold:one:000004", text = persist.encode {
+      name = "on_fill", venue = "idx", client_order_id = id_of "one", trade_id = "7",
+      qty = D "0.001", price = D "950000000", liquidity = "taker", time = 1789999990.5,
+      fees = { { asset = "IDR", amount = D "11" } }, is_estimate = true,
+    } })
+    journal:insert("persist", { strategy = "untold:one:000005", text = "{broken" })
+    local fill
+    local class = mw.strategy { venue = "idx" }
+    function class:on_fill(heard) fill = heard end
+    local s = take_over(journal, { strategies = { { name = "one", class = class } } })
+    s:start()
+    t.equal(fill.trade_id .. fill.liquidity .. fill.client_order_id, "7taker" .. id_of "one")
+    t.ok(fill.qty == D "0.001" and fill.price == D "950000000")
+    t.ok(fill.fees[1].asset == "IDR" and fill.fees[1].amount == D "11")
+    t.equal(fill.time, 1789999990.5)
+    t.equal(fill.is_estimate, true)
+    t.equal(fill.order.status, "canceled")
+    t.equal(#s:logged "what the run before did not come to tell is lost", 1)
+  end)
+end)
+
+t.test("a strategy that does not start leaves what it was to hear to the next run", function()
+  with_journal(function(journal)
+    sell(journal)
+    local s = take_over(journal, {
+      strategies = { { name = "one", class = teller(function() error "oops" end) } },
+      answers = { openOrders = open_orders(listed(id_of "one", "0.002")),
+                  ["/api/v2/myTrades"] = trades(1) } })
+    s:start()
+    t.equal(told(s, "one"), "start 1")
+    journal:run "DELETE FROM persist"
+    copy_persist(s, journal)
+    local archive = archive_module.open(journal.path, s.desk.log)
+    t.equal(#archive:untold "untold:one", 2)
+    archive:close()
   end)
 end)
 
