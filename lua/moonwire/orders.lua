@@ -150,8 +150,9 @@ end
 function Orders:apply(order, report)
   local had_id = order.order_id
   local changed, fill, amended = order:apply(report)
-  if amended then record.fill(order, amended, report.is_provisional) end
+  -- A trade that was counted in part is new by its rest, and then amends the other part.
   if fill then record.fill(order, fill, report.is_provisional) end
+  if amended then record.fill(order, amended, report.is_provisional) end
   if changed or fill or amended or order.order_id ~= had_id then record.status(order) end
   if order.order_id and order.order_id ~= had_id then index_order_id(self, order) end
   if changed then

@@ -99,6 +99,7 @@ end
 ---@return string|nil text
 ---@return string|nil err
 function M.encode(value)
+  if type(value) ~= "table" then return nil, "state.persist: a " .. type(value) end
   local out = { bytes = 0, inside = {} }
   local ok, err = pcall(put_value, out, value, "state.persist", 1)
   if not ok then return nil, tostring(err) end

@@ -3,9 +3,9 @@
 --- one dies in between; what is about to be told is no longer recorded, so nothing is told twice.
 
 local execution = require "moonwire.execution"
-local host = require "moonwire.host"
 local order_module = require "moonwire.order"
 local persist = require "moonwire.persist"
+local record = require "moonwire.record"
 
 local M = {}
 
@@ -32,13 +32,13 @@ end
 function M.record(strategy, number, name, a, b)
   local text, err = persist.encode(entry_of(name, a, b))
   if not text then return nil, err end
-  host.record("persist", key_of(strategy, number) .. "\0" .. text)
+  record.persist(key_of(strategy, number), text)
   return true
 end
 
 --- It is told now.
 function M.forget(strategy, number)
-  host.record("persist", key_of(strategy, number) .. "\0")
+  record.persist(key_of(strategy, number), "")
 end
 
 local function fill_of(order, entry)

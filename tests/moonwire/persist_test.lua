@@ -58,6 +58,7 @@ end)
 
 t.test("what cannot be kept is named", function()
   local function refused(value, why) t.equal(select(2, persist.encode(value)), why) end
+  refused(5, "state.persist: a number")
   refused({ f = print }, "state.persist.f: a function")
   refused({ a = { ["b-c"] = { coroutine.create(print) } } },
           'state.persist.a["b-c"][1]: a thread')

@@ -194,7 +194,7 @@ end)
 -- Puts what the run recorded under names into the journal.
 local function copy_persist(s, journal)
   local last = {}
-  for _, record in ipairs(s.records) do
+  for _, record in ipairs(s:recorded "persist") do
     local name, text = record.text:match "^(%Z*)%z(.*)$"
     last[name] = text
   end
@@ -406,9 +406,9 @@ end)
 -- What was recorded of state.persist, and how many requests had left before.
 local function kept(s, name)
   local texts = {}
-  for _, record in ipairs(s.records) do
+  for _, record in ipairs(s:recorded "persist") do
     local of, text = record.text:match "^(%Z*)%z(.*)$"
-    if record.kind == "persist" and of == name then texts[#texts + 1] = text end
+    if of == name then texts[#texts + 1] = text end
   end
   return table.concat(texts, "|")
 end
@@ -435,14 +435,13 @@ t.test("what a strategy keeps is recorded when it changes, before commands leave
   end))
   s:advance(5)
   t.equal(kept(s, "one"), '{["n"]=1}|{["n"]=2}')
-  t.equal(s.requests[s.records[1].requests + 1] ~= nil, true)
-  t.equal(stage.name_of(s.requests[s.records[1].requests + 1]), "trade")
+  t.equal(stage.name_of(s.requests[s:recorded "persist"[1].requests + 1]), "trade")
 end)
 
 t.test("a strategy that keeps nothing records nothing", function()
   local s = play(ticker(function(self) self.state.n = 1 end))
   s:advance(5)
-  t.equal(#s.records, 0)
+  t.equal(#s:recorded "persist", 0)
 end)
 
 t.test("what is taken back is recorded too, what a failed callback did with the next", function()

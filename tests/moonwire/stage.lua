@@ -378,6 +378,15 @@ function Stage:book(bids, asks)
   self:settle()
 end
 
+--- The records of that kind: { text = what host.record took, requests = how many had left }, ...
+function Stage:recorded(kind)
+  local found = {}
+  for _, record in ipairs(self.records) do
+    if record.kind == kind then found[#found + 1] = record end
+  end
+  return found
+end
+
 --- The lines of the log that contain `text`.
 function Stage:logged(text)
   local found = {}
