@@ -329,7 +329,7 @@ local function conclude(self, reported, report)
     self._final, reported = "filled", working(self)
   end
   local status = next_status(self, reported)
-  if report.is_inferred and status == "rejected" then self._is_inferred = true end
+  if report.is_inferred and terminal[status] then self._is_inferred = true end
   set_status(self, status, report.reason)
 end
 

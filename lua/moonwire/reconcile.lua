@@ -1,7 +1,8 @@
 --- What the venue knows, asked for: after each log-on, for each order in doubt, and while orders
 --- are open from time to time. Differences become ordinary reports. Only evidence ends a doubt: an
 --- order that was never seen and is not found `NOT_FOUND_TIMES` over `NOT_FOUND_SECONDS`, after its
---- request could still arrive, was never accepted; one that was seen alive stays unknown.
+--- request could still arrive, was never accepted; one that was seen alive stays unknown, unless
+--- the venue says what it means (`not_found_means`) because it keeps no finished orders.
 
 local dispatch = require "moonwire.dispatch"
 local task = require "moonwire.task"
@@ -44,7 +45,8 @@ end
 
 local function on_not_found(self, order)
   local session, now = self.session, dispatch.now()
-  if order._was_seen then
+  local means = session.protocol.not_found_means
+  if order._was_seen and not means then
     if order.status == "unknown" or not order:is_open() then return false end
     session.log.warn("%s was seen alive and the venue does not find it: kept", order)
     return false
@@ -57,7 +59,8 @@ local function on_not_found(self, order)
     or now - order._not_found_since < NOT_FOUND_SECONDS then
     return false
   end
-  session.orders:apply(order, { status = "rejected", reason = "not_found", is_inferred = true })
+  session.orders:apply(order, { status = means and means(session, order) or "rejected",
+                                reason = "not_found", is_inferred = true })
   if not session.has_client_ids then self:look_later(order, 1) end
   return true
 end

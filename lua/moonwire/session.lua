@@ -177,15 +177,19 @@ end
 --- A step of the private log-on: what must be known before orders can be.
 function Session:before_logon()
   if self.clock_offset_ms == 0 then self:measure_clock() end
-  if not self.markets then
-    local markets, err, class = self.protocol.fetch_markets(self)
-    if not markets then return nil, "markets: " .. err, class end
-    self.markets, self.by_venue_symbol = markets, {}
-    for _, market in pairs(markets) do
-      for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
-    end
-    self.log.info("%d markets", #markets)
+  if self.markets then return true end
+  return self:load_markets()
+end
+
+--- Asks for the markets, in a task: at the first log-on, and when the venue says that they changed.
+function Session:load_markets()
+  local markets, err, class = self.protocol.fetch_markets(self)
+  if not markets then return nil, "markets: " .. err, class end
+  self.markets, self.by_venue_symbol = markets, {}
+  for _, market in pairs(markets) do
+    for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
   end
+  self.log.info("%d markets", #markets)
   return true
 end
 
@@ -236,15 +240,18 @@ local function complete(self, request)
   return request
 end
 
+--- Waits, in a task, until the venue's limits have a place for a request of this kind.
+function Session:await_turn(kind, key)
+  while true do
+    local ok, wait = self.limiter:try(kind, key, dispatch.now())
+    if ok then return end
+    task.sleep(wait)
+  end
+end
+
 --- Sends a request and waits for its answer (http.call), within the venue's limits.
 function Session:call(request)
-  if request.limit then
-    while true do
-      local ok, wait = self.limiter:try(request.limit, request.limit_key, dispatch.now())
-      if ok then break end
-      task.sleep(wait)
-    end
-  end
+  if request.limit then self:await_turn(request.limit, request.limit_key) end
   if self.lane then return self.lane:call(complete(self, request)) end
   return http.call(complete(self, request))
 end

@@ -650,6 +650,12 @@ function Venue.fetch_open_orders(s) end
 ---@return string|nil err
 function Venue.fetch_order(s, order) end
 
+--- Optional, of a venue that keeps no finished orders: how an order ended that it does not find.
+---@param s table
+---@param order moonwire.Order
+---@return "rejected"|"canceled"
+function Venue.not_found_means(s, order) end
+
 --- The executions of one order, oldest first.
 ---@param s table
 ---@param order moonwire.Order

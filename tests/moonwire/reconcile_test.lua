@@ -83,6 +83,38 @@ t.test("an order in doubt that was canceled is so, with what it had executed", f
   t.equal(table.concat(S.fills, " "), "0.0004")
 end)
 
+-- A venue that keeps no finished orders.
+local function forgetful()
+  local protocol = setmetatable({ not_found_means = function(_, order)
+    return order._was_seen and "canceled" or "rejected"
+  end }, { __index = require "moonwire.venues.indodax" })
+  return protocol
+end
+
+t.test("one that was seen and is not found has ended where finished ones are not kept", function()
+  local s, order = play { protocol = forgetful() }
+  t.equal(order.status, "new")
+  s:close(s:private())
+  s:advance(40)
+  t.equal(order.status, "canceled")
+  t.equal(order.reason, "not_found")
+end)
+
+t.test("one that was never seen has not arrived there either", function()
+  local s, order = in_doubt { protocol = forgetful() }
+  s:advance(60)
+  t.equal(order.status, "rejected")
+end)
+
+t.test("a sign of life undoes what was concluded there", function()
+  local s, order = play { protocol = forgetful() }
+  s:close(s:private())
+  s:advance(40)
+  t.equal(order.status, "canceled")
+  s:push(s:update(order, {}))
+  t.equal(order.status, "new")
+end)
+
 t.test("not found counts after the request could still arrive, three times over 10 s", function()
   local s, order = in_doubt()
   s:advance(15)
