@@ -178,6 +178,11 @@ function Link:stir()
   ping_in(self, self.spec.pings.again)
 end
 
+--- Sends a ping frame; whatever comes back is a sign of life.
+function Link:ping()
+  if self.id then host.ws_ping(self.id, "") end
+end
+
 function Link:on_ws_open(_, headers)
   local opening = self.opening
   self.opening, self.headers = nil, headers

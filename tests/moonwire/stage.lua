@@ -46,7 +46,8 @@ end
 function fake.http_cancel() end
 
 function fake.ws_open(options)
-  local socket = { id = new_id(), url = options.url, options = options, sent = {}, heard = {} }
+  local socket = { id = new_id(), url = options.url, options = options, sent = {}, heard = {},
+                   pings = {} }
   stage.sockets[socket.id] = socket
   stage.last_socket[socket.url:match("//(%w+)")] = socket
   return socket.id
@@ -57,6 +58,11 @@ function fake.ws_send(id, text)
   if not socket then return nil, "closed" end
   table.insert(socket.sent, text)
   table.insert(socket.heard, text)
+  return true
+end
+
+function fake.ws_ping(id, payload)
+  table.insert(stage.sockets[id].pings, payload)
   return true
 end
 
@@ -151,15 +157,17 @@ end
 local Stage = {}
 Stage.__index = Stage
 
---- options: protocol (a venue's module in place of Indodax's) with config (its further keys), risk,
---- on_error, on_stop, dead_man (as in a configuration), market (false: no market data), strategies
---- ({ { name =, class =, params = } }), answers (by name: a body, { status, body }, a
+--- options: protocol (a venue's module in place of Indodax's) with config (its further keys),
+--- greeting (what it sends when a socket is open), reply (function(text, socket): its answer);
+--- risk, on_error, on_stop, dead_man (as in a configuration), market (false: no market data),
+--- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body }, a
 --- function(request) that gives either, or false: stays without an answer).
 function M.new(options)
   options = options or {}
   stage = setmetatable({
     timers = {}, pending = {}, requests = {}, sockets = {}, last_socket = {}, lines = {},
     printed = {}, records = {}, elapsed = 0, clock_shift = 0, answers = default_answers(),
+    greeting = options.greeting, reply = options.reply,
   }, Stage)
   event.time_ns, event.seq = BASE_NS, 0
   for name, answer in pairs(options.answers or {}) do stage.answers[name] = answer end
@@ -261,6 +269,7 @@ local function play_socket(self)
     if not socket.is_open and not self.keep_closed then
       socket.is_open = true
       enter("ws_open", id, 0, nil, "")
+      if self.greeting then self:frame(self.greeting, socket) end
       return true
     end
     local text = table.remove(socket.heard, 1)
