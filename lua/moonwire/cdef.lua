@@ -108,6 +108,7 @@ int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_exec
 ]]
 
 ffi.cdef [[
+int getpid(void);
 struct mw_recorder;
 struct mw_order_words {
   const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,

@@ -57,6 +57,11 @@ end
 
 -- The rest is rare.
 
+--- A runtime starts; epoch_ms is that of its client order ids.
+function M.run(name, version, config, epoch_ms)
+  host.record("run", { name, version, config }, C.getpid(), epoch_ms)
+end
+
 --- A session's state is another one; why may be nil.
 function M.session(venue, state, why) host.record("session", { venue, state, why or "" }) end
 

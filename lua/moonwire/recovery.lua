@@ -2,6 +2,7 @@
 --- strategies kept, and epochs of ids that are used up. All of it stands before sessions connect;
 --- the venue is asked about each order before strategies start.
 
+local record = require "moonwire.record"
 local restore = require "moonwire.restore"
 local untold = require "moonwire.untold"
 
@@ -52,9 +53,11 @@ end
 --- Takes over what the archive has. Before sessions start.
 ---@param desk moonwire.Desk
 ---@param archive table
-function M.begin(desk, archive)
+---@param version string  of the program, for the record
+function M.begin(desk, archive, version)
   desk.orders.archive = archive
   desk:set_epoch(archive:last_epoch_ms(desk.name) + 1)
+  record.run(desk.name, version, desk.config.path or "", desk.epoch_ms)
   restore_persist(desk, archive)
   restore_positions(desk, archive)
   local count = M.restore_orders(desk, archive)

@@ -88,7 +88,7 @@ function M.run(options, files)
                    "the time given by --seconds is over")
   end
   local journal = desk.config.journal
-  recovery.begin(desk, archive.open(journal and journal.path, desk.log))
+  recovery.begin(desk, archive.open(journal and journal.path, desk.log), cli.VERSION)
   guarded.begin(desk)
   desk:start()
 end

@@ -64,7 +64,7 @@ local function take_over(journal, options)
   options.strategies = options.strategies or { { name = "one", class = teller() } }
   local s = stage.new(options)
   s.desk.config.on_orphan = options.on_orphan
-  recovery.begin(s.desk, archive_module.open(journal and journal.path, s.desk.log))
+  recovery.begin(s.desk, archive_module.open(journal and journal.path, s.desk.log), "0.1.0")
   return s
 end
 
@@ -498,6 +498,17 @@ local function epoch_of(s)
   local maker = client_id.maker("moonwire", "one", s.desk.epoch)
   return client_id.parse(maker:next()).started_ms
 end
+
+t.test("a run is recorded with the epoch of its ids", function()
+  with_journal(function(journal)
+    journal:insert("runs", { run = 1, epoch = 1890000000000 })
+    local s = take_over(journal, {})
+    local ran = s:recorded "run"[1]
+    t.equal(table.concat(ran.text, " "), "moonwire 0.1.0 ")
+    t.ok(ran.num > 0)
+    t.equal(ran.num2, 1890000000001)
+  end)
+end)
 
 t.test("ids go on above the journal's, though the clock was set back", function()
   with_journal(function(journal)

@@ -71,8 +71,9 @@ function fake.log(level, text) table.insert(stage.lines, level .. " " .. text) e
 function fake.print_line(line) table.insert(stage.printed, line) end
 function fake.stop(status) stage.stopped = status end
 function fake.redact() end
-function fake.record(kind, text)
-  table.insert(stage.records, { kind = kind, text = text, requests = #stage.requests })
+function fake.record(kind, text, num, num2)
+  table.insert(stage.records, { kind = kind, text = text, num = num, num2 = num2,
+                                requests = #stage.requests })
 end
 function fake.seed() return 1 end                 -- the same jitter in every run
 
@@ -387,7 +388,8 @@ function Stage:book(bids, asks)
   self:settle()
 end
 
---- The records of that kind: { text = what host.record took, requests = how many had left }, ...
+--- The records of that kind: { text =, num =, num2 = as host.record took them, requests =
+--- how many had left }, ...
 function Stage:recorded(kind)
   local found = {}
   for _, record in ipairs(self.records) do
