@@ -28,7 +28,7 @@ struct mw_redactor {
     size_t next_token, next_key;
     struct window windows[WINDOWS]; /* number: place * STRIDE + offset */
     uint16_t heads[1 << HEAD_BITS]; /* as next */
-    void (*on_secret)(void *arg, const char *text, size_t len);
+    void (*on_secret)(void *arg, const char *text, size_t len, bool is_key);
     void *on_secret_arg;
 };
 
@@ -90,7 +90,7 @@ static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t
         if (redactor->lens[i] == len && memcmp(redactor->texts[i], text, len) == 0)
             return;
     if (redactor->on_secret)
-        redactor->on_secret(redactor->on_secret_arg, text, len);
+        redactor->on_secret(redactor->on_secret_arg, text, len, first == MW_REDACT_KEPT);
     char *copy = mw_locked_alloc(len);
     if (!copy)
         return; /* what looks like a secret is replaced all the same */
@@ -107,7 +107,8 @@ static void add(struct mw_redactor *redactor, size_t first, size_t count, size_t
 }
 
 void mw_redactor_listen(struct mw_redactor *redactor,
-                        void (*on_secret)(void *arg, const char *text, size_t len), void *arg)
+                        void (*on_secret)(void *arg, const char *text, size_t len, bool is_key),
+                        void *arg)
 {
     redactor->on_secret = on_secret;
     redactor->on_secret_arg = arg;

@@ -6,6 +6,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { MW_REDACT_MIN = 8, MW_REDACT_KEPT = 64, MW_REDACT_KEYS = 256 };
@@ -23,7 +24,8 @@ void mw_redactor_add_key(struct mw_redactor *redactor, const char *text, size_t 
 
 /* Who hears of each text that was not known before. One listener. */
 void mw_redactor_listen(struct mw_redactor *redactor,
-                        void (*on_secret)(void *arg, const char *text, size_t len), void *arg);
+                        void (*on_secret)(void *arg, const char *text, size_t len, bool is_key),
+                        void *arg);
 
 /* Replaces in place; returns the new length, which is never larger. */
 size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len);

@@ -59,9 +59,10 @@ static int watch_signals(struct mw_host *host, bool is_guarded, struct mw_err *e
 }
 
 /* For whoever reads the record: it is masked there, in this record as well. */
-static void on_secret(void *arg, const char *text, size_t len)
+static void on_secret(void *arg, const char *text, size_t len, bool is_key)
 {
     struct mw_record secret = {.kind = MW_RECORD_secret, .text_len = (uint32_t)len};
+    secret.flags = is_key ? MW_SECRET_FLAG_key : 0;
     mw_record_put(arg, &secret, NULL, text);
 }
 

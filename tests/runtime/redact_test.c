@@ -446,11 +446,12 @@ static void random_copies(void)
 
 static char heard[256];
 
-static void hear(void *arg, const char *text, size_t len)
+static void hear(void *arg, const char *text, size_t len, bool is_key)
 {
     CHECK(arg == heard);
     size_t used = strlen(heard);
-    (void)snprintf(heard + used, sizeof heard - used, "<%.*s>", (int)len, text); /* fits */
+    (void)snprintf(heard + used, sizeof heard - used, "%s<%.*s>", is_key ? "key" : "", (int)len,
+                   text); /* fits */
 }
 
 static void told(void)
@@ -462,7 +463,7 @@ static void told(void)
     mw_redactor_add_key(redactor, "a-key-of-12b", 12);
     mw_redactor_add(redactor, "a-token-1", 9);
     mw_redactor_add(redactor, "short", 5);
-    CHECK_TEXT(heard, "<a-token-1><a-key-of-12b>");
+    CHECK_TEXT(heard, "<a-token-1>key<a-key-of-12b>");
 }
 
 static const struct test_case cases[] = {
