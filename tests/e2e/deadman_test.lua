@@ -3,7 +3,6 @@
 local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
-local SIGKILL, SIGCONT, SIGSTOP = 9, 18, 19
 local SECONDS = 8                     -- the shortest countdown; a beat comes each 2 s
 local PROTECTED = { venue = "dead_man = 8," }
 
@@ -55,8 +54,7 @@ test("everything is killed: the venue cancels when the countdown has run out", f
   local sim = e2e.sim "indodax"
   local run = sim:run(REST, PROTECTED)
   run:wait_for "order BTC/IDR new"
-  run:signal_all(SIGKILL)
-  run:wait_exit()
+  run:kill_all()
   equal(#sim:orders(true), 1, "open orders")
   wait_canceled(sim, SECONDS + e2e.patience)
   equal(sim:orders()[1].status, "canceled")
@@ -68,20 +66,21 @@ test("a strategy that hangs holds the beats up: the venue cancels", function()
   local run = sim:run(strategy [[
     function S:on_start() assert(self:send()) end
     function S:on_order() print "hanging" while true do end end
-  ]], PROTECTED)
+  ]], { venue = PROTECTED.venue, rest = "hang_limit = 60," })
   run:wait_for "hanging"
   equal(#sim:orders(true), 1, "open orders")
   wait_canceled(sim, SECONDS + e2e.patience)
-  run:signal_all(SIGKILL)
+  equal(sim:control("countdowns").expired, 1)
+  run:kill_all()
 end)
 
 test("a process that slept through the countdown says why its orders are gone", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(REST, PROTECTED)
   run:wait_for "order BTC/IDR new"
-  run:signal_all(SIGSTOP)
+  run:suspend()
   wait_canceled(sim, SECONDS + e2e.patience)
-  run:signal_all(SIGCONT)
+  run:resume()
   run:wait_for "order BTC/IDR canceled dead_man"
   equal(run:stop(), 0)
 end)
@@ -90,8 +89,7 @@ test("while the program runs the countdown never ends; after a restart it goes o
   local sim = e2e.sim "indodax"
   local first = sim:run(REST, PROTECTED)
   first:wait_for "order BTC/IDR new"
-  first:signal_all(SIGKILL)
-  first:wait_exit()
+  first:kill_all()
   local armed_before = sim:control("countdowns").beats
   local second = sim:run(strategy "", PROTECTED)
   e2e.await("six beats", function()
@@ -99,7 +97,7 @@ test("while the program runs the countdown never ends; after a restart it goes o
   end, SECONDS + 5 + e2e.patience)
   equal(#sim:orders(true), 1, "open orders")
   equal(sim:control("countdowns").expired, 0)
-  second:signal_all(SIGKILL)
+  second:kill_all()
 end)
 
 test("when no order is left the countdown is turned off", function()

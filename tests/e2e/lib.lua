@@ -27,7 +27,7 @@ char *mkdtemp(char *template);
 local M = {}
 local C = ffi.C
 local POLL_SECONDS = 0.01
-local WNOHANG, SIGKILL, SIGTERM = 1, 9, 15
+local WNOHANG, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 1, 9, 15, 18, 19
 local O_WRONLY_CREAT_TRUNC, MODE = 577, 384             -- 0600
 
 M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
@@ -151,8 +151,6 @@ function Process:wait_exit(seconds)
 end
 
 function Process:signal(number) C.kill(self.pid, number) end
---- To the process and all that it started.
-function Process:signal_all(number) C.kill(-self.pid, number) end
 
 --- The process that trades, of a `moonwire run`: the last one that its guardian started.
 function Process:runtime_pid()
@@ -164,6 +162,24 @@ end
 
 --- Sends a signal to that one.
 function Process:signal_runtime(number) C.kill(self:runtime_pid(), number) end
+
+--- Stops both for a while; neither sees the other missing.
+function Process:suspend()
+  C.kill(self.pid, SIGSTOP)
+  C.kill(self:runtime_pid(), SIGSTOP)
+end
+function Process:resume()
+  C.kill(self:runtime_pid(), SIGCONT)
+  C.kill(self.pid, SIGCONT)
+end
+
+--- Ends both at once, as a loss of power does: neither can act on the other's end.
+function Process:kill_all()
+  self:suspend()
+  C.kill(self:runtime_pid(), SIGKILL)
+  C.kill(self.pid, SIGKILL)
+  self:wait_exit()
+end
 
 --- Asks it to stop and waits; returns the exit status.
 function Process:stop()
