@@ -39,7 +39,7 @@ function M.new(desk, name, config, protocol)
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls
   }, Session)
-  self.has_client_ids = self:capabilities().client_order_id
+  self.has_client_ids = self:capabilities().client_order_id ~= false
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
   self.countdown = countdown.new(self)
   self.private = link.new(self, "private", protocol.private)
@@ -351,8 +351,8 @@ end
 
 -- A request of the protocol; what it raises is a defect of the venue's file, and nothing was sent.
 local function build(self, what, order)
-  local ok, request = xpcall(self.protocol[what], debug.traceback, self, order)
-  if ok then return request end
+  local ok, request, err = xpcall(self.protocol[what], debug.traceback, self, order)
+  if ok then return request, err end
   self.log.error("%s %s: %s", what, order.client_order_id, request)
   return nil, "internal error in " .. what
 end

@@ -601,7 +601,7 @@ function Venue.fetch_markets(s) end
 ---@return string|nil err
 function Venue.check_order(s, order, market) end
 
---- The request that sends an order.
+--- The request that sends an order; nil, err when it cannot be made now.
 ---@param s table
 ---@param order moonwire.Order
 ---@return moonwire.Request
@@ -618,7 +618,7 @@ function Venue.submit(s, order) end
 ---@return string|nil err
 function Venue.submit_answer(s, order, status, body) end
 
---- The request that cancels an order.
+--- The request that cancels an order; nil, err when it cannot be made now.
 ---@param s table
 ---@param order moonwire.Order
 ---@return moonwire.Request

@@ -5,7 +5,7 @@
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local rest = require "moonwire.venues.indodax.rest"
-local task = require "moonwire.task"
+local understood = require "moonwire.understood"
 local values = require "moonwire.values"
 local tapi, query, public, history = rest.tapi, rest.query, rest.public, rest.history
 local read_answer = rest.read_answer
@@ -293,15 +293,6 @@ function M.fetch_balances(s)
   return balances
 end
 
--- An answer that is not what it should be was not understood, wherever that shows.
-local function understood(question)
-  return function(s, argument)
-    if not task.current() then return question(s, argument) end      -- raises: it waits
-    local ok, result, err, class = pcall(question, s, argument)
-    if ok then return result, err, class end
-    return nil, "answer not understood: " .. tostring(result), "retry"
-  end
-end
 for _, name in ipairs { "fetch_time", "fetch_markets", "fetch_open_orders", "fetch_order",
                         "fetch_fills", "fetch_balances" } do
   M[name] = understood(M[name])

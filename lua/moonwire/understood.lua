@@ -1,0 +1,15 @@
+--- Questions of a venue's file (moonwire.Venue: fetch_...), guarded: an answer that is not what it
+--- should be was not understood, wherever that shows, and is asked for again.
+
+local task = require "moonwire.task"
+
+--- The question as a function that returns nil, err, "retry" in place of raising.
+---@param question fun(s: table, argument: any): any, string|nil, string|nil
+return function(question)
+  return function(s, argument)
+    if not task.current() then return question(s, argument) end      -- raises: it waits
+    local ok, result, err, class = pcall(question, s, argument)
+    if ok then return result, err, class end
+    return nil, "answer not understood: " .. tostring(result), "retry"
+  end
+end
