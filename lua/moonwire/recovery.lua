@@ -23,9 +23,10 @@ local function restore_positions(desk, archive)
   end)
 end
 
---- Makes the open orders of the archive orders of this run.
+--- Makes the open orders of the archive orders of this run; it is asked about others from now on.
 ---@return integer count
 function M.restore_orders(desk, archive)
+  desk.orders.archive = archive
   local count = 0
   for _, archived in ipairs(archive:open_orders()) do
     if not desk.sessions[archived.venue] then
@@ -55,7 +56,6 @@ end
 ---@param archive table
 ---@param version string  of the program, for the record
 function M.begin(desk, archive, version)
-  desk.orders.archive = archive
   desk:set_epoch(archive:last_epoch_ms(desk.name) + 1)
   record.run(desk.name, version, desk.config.path or "", desk.epoch_ms)
   restore_persist(desk, archive)

@@ -1,0 +1,154 @@
+--- A restart: what the next run knows of the one before, with its journal and without.
+
+local e2e = require "tests.e2e.lib"
+local test, equal = e2e.test, e2e.equal
+
+-- Rests two orders where there is none yet, keeps how often it has started, and tells all it hears.
+local KEEPER = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start()
+  local keep = self.state.persist
+  keep.starts = (keep.starts or 0) + 1
+  print(("start %d: %d open, position %s, spent %s"):format(keep.starts, #self.orders,
+    self:position().qty, keep.spent or "0"))
+  for _, order in ipairs(self.orders) do
+    print(("open %s %s cum %s"):format(order.client_order_id, order.status, order.cum_qty))
+  end
+  for i = 1, 2 - #self.orders do
+    self:buy { qty = "0.001", price = tostring(1500000000 - i * 1000000) }
+  end
+end
+function S:on_order(order) print("order " .. order.client_order_id .. " " .. order.status) end
+function S:on_fill(fill)
+  local keep = self.state.persist
+  keep.spent = mw.decimal(keep.spent or "0") + fill.qty * fill.price
+  print("fill " .. fill.trade_id .. " " .. tostring(fill.qty) .. " of " .. fill.client_order_id)
+end
+return S
+]]
+
+-- Nobody cancels behind a process that is killed.
+local LEAVE = { venue = "dead_man = false,", rest = 'on_crash = "leave",' }
+
+-- A run of KEEPER in a directory of its own; run:again() starts it once more there.
+local function keeper(sim, more)
+  local directory = e2e.directory()
+  e2e.write(directory .. "/keeper.lua", KEEPER)
+  local config = e2e.write(directory .. "/moonwire.lua", sim:config(LEAVE.venue,
+    'strategies = { { file = "keeper.lua" } }, on_orphan = "leave", ' .. LEAVE.rest
+    .. (more or "")))
+  local function start()
+    local run = e2e.moonwire({ "run", "--config", config },
+                             { MW_KEY = sim.info.key, MW_SECRET = sim.info.secret })
+    run.directory, run.again, run.config = directory, start, config
+    return run
+  end
+  return start()
+end
+
+local function count(text, pattern)
+  local n = 0
+  for _ in text:gmatch(pattern) do n = n + 1 end
+  return n
+end
+
+local function two_open(sim)
+  e2e.await("two open orders", function() return #sim:orders(true) == 2 end)
+end
+
+local function sell_into(sim, qty)
+  sim:control("trade", { pair = "btc_idr", side = "sell", price = "1499000000", qty = qty })
+end
+
+local function audit(run, sim, ...)
+  return e2e.moonwire({ "audit", "--config", run.config, ... },
+                      { MW_KEY = sim.info.key, MW_SECRET = sim.info.secret })
+end
+
+-- What guardian and runtime hold in common dies with both of them: waits until it is in the journal.
+local function until_written(run, sim)
+  e2e.await("no difference", function() return audit(run, sim):wait_exit() == 0 end)
+end
+
+test("after a kill of everything orders, fills, positions and what was kept are known again",
+  function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  sell_into(sim, "0.0004")
+  run:wait_for "fill %d+ 0.0004"
+  until_written(run, sim)
+  run:kill_all()
+  sell_into(sim, "0.0006")                             -- fills the first order meanwhile
+  local second = run.again()
+  second:wait_for "start 2: 1 open, position 0.001, spent 599600"
+  second:wait_for "fill %d+ 0.0006"
+  second:wait_for "order %S+ filled"
+  two_open(sim)                                        -- it has replaced what was filled
+  equal(count(second:out(), "fill "), 1, "fills told")
+  equal(second:stop(), 0)
+  equal(#sim:orders(true), 0, "open orders at the end")
+  local third = run.again()
+  third:wait_for "start 3: 0 open, position 0.001, spent 1499000"
+  equal(third:stop(), 0)
+  local ids = {}
+  for _, order in ipairs(sim:orders()) do
+    equal(ids[order.client_order_id], nil, "an id that was used before")
+    ids[order.client_order_id] = true
+  end
+end)
+
+test("with the journal lost the ids tell whose the orders are", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  sell_into(sim, "0.0004")
+  run:wait_for "fill %d+ 0.0004"
+  run:kill_all()
+  os.execute("rm -f '" .. run.directory .. "'/moonwire.db*")
+  local second = run.again()
+  second:wait_for "start 1: 2 open, position 0.0004, spent 0"
+  second:wait_for "fill %d+ 0.0004"
+  equal(count(second:out(), "open mw%-"), 2, "open orders known")
+  equal(#sim:orders(), 2, "orders sent in all")
+  equal(second:stop(), 0)
+  equal(#sim:orders(true), 0, "open orders at the end")
+end)
+
+test("orders whose strategy is gone are left and said, or canceled where that is wanted", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  until_written(run, sim)
+  run:kill_all()
+  local path = e2e.write(run.directory .. "/other.lua", sim:config(LEAVE.venue, LEAVE.rest))
+  local environment = { MW_KEY = sim.info.key, MW_SECRET = sim.info.secret }
+  local idle = e2e.moonwire({ "run", "--config", path }, environment)
+  idle:wait_for "belongs to strategy keeper, which is not configured: left as it is"
+  equal(idle:stop(), 0)
+  equal(#sim:orders(true), 2, "orders that were left")
+  e2e.write(path, sim:config(LEAVE.venue, LEAVE.rest .. 'on_orphan = "cancel",'))
+  idle = e2e.moonwire({ "run", "--config", path }, environment)
+  e2e.await("no open order", function() return #sim:orders(true) == 0 end)
+  equal(idle:stop(), 0)
+end)
+
+test("audit names what differs, and nothing after the next run", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  until_written(run, sim)
+  run:kill_all()
+  sell_into(sim, "0.0004")
+  local check = audit(run, sim)
+  equal(check:wait_exit(), 1)
+  check:wait_for "missing here: trade %d+: 0.0004 at 1499000000"
+  check:wait_for "cum_qty 0 here, 0.0004 there"
+  local second = run.again()
+  second:wait_for "fill %d+ 0.0004"
+  until_written(run, sim)
+  equal(second:stop(), 0)
+end)
+
+e2e.run_all()
