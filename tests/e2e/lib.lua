@@ -181,6 +181,18 @@ function Process:kill_all()
   self:wait_exit()
 end
 
+--- Sends a signal to its process group, as a terminal does.
+function Process:signal_group(number) C.kill(-self.pid, number) end
+
+--- Whether there is a process with this id (one that has ended and is not waited for is none).
+function M.is_alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  if not file then return false end
+  local state = file:read("*a"):match "%) (%a)"
+  file:close()
+  return state ~= "Z" and state ~= "X"
+end
+
 --- Asks it to stop and waits; returns the exit status.
 function Process:stop()
   if not self:poll() then self:signal(SIGTERM) end
