@@ -288,7 +288,9 @@ static int amend_fill(struct mw_journal_rows *rows, const struct mw_record *r,
     mw_bind_number(s, 1, key);
     mw_bind_words(s, 2, &words, 0, 0);
     bool exists = sqlite3_step(s) == SQLITE_ROW;
-    bool is_provisional = exists && sqlite3_column_int64(s, 1) & MW_FILL_FLAG_provisional;
+    /* Another bound does not amend a bound: then it names some of an estimate. */
+    bool is_provisional = exists && !(r->flags & MW_FILL_FLAG_provisional) &&
+                          sqlite3_column_int64(s, 1) & MW_FILL_FLAG_provisional;
     struct mw_decimal before = mw_column_decimal(s, 0);
     if (sqlite3_reset(s) != SQLITE_OK)
         return -1;

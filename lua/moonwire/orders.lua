@@ -178,7 +178,11 @@ function Orders:restore(archived)
     return nil
   end
   if order.external then self.foreign[order] = true end
+  -- The journal keeps what was known last until the venue has answered.
+  local status = order.status
+  order.status = archived.status
   self:add(order, true)
+  order.status = status
   local is_claimed = self.claimed[order.strategy or ""]
   if not is_claimed then self.owners[order] = nil end
   if terminal[order.status] then retire(self, order)

@@ -66,7 +66,7 @@ local function audit(run, sim, ...)
                       { MW_KEY = sim.info.key, MW_SECRET = sim.info.secret })
 end
 
--- What guardian and runtime hold in common dies with both of them: waits until it is in the journal.
+-- What guardian and runtime hold in common dies with both: waits until it is in the journal.
 local function until_written(run, sim)
   e2e.await("no difference", function() return audit(run, sim):wait_exit() == 0 end)
 end

@@ -246,6 +246,17 @@ static void amended_fills(void)
     put_fill(1, MW_FILL_FLAG_amends, "t3", "0.1", "940000000");
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT trade_id, qty FROM fills ORDER BY fill"), "t1|0.1\nt2|0.2\nt3|0.15");
+    /* The same with a price that is a bound in both parts, and then known. */
+    put_fill(1, MW_FILL_FLAG_estimate, NULL, "0.1", "950000000");
+    put_fill(1, MW_FILL_FLAG_provisional, "t4", "0.05", "950000000");
+    put_fill(1, MW_FILL_FLAG_provisional | MW_FILL_FLAG_amends, "t4", "0.1", "950000000");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT trade_id, qty, flags FROM fills WHERE fill > 3 ORDER BY fill"),
+               "t4|0.15|5");
+    put_fill(1, MW_FILL_FLAG_amends, "t4", "0.15", "940000000");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT qty, price, flags FROM fills WHERE trade_id = 't4'"),
+               "0.15|940000000|1");
 }
 
 static void all_other_rows(void)
