@@ -103,7 +103,8 @@ static void take_message(struct connection *connection, const struct mw_ws_messa
         if (connection->is_closing)
             return; /* nothing is sent behind a close frame */
         (void)queue_frame(connection, MW_WS_PONG, message->data, message->len, &err); /* or gone */
-        return;
+        event.kind = MW_EVENT_server_ws_ping;
+        break;
     case MW_WS_PONG:
         event.kind = MW_EVENT_server_ws_pong;
         break;

@@ -135,6 +135,7 @@ local arguments = {
   server_upgrade    = function(_, _, text) return text end,
   server_ws_open    = function() end,
   server_ws_message = function(_, data) return data end,
+  server_ws_ping    = function(_, data) return data end,
   server_ws_pong    = function(_, data) return data end,
   server_ws_close   = function(num, data) return num, data end,
 }

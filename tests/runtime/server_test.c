@@ -289,6 +289,8 @@ static void websocket(void)
     CHECK_GOT("\x81\x07you too");
     say_frame(MW_WS_PING, "p", 1);
     CHECK_GOT("\x8a\x01p");
+    CHECK_INT(heard[MW_EVENT_server_ws_ping].count, 1);
+    CHECK_TEXT(heard[MW_EVENT_server_ws_ping].data, "p");
     say_frame(MW_WS_PONG, "q", 1);
     (void)wait_for(MW_EVENT_server_ws_pong, 1);
     CHECK_TEXT(heard[MW_EVENT_server_ws_pong].data, "q");

@@ -275,6 +275,14 @@ function Gateway:message(id, text, now)
   self.venue:flush(now)
 end
 
+--- A ping of the client, which is answered already: venues that wake up by it hear it.
+function Gateway:pinged(id, now)
+  self.now = now
+  local connection = self.connections[id]
+  if connection and connection.on_ping then connection:on_ping(now) end
+  self.venue:flush(now)
+end
+
 function Gateway:ponged(id, now)
   self.now = now
   local connection = self.connections[id]

@@ -111,6 +111,11 @@ function Server:on_server_ws_message(id, text)
   arm(self)
 end
 
+function Server:on_server_ws_ping(id)
+  self.gateway:pinged(id, dispatch.now_ms())
+  arm(self)
+end
+
 function Server:on_server_ws_pong(id)
   self.gateway:ponged(id, dispatch.now_ms())
 end
