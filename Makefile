@@ -13,6 +13,7 @@ BUILD_PACKAGES := gcc make pkg-config libc6-dev libluajit-5.1-dev libev-dev libw
     libsqlite3-dev lua-cjson
 TEST_PACKAGES := python3 python3-websocket nodejs node-ws openssl curl
 LINT_PACKAGES := clang-tidy cppcheck lua-check clang
+MODEL_PACKAGES := spin
 BENCH_PACKAGES := nodejs node-ws python3 python3-websockets openssl
 
 MODULES := luajit libssl libcrypto libcurl libwebsockets sqlite3
@@ -35,8 +36,8 @@ LIBS = $(shell pkg-config --libs $(MODULES)) -lev -lwslay -l:libbidgcc000.a -lm 
 B := build/$(VARIANT)
 OBJECTS := $(SOURCES:runtime/%.c=$(B)/%.o)
 
-.PHONY: all demo test unit lua-test e2e asan valgrind lint fuzz bench install clean help \
-    build-packages test-packages lint-packages bench-packages
+.PHONY: all demo test unit lua-test e2e asan tsan model valgrind lint fuzz bench install clean \
+    help build-packages test-packages lint-packages model-packages bench-packages
 all: build-packages
 	$(Q)$(MAKE) --no-print-directory $(B)/moonwire
 
@@ -104,6 +105,8 @@ test-packages: build-packages
 	$(call install_packages,$(TEST_PACKAGES))
 lint-packages: build-packages
 	$(call install_packages,$(LINT_PACKAGES))
+model-packages: build-packages
+	$(call install_packages,$(MODEL_PACKAGES))
 bench-packages: build-packages
 	$(call install_packages,$(BENCH_PACKAGES))
 
@@ -118,6 +121,12 @@ test: test-packages ## all tests; ends with one line: N passed, N failed
 build-tests: $(B)/moonwire $(B)/moonwire-test $(C_TESTS:%=$(B)/tests/%)
 
 asan: test ## the same: the suite runs under ASan and UBSan
+
+tsan: build-packages ## the ring between threads and processes under ThreadSanitizer
+	$(Q)CC=$(CC) tests/tsan.sh
+
+model: model-packages ## the ring's protocol in every order of steps, by spin: errors: 0
+	$(Q)CC=$(CC) tests/model/run.sh
 
 valgrind: test-packages ## the end-to-end suite under valgrind
 	$(Q)$(MAKE) --no-print-directory VARIANT=debug -j2 build-tests

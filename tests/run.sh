@@ -47,6 +47,7 @@ else
     for test in build/asan/tests/*; do
         [ -x "$test" ] && [ "${test%.d}" = "$test" ] && one "$test" "$test"
     done
+    one tests/tsan.sh tests/tsan.sh
     for test in tests/moonwire/*_test.lua tests/properties/*_test.lua; do
         [ -e "$test" ] || continue
         one "$test" build/release/moonwire-test "$test"

@@ -42,7 +42,8 @@ static int write_piece(struct mw_ring *ring, uint64_t n)
     char *out = mw_ring_reserve(ring, len);
     if (!out)
         return 0;
-    memset(out, (int)(n & 0xff), len);
+    for (size_t i = 0; i < len; i++) /* by hand: ThreadSanitizer sees no memset of gcc's own */
+        out[i] = (char)(n & 0xff);
     mw_ring_commit(ring, len);
     return 1;
 }
@@ -137,7 +138,7 @@ static void many_pieces(void)
 {
     struct mw_ring *ring = new_ring((size_t)PAGE * 2);
     uint64_t written = 0, read = 0, refused = 0;
-    for (uint64_t step = 0; step < 100000; step++) {
+    for (uint64_t step = 0; step < 30000; step++) {
         if (mixed(step ^ 0x5eed) % 2) {
             int done = write_piece(ring, written);
             written += (uint64_t)done;
@@ -154,7 +155,7 @@ static void many_pieces(void)
 }
 
 /* Two threads: also run under ThreadSanitizer (`make tsan`). */
-enum { THREAD_PIECES = 30000 };
+enum { THREAD_PIECES = 10000 };
 
 static void *write_all(void *arg)
 {
@@ -202,7 +203,7 @@ static void killed_writers(void)
     struct mw_ring *ring = new_ring((size_t)PAGE * 4);
     uint64_t read = 0;
     for (uint64_t kill_number = 0; kill_number < 100; kill_number++) {
-        uint64_t until = read + 1 + mixed(kill_number) % 300;
+        uint64_t until = read + 1 + mixed(kill_number) % 100;
         pid_t writer = fork_writer(ring, read);
         while (read < until)
             read += (uint64_t)read_piece(ring, read);
@@ -218,7 +219,7 @@ static void killed_writers(void)
 /* A reader that is another process: the guardian's place, seen from the runtime. */
 static void a_reader_in_another_process(void)
 {
-    enum { PIECES = 5000 };
+    enum { PIECES = 3000 };
     struct mw_ring *ring = new_ring((size_t)PAGE * 4);
     int status = -1;
     pid_t reader = fork();
