@@ -10,7 +10,9 @@ enum { STEP_BYTES = 4 * 1024 * 1024 }; /* so that the guardian looks up in betwe
 static void set_state(struct mw_drain *drain, enum mw_journal_state state, const char *problem)
 {
     struct mw_shared *shared = drain->shared;
-    (void)snprintf(shared->journal_problem, sizeof shared->journal_problem, "%s", problem);
+    /* A long text is cut, by design. */
+    (void)snprintf(shared->journal_problem, sizeof shared->journal_problem, "%.*s",
+                   (int)sizeof shared->journal_problem - 1, problem);
     atomic_store_explicit(&shared->journal_state, state, memory_order_release);
 }
 
