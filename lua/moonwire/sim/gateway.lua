@@ -33,13 +33,18 @@ end
 -- Frames to the client ----------------------------------------------------------------------------
 
 -- The subjects of this connection's frames, made once each.
-local function subjects_of(link, subject)
+local function subjects_of(link, subject, more)
   local list = link.subjects[subject]
   if not list then
-    list = { subject, link.kind, "ws" }
+    list = { subject, link.kind, "ws", more }
     link.subjects[subject] = list
   end
   return list
+end
+
+--- What the connection is for, when that shows later than at the handshake.
+function Link:set_kind(kind)
+  self.kind, self.connection.kind, self.subjects = kind, kind, {}
 end
 
 local function later(link, at, deliver)
@@ -96,11 +101,11 @@ function ends.mid_frame(link, _, text)
 end
 
 -- Sends what the faults leave of a frame; `send` puts it on the wire.
-local function pass(link, subject, text, send)
+local function pass(link, subject, text, send, more)
   if link.is_silent or link.is_gone then return end
   local gateway = link.gateway
   local now, copies, hold_ms = gateway.now, 1, nil
-  for _, fault in ipairs(gateway.faults:strike(false, subjects_of(link, subject), now)) do
+  for _, fault in ipairs(gateway.faults:strike(false, subjects_of(link, subject, more), now)) do
     local action = fault.action
     if ends[action] then
       if ends[action](link, fault, text) then return end
@@ -129,8 +134,9 @@ local function pass(link, subject, text, send)
   end
 end
 
-function Link:send(text, subject)
-  pass(self, subject, text, function() self.gateway.out:send(self.id, text) end)
+--- `more`: one more subject that the frame belongs to, always the same for this one.
+function Link:send(text, subject, more)
+  pass(self, subject, text, function() self.gateway.out:send(self.id, text) end, more)
 end
 
 function Link:ping(payload)
@@ -209,15 +215,19 @@ local function reply_by_plan(self, request, plan, status, headers, body)
   end)
 end
 
+-- The venue answers at once or, when it returns nothing, by done() at its time.
 local function process(self, request, plan, now)
   local fault = plan.instead.before
   if fault then
     request.fault = fault.spec
     return instead[fault.action](self, request, fault)
   end
+  local function done(status, headers, body)
+    reply_by_plan(self, request, plan, status, headers, body)
+  end
   local status, headers, body = self.venue:handle_request(
-    request.method, request.target, request.headers, request.body, now)
-  reply_by_plan(self, request, plan, status, headers, body)
+    request.method, request.target, request.headers, request.body, now, done)
+  if status then done(status, headers, body) end
   self.venue:flush(now)                              -- order events follow the answer
 end
 
@@ -238,6 +248,36 @@ function Gateway:request(id, text, body, now)
   request.subjects = names
   local plan = sort_faults(self.faults:strike(true, names, now))
   wait(self, plan.delay.before, function(later_now) process(self, request, plan, later_now) end)
+end
+
+-- What a fault does in place of an answer over a WebSocket, where there are no pages of a proxy.
+local function fail_on(link, request, fault)
+  request.fault = fault.spec
+  if fault.action == "cut" then ends.drop(link) end
+end
+
+--- A request that came as a frame, for venues that answer there: it is recorded, and it meets the
+--- faults of requests. process_it(now, give) does the work and hands the reply to give(text).
+---@param subjects string[]  the first one is the subject of the reply's frame as well
+function Link:request(subjects, text, process_it)
+  local gateway, link = self.gateway, self
+  local request = { time = gateway.now, method = "WS", target = subjects[1], headers = {},
+                    body = text, subjects = subjects }
+  record(gateway, request)
+  local plan = sort_faults(gateway.faults:strike(true, subjects, gateway.now))
+  local function give(reply)
+    wait(gateway, plan.delay.after, function()
+      if link.is_gone then return end
+      if plan.instead.after then return fail_on(link, request, plan.instead.after) end
+      request.status = 200
+      link:send(reply, subjects[1], "reply")
+    end)
+  end
+  wait(gateway, plan.delay.before, function(now)
+    if link.is_gone then return end
+    if plan.instead.before then return fail_on(link, request, plan.instead.before) end
+    process_it(now, give)
+  end)
 end
 
 -- WebSockets --------------------------------------------------------------------------------------
