@@ -14,8 +14,18 @@ ffi.cdef "char *mkdtemp(char *name);"
 
 local M = {}
 
--- A venue's module: open(options, read) -> simulator, credentials; describe_settings(), curl().
-local venues = { indodax = "moonwire.sim.indodax_options" }
+-- A venue's module: open(options, read) -> simulator, credentials, fields; describe_settings(),
+-- curl(), subjects. Credentials and fields are lists of { name, value } of the configuration.
+local venues = {
+  indodax = "moonwire.sim.indodax_options",
+}
+
+local function venue_names()
+  local names = {}
+  for name in pairs(venues) do names[#names + 1] = name end
+  table.sort(names)
+  return table.concat(names, ", ")
+end
 
 M.options = {
   port   = { value = "N", doc = "port on 127.0.0.1 (default: a free one)" },
@@ -25,16 +35,16 @@ M.options = {
   seed   = { value = "N", doc = "the same seed gives the same run (default 1)" },
   key    = { value = "K", doc = "the first member's API key" },
   secret = { value = "S", doc = "the first member's API secret" },
-  balance = { value = "idr=N,btc=N", doc = "what the first member owns" },
+  balance = { value = "idr=N,btc=N", doc = "what the first member owns, or may owe" },
   member = { value = "name=N,key=K,secret=S,idr=N", many = true, doc = "one more member" },
-  pairs  = { value = "btc_idr,...", doc = "the pairs that are traded (default: all)" },
+  pairs  = { value = "btc_idr,...", doc = "the markets that are traded (default: all)" },
   set    = { value = "NAME=VALUE", many = true,
              doc = "a switch of the venue; --set help lists them" },
   json   = { doc = "print one line of JSON instead of a configuration" },
-  ["token-life"]     = { value = "S", doc = "seconds that a session token lives" },
-  ["history-api"]    = { value = "jan|mid", doc = "generation of Trade API 2" },
-  ["history-key"]    = { value = "K", doc = "the first member's key for the mid generation" },
-  ["history-secret"] = { value = "S", doc = "and its secret" },
+  ["token-life"]     = { value = "S", doc = "indodax: seconds that a session token lives" },
+  ["history-api"]    = { value = "jan|mid", doc = "indodax: generation of Trade API 2" },
+  ["history-key"]    = { value = "K", doc = "indodax: the first member's key for mid" },
+  ["history-secret"] = { value = "S", doc = "indodax: and its secret" },
 }
 
 -- A directory of our own, mode 0700, and the certificate in it.
@@ -134,18 +144,20 @@ function Server:on_signal(number)
   host.stop(0)
 end
 
-local function print_json(venue, urls, files, credentials)
+local function print_json(venue, urls, files, credentials, fields)
   local members = { "venue", wire.text(venue) }
   local function add(name, value)
     members[#members + 1], members[#members + 2] = name, wire.text(value)
   end
   for _, name in ipairs { "rest_url", "private_url", "market_url" } do add(name, urls[name]) end
   add("ca_file", files.ca_file)
-  for _, pair in ipairs(credentials) do add(pair[1], pair[2]) end
+  for _, list in ipairs { credentials, fields } do
+    for _, pair in ipairs(list) do add(pair[1], pair[2]) end
+  end
   host.print_line(wire.object(unpack(members)))
 end
 
-local function print_configuration(venue, name, urls, files, credentials, curl)
+local function print_configuration(venue, name, urls, files, credentials, fields, curl)
   local line = host.print_line
   line("-- a simulated " .. venue .. "; stop it with ctrl-c. Paste this into moonwire.lua:")
   line("return {")
@@ -156,6 +168,9 @@ local function print_configuration(venue, name, urls, files, credentials, curl)
     line(string.format("      %-11s = %q,", key, urls[key]))
   end
   line(string.format("      %-11s = %q,", "ca_file", files.ca_file))
+  for _, pair in ipairs(fields) do
+    line(string.format("      %-11s = %q,", pair[1], pair[2]))
+  end
   for _, pair in ipairs(credentials) do
     line(string.format("      %-11s = env(%q),        -- %s", pair[1], ("sim_" .. pair[1]):upper(),
                        pair[2]))
@@ -218,7 +233,8 @@ end
 function M.run(options, files)
   local name = files[1]
   if not venues[name] or files[2] then
-    return cli.usage_error("sim: which venue? there is indodax; see moonwire sim --help")
+    return cli.usage_error(("sim: which venue? there is %s; see moonwire sim --help")
+      :format(venue_names()))
   end
   local venue = require(venues[name])
   local asks_set = options.set and options.set[1] == "help"
@@ -228,10 +244,10 @@ function M.run(options, files)
     return host.stop(0)
   end
   local read, err = read_numbers(options)
-  local sim, credentials, gateway
+  local sim, credentials, fields, gateway
   if read then
     read.schedule = Schedule.new()
-    sim, credentials = venue.open(options, read)
+    sim, credentials, fields = venue.open(options, read)
     err = credentials
   end
   if sim then gateway, err = new_gateway(sim, read) end
@@ -249,8 +265,9 @@ function M.run(options, files)
   local urls = { rest_url = "https" .. authority,
                  private_url = "wss" .. authority .. sim.private_path,
                  market_url = "wss" .. authority .. sim.market_path }
-  if options.json then print_json(name, urls, server.files, credentials)
-  else print_configuration(name, sim.config_name, urls, server.files, credentials, venue.curl) end
+  fields = fields or {}
+  if options.json then return print_json(name, urls, server.files, credentials, fields) end
+  print_configuration(name, sim.config_name, urls, server.files, credentials, fields, venue.curl)
 end
 
 return M
