@@ -15,12 +15,11 @@
 
 enum {
     WATCH_MS = 10,       /* between two looks of the process at itself */
-    WARN_PART = 10,      /* a callback is slow from this part of its limit on */
     LARGE_BYTES = 65536, /* smaller blocks are not worth a look at the total */
     REPORT_MAX = 4096,
     MASK_ALL = LUA_MASKCOUNT | LUA_MASKLINE | LUA_MASKCALL | LUA_MASKRET,
 };
-static const int64_t second_ns = 1000000000, slow_again_ns = 1000000000;
+static const int64_t second_ns = 1000000000;
 
 struct mw_budget {
     struct mw_budget_options options;
@@ -47,8 +46,7 @@ struct mw_budget {
     void *allocate_arg;
     volatile bool was_refused;
 
-    int64_t began_ns, tick_ns;
-    uint64_t began_callbacks;
+    uint64_t slow_seen;
     int64_t slow_told_ns[MW_NAMES_MAX];
 };
 
@@ -148,9 +146,12 @@ static void look(struct mw_budget *budget)
     if (now != budget->seen) {
         budget->seen = now;
         budget->looks = 0;
-    } else if (now % 2 == 1 &&
-               (int64_t)++budget->looks * WATCH_MS * 1000000 > budget->limits.callback_ns) {
-        ask(budget, now, MW_INTERRUPT_TIME);
+    } else if (now % 2 == 1) {
+        int64_t lasted_ns = (int64_t)++budget->looks * WATCH_MS * 1000000;
+        if (lasted_ns > budget->limits.callback_ns)
+            ask(budget, now, MW_INTERRUPT_TIME);
+        else if (lasted_ns > budget->limits.callback_ns / MW_SLOW_PART)
+            mw_shared_mark_slow(budget->shared, now);
     }
     if (budget->limits.memory_bytes && mw_budget_memory(getpid()) > budget->limits.memory_bytes)
         ask(budget, now, MW_INTERRUPT_MEMORY);
@@ -240,54 +241,35 @@ bool mw_budget_was_refused(struct mw_budget *budget)
 
 /* Slow callbacks ------------------------------------------------------------------------------ */
 
-/* Quick to read, and exact to a tick of the kernel's. */
-static int64_t coarse_ns(void)
+static int64_t clock_ns(void)
 {
     struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* cannot fail for this clock */
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
     return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
 }
 
-void mw_budget_begin(struct mw_budget *budget)
+/* Whoever watches has seen it; so no event pays for a look at the clock. */
+void mw_budget_tell_slow(struct mw_budget *budget)
 {
-    if (!budget)
+    if (!budget || !budget->L)
         return;
-    budget->began_ns = coarse_ns();
-    budget->began_callbacks = callbacks_of(budget);
-}
-
-static void tell_slow(struct mw_budget *budget, int64_t now, uint64_t count)
-{
-    const struct mw_shared *shared = budget->shared;
-    uint32_t place = atomic_load(&shared->callback);
-    if (place >= MW_NAMES_MAX || budget->ended > budget->began_callbacks ||
-        (budget->slow_told_ns[place] && now - budget->slow_told_ns[place] < slow_again_ns))
+    uint64_t number = atomic_load_explicit(&budget->shared->slow_of, memory_order_acquire);
+    if (number == budget->slow_seen)
         return;
-    char several[64] = "", text[MW_NAME_MAX + 192];
-    if (count > 1)
-        (void)snprintf(several, sizeof several, ", the last of %llu callbacks",
-                       (unsigned long long)count);
+    budget->slow_seen = number;
+    uint32_t place = atomic_load(&budget->shared->slow_callback);
+    int64_t now = clock_ns();
+    if (place >= MW_NAMES_MAX || number == budget->ended ||
+        (budget->slow_told_ns[place] && now - budget->slow_told_ns[place] < second_ns))
+        return;
+    char text[MW_NAME_MAX + 128];
     (void)snprintf(text, sizeof text,
-                   "slow: %.*s%s took %.3f s; at %g s it is stopped (max_callback)", MW_NAME_MAX,
-                   shared->names[place], several,
-                   (double)(now - budget->began_ns) / (double)second_ns,
+                   "slow: %.*s took more than %g s; at %g s it is stopped (max_callback)",
+                   MW_NAME_MAX, budget->shared->names[place],
+                   (double)budget->limits.callback_ns / MW_SLOW_PART / (double)second_ns,
                    (double)budget->limits.callback_ns / (double)second_ns);
     budget->slow_told_ns[place] = now;
     budget->options.on_slow(budget->options.arg, text);
-}
-
-void mw_budget_end(struct mw_budget *budget)
-{
-    if (!budget)
-        return;
-    int64_t now = coarse_ns();
-    uint64_t callbacks = callbacks_of(budget);
-    /* What ends in another tick than it began in may have taken that much less. */
-    if (now - budget->began_ns - budget->tick_ns > budget->limits.callback_ns / WARN_PART &&
-        budget->L && callbacks != budget->began_callbacks)
-        tell_slow(budget, now, (callbacks - budget->began_callbacks) / 2);
-    budget->began_ns = now;
-    budget->began_callbacks = callbacks;
 }
 
 /* Life ---------------------------------------------------------------------------------------- */
@@ -319,9 +301,6 @@ struct mw_budget *mw_budget_new(const struct mw_budget_options *options, struct 
         return NULL;
     }
     struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
-    struct timespec tick;
-    (void)clock_getres(CLOCK_MONOTONIC_COARSE, &tick); /* cannot fail for this clock */
-    budget->tick_ns = (int64_t)tick.tv_sec * second_ns + tick.tv_nsec;
     budget->options = *options;
     budget->shared = options->shared;
     if (!budget->shared && !(budget->shared = budget->own_shared = mw_shared_new(err))) {
@@ -378,7 +357,6 @@ void mw_budget_watch(struct mw_budget *budget, bool on)
     if (on || budget->own_shared)
         when.it_value.tv_nsec = when.it_interval.tv_nsec = WATCH_MS * 1000000L;
     (void)timer_settime(budget->timer, 0, &when, NULL); /* cannot fail for such a time */
-    mw_budget_begin(budget);                            /* loading is not slow */
 }
 
 void mw_budget_free(struct mw_budget *budget)

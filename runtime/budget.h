@@ -55,11 +55,9 @@ const char *mw_budget_report(const struct mw_budget *budget);
 /* Whether memory was refused to code that is no strategy's since the last call. */
 bool mw_budget_was_refused(struct mw_budget *budget);
 
-/* Around each entry into Lua; `end` may be followed by the next entry's work without another begin.
- * Callbacks that took more than a tenth of their limit are told by on_slow, each at most once a
- * second. */
-void mw_budget_begin(struct mw_budget *budget); /* both take NULL */
-void mw_budget_end(struct mw_budget *budget);
+/* After each entry into Lua: a callback that took more than a tenth of its limit is told by on_slow,
+ * each at most once a second. Takes NULL. */
+void mw_budget_tell_slow(struct mw_budget *budget);
 
 /* Memory of a process that is its own, bytes: what is resident without what it shares. -1 when
  * there is no such process. Async-signal-safe. */

@@ -129,7 +129,8 @@ static void forget_last_child(struct mw_shared *shared)
 {
     shared->turns = shared->event = shared->callbacks = shared->interrupt_of = 0;
     shared->callback = shared->name_count = shared->open_orders = shared->is_leaving = 0;
-    shared->ended = shared->interrupt = 0;
+    shared->ended = shared->interrupt = shared->slow_callback = 0;
+    shared->slow_of = 0;
 }
 
 static int start_child(struct guardian *g, enum mw_role role, struct mw_err *err)
@@ -540,7 +541,10 @@ static void watch(struct guardian *g)
         g->weighed_ns = g->now_ns;
         memory = mw_budget_memory(g->pid);
     }
-    switch (mw_watchdog_look(&g->dog, g->shared, g->now_ns, memory)) {
+    enum mw_watch seen = mw_watchdog_look(&g->dog, g->shared, g->now_ns, memory);
+    if (mw_watchdog_sees_slow(&g->dog))
+        mw_shared_mark_slow(g->shared, g->dog.callbacks);
+    switch (seen) {
     case MW_WATCH_FINE:
         break;
     case MW_WATCH_LATE:

@@ -64,7 +64,7 @@ static void run_promised(struct mw_script *script)
         lua_settop(L, 1);                                    /* traceback */
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
         bool failed = lua_pcall(L, 0, 1, 1) != 0;            /* traceback more|text */
-        mw_budget_end(script->budget);
+        mw_budget_tell_slow(script->budget);
         if (failed)
             script->report(script->report_arg, &script->event, lua_tostring(L, -1));
         more = failed || lua_toboolean(L, -1);
@@ -77,7 +77,6 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     assert(!script->is_running && lua_gettop(L) == 0); /* the door does not nest */
     script->is_running = true;
     script->event = *event;
-    mw_budget_begin(script->budget);
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->traceback_ref); /* traceback */
     int failed;
     if (event->kind == MW_EVENT_ws_message) { /* its arguments need no memory: no detour */
@@ -90,7 +89,7 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
         lua_pushlightuserdata(L, &script->event);             /* traceback enter event */
         failed = lua_pcall(L, 1, 1, 1);                       /* traceback more|text */
     }
-    mw_budget_end(script->budget);
+    mw_budget_tell_slow(script->budget);
     if (failed)
         script->report(script->report_arg, event, lua_tostring(L, -1));
     if (failed || lua_toboolean(L, -1))

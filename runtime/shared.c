@@ -20,3 +20,12 @@ void mw_shared_free(struct mw_shared *shared)
     if (shared)
         (void)munmap(shared, sizeof *shared); /* our own mapping: cannot fail */
 }
+
+void mw_shared_mark_slow(struct mw_shared *shared, uint64_t number)
+{
+    uint32_t callback = atomic_load(&shared->callback);
+    if (atomic_load(&shared->callbacks) != number)
+        return; /* it has just ended, and the name may be the next one's */
+    atomic_store(&shared->slow_callback, callback);
+    atomic_store(&shared->slow_of, number);
+}

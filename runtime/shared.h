@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 enum { MW_NAMES_MAX = 1024, MW_NAME_MAX = 96, MW_LOCKS_MAX = 32, MW_SHARED_TEXT_MAX = 256 };
+enum { MW_SLOW_PART = 10 }; /* a callback is slow from this part of its limit on */
 
 enum mw_interrupt { MW_INTERRUPT_NONE, MW_INTERRUPT_TIME, MW_INTERRUPT_MEMORY };
 enum mw_journal_state { MW_JOURNAL_OK, MW_JOURNAL_FAILING };
@@ -49,6 +50,8 @@ struct mw_shared {
      * it lasts). A callback that is not the one that was meant any more is left alone. */
     _Atomic uint64_t interrupt_of;  /* the value of `callbacks` that was seen: written first */
     _Atomic uint32_t interrupt;     /* enum mw_interrupt */
+    _Atomic uint32_t slow_callback; /* a callback that was at it for long, as in `callback`, */
+    _Atomic uint64_t slow_of;       /* and the value of `callbacks`: written after it */
     _Atomic uint32_t journal_state; /* enum mw_journal_state */
     char journal_problem[MW_SHARED_TEXT_MAX];
 
@@ -58,5 +61,8 @@ struct mw_shared {
 /* Zeroed memory that a fork shares. NULL and `err` without memory. */
 MW_MUST_USE struct mw_shared *mw_shared_new(struct mw_err *err);
 void mw_shared_free(struct mw_shared *shared); /* takes NULL */
+
+/* By whoever watches: the callback with that number has been running for long. */
+void mw_shared_mark_slow(struct mw_shared *shared, uint64_t number);
 
 #endif

@@ -68,3 +68,8 @@ enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *
         return interrupt(dog, MW_WATCH_LARGE, now_ns);
     return MW_WATCH_FINE;
 }
+
+bool mw_watchdog_sees_slow(const struct mw_watchdog *dog)
+{
+    return dog->callback_limit_ns && dog->callback_ns > dog->callback_limit_ns / MW_SLOW_PART;
+}

@@ -32,4 +32,7 @@ enum {
 enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *shared,
                                int64_t now_ns, int64_t rss_bytes);
 
+/* Whether the callback that was seen running is slow; it may go on. */
+bool mw_watchdog_sees_slow(const struct mw_watchdog *dog);
+
 #endif

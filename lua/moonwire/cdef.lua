@@ -135,7 +135,9 @@ struct mw_shared {
   uint32_t callback, name_count, open_orders, is_leaving, ended;
   char names[1024][96];
   uint64_t interrupt_of;
-  uint32_t interrupt, journal_state;
+  uint32_t interrupt, slow_callback;
+  uint64_t slow_of;
+  uint32_t journal_state;
   char journal_problem[256];
 };
 ]]
