@@ -58,10 +58,10 @@ function Session:start()
   self.warm_timer = dispatch.every(WARM_SECONDS, self, "keep_warm")
   self.clock_timer = dispatch.every(CLOCK_SECONDS, self, "refresh_clock")
   if self.countdown then return self.countdown:start() end
-  if not self.protocol.cancel_on_disconnect then
-    self.log.info("nothing at the venue cancels when this machine falls silent: %s",
-                  self.protocol.countdown and "dead_man is off" or "it has no countdown")
-  end
+  local may_cancel = self.protocol.countdown or self:capabilities().cancel_on_disconnect
+  if may_cancel and self.config.dead_man then return end
+  self.log.info("nothing at the venue cancels when this machine falls silent: %s",
+                may_cancel and "dead_man is off" or "it has no such protection")
 end
 
 --- Closes everything for good.

@@ -561,7 +561,6 @@ function CountdownSpec.answer(s, status, body) end
 ---@field private moonwire.LinkSpec
 ---@field market moonwire.LinkSpec|table|nil  a table with `ask`: see poll.lua
 ---@field countdown moonwire.CountdownSpec|nil
----@field cancel_on_disconnect boolean|nil  the venue cancels when the private connection drops
 local Venue = {}
 
 --- Optional: what is wrong with a configuration beyond what `options` can say.
