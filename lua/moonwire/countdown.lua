@@ -12,7 +12,9 @@
 
 local dispatch = require "moonwire.dispatch"
 local held = require "moonwire.held"
+local log = require "moonwire.log"
 local rate = require "moonwire.rate"
+local record = require "moonwire.record"
 
 local Countdown = { __name = "moonwire.Countdown" }
 Countdown.__index = Countdown
@@ -71,6 +73,13 @@ function Countdown:is_ready(symbol)
   local now = time_of(self)
   self.seen_at[symbol] = now
   return now < ready_until
+end
+
+-- What a person should see: in the log and in the journal.
+local function alarm(self, message, ...)
+  local text = log.format(message, ...)
+  record.alarm(("%s: dead man: %s"):format(self.session.name, text))
+  self.log.error("dead man: %s", text)
 end
 
 -- Pairs -------------------------------------------------------------------------------------------
@@ -231,8 +240,7 @@ local function note_run_out(self, now)
   end
   if #lost == 0 then return end
   self.has_run_out = true
-  self.log.error("dead man: the countdown ran out, the venue cancels all orders in %s",
-                 names(lost))
+  alarm(self, "the countdown ran out, the venue cancels all orders in %s", names(lost))
 end
 
 -- Nobody follows the orders of a session that has stopped for good: the venue shall cancel them.
@@ -241,8 +249,8 @@ local function is_given_up(self)
   local list = running(self)
   if #list > 0 and not self.has_given_up then
     self.has_given_up = true
-    self.log.error("dead man: the session has stopped, so the countdown is not renewed: the venue "
-                   .. "cancels all orders in %s within %.0f s", names(list), self.seconds)
+    alarm(self, "the session has stopped, so the countdown is not renewed: the venue cancels all "
+          .. "orders in %s within %.0f s", names(list), self.seconds)
   end
   return true
 end
@@ -336,8 +344,8 @@ function Countdown:refused_pair(list, why)
   end
   local pair = list[1]
   pair.suspect_until, pair.why = time_of(self) + SUSPECT_SECONDS, why
-  self.log.error("dead man: the venue has no countdown for %s (%s): what is open there is not "
-                 .. "protected, and new orders there are refused", pair.symbol, why)
+  alarm(self, "the venue has no countdown for %s (%s): what is open there is not protected, and "
+        .. "new orders there are refused", pair.symbol, why)
   pair.held:refuse(why)
 end
 
@@ -358,7 +366,7 @@ function Countdown:failed(under_way, why, class)
     for _, pair in ipairs(under_way.list) do pair.may_run_until = late + self.seconds end
   end
   if self.misses == 1 then
-    self.log.error("dead man: the countdown was not renewed (%s): %s", why, threat(self))
+    alarm(self, "the countdown was not renewed (%s): %s", why, threat(self))
   end
   if class == "refused" then
     self.refused_until = time_of(self) + REFUSED_SECONDS
@@ -423,6 +431,12 @@ end
 
 -- The end -----------------------------------------------------------------------------------------
 
+--- A process before this one may have armed the symbol: it is turned off at the end.
+function Countdown:note_armed(symbol)
+  local pair = pair_of(self, symbol)
+  if pair then pair.may_run_until = time_of(self) + self.seconds end
+end
+
 --- Turns the countdown off everywhere but in the symbols of `left` (orders whose cancel the venue
 --- did not confirm: it shall cancel them), then stops and calls object:on_countdown_over().
 ---@param left moonwire.Order[]
@@ -434,7 +448,8 @@ function Countdown:finish(left, object)
   for _, order in ipairs(left) do
     if order.venue == self.session.name then is_left[order.symbol] = true end
   end
-  local list = pick(self, function(pair) return is_left[pair.symbol] and pair.runs_until end)
+  local now = time_of(self)
+  local list = pick(self, function(pair) return is_left[pair.symbol] and may_run(pair, now) end)
   if #list > 0 then
     self.log.warn("dead man: the countdown goes on: the venue cancels all orders in %s within "
                   .. "%.0f s", names(list), self.seconds)
@@ -463,6 +478,30 @@ function Countdown:finish_now()
   end
   self:stop()
   self.finishing:on_countdown_over()
+end
+
+local Waiter = { __name = "moonwire.CountdownWaiter" }
+Waiter.__index = Waiter
+
+function Waiter:on_countdown_over()
+  self.count = self.count - 1
+  if self.count == 0 then self.object:on_countdowns_over() end
+end
+
+--- Turns the countdowns of all sessions off (Countdown:finish), then calls
+--- object:on_countdowns_over().
+---@param sessions moonwire.Session[]
+---@param left moonwire.Order[]
+---@param object table
+function M.finish_all(sessions, left, object)
+  local waiter = setmetatable({ object = object, count = 1 }, Waiter)
+  for _, session in ipairs(sessions) do
+    if session.countdown then
+      waiter.count = waiter.count + 1
+      session.countdown:finish(left, waiter)
+    end
+  end
+  waiter:on_countdown_over()
 end
 
 --- Stops without a word to the venue: what runs there runs out.

@@ -2,6 +2,7 @@
 --- confirmed that (or the time for it is over) countdowns are turned off, sessions close and the
 --- process ends.
 
+local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 
@@ -68,20 +69,10 @@ function Shutdown:finish()
   self.looking:stop()
   local desk = self.desk
   local left = desk.config.on_stop == "leave" and {} or left_open(desk)
-  self.waiting = 1
-  for _, session in ipairs(desk.session_list) do
-    if session.countdown then
-      self.waiting = self.waiting + 1
-      session.countdown:finish(left, self)
-    end
-  end
-  self:on_countdown_over()
+  countdown.finish_all(desk.session_list, left, self)
 end
 
---- One more venue is left as it shall be.
-function Shutdown:on_countdown_over()
-  self.waiting = self.waiting - 1
-  if self.waiting > 0 then return end
+function Shutdown:on_countdowns_over()
   for _, session in ipairs(self.desk.session_list) do session:stop() end
   if self.desk.watch then self.desk.watch:summary() end
   host.stop(self.status)

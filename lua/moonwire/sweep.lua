@@ -4,6 +4,7 @@
 
 local archive = require "moonwire.archive"
 local cli = require "moonwire.cli"
+local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
@@ -59,7 +60,8 @@ local function look(self)
 end
 
 local function cancel(self, order)
-  local last = self.found[order]
+  local last, guard = self.found[order], self.session.countdown
+  if guard then guard:note_armed(order.symbol) end
   if last and dispatch.now() - last < AGAIN_SECONDS then return end
   self.found[order] = dispatch.now()
   self.session:cancel(order)
@@ -146,9 +148,21 @@ function Sweep:give_up()
   self:finish(1)
 end
 
+-- What is not left open needs no countdown at the venue, which would take the orders of others.
 function Sweep:finish(status)
+  if self.status then return end
+  self.status = status
+  local sessions, left = {}, {}
+  for i, broom in ipairs(self.brooms) do
+    sessions[i] = broom.session
+    for _, order in ipairs(ours_of(broom)) do left[#left + 1] = order end
+  end
+  countdown.finish_all(sessions, left, self)
+end
+
+function Sweep:on_countdowns_over()
   for _, broom in ipairs(self.brooms) do broom.session:stop() end
-  host.stop(status)
+  host.stop(self.status)
 end
 
 function Sweep:on_signal(number)

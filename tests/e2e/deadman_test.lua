@@ -3,6 +3,7 @@
 local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
+local SIGKILL = 9
 local SECONDS = 8                     -- the shortest countdown; a beat comes each 2 s
 local PROTECTED = { venue = "dead_man = 8," }
 
@@ -66,7 +67,7 @@ test("a strategy that hangs holds the beats up: the venue cancels", function()
   local run = sim:run(strategy [[
     function S:on_start() assert(self:send()) end
     function S:on_order() print "hanging" while true do end end
-  ]], { venue = PROTECTED.venue, rest = "hang_limit = 60," })
+  ]], { venue = PROTECTED.venue, rest = "hang_limit = 60, max_callback = 60," })
   run:wait_for "hanging"
   equal(#sim:orders(true), 1, "open orders")
   wait_canceled(sim, SECONDS + e2e.patience)
@@ -98,6 +99,17 @@ test("while the program runs the countdown never ends; after a restart it goes o
   equal(#sim:orders(true), 1, "open orders")
   equal(sim:control("countdowns").expired, 0)
   second:kill_all()
+end)
+
+test("behind a runtime that died orders are canceled and the countdown is turned off", function()
+  local sim = e2e.sim "indodax"
+  local run = sim:run(REST, PROTECTED)
+  run:wait_for "order BTC/IDR new"
+  run:signal_runtime(SIGKILL)
+  run:wait_exit()
+  equal(#sim:orders(true), 0, "open orders")
+  equal(is_armed(sim), false, "armed")
+  equal(sim:control("countdowns").expired, 0)
 end)
 
 test("when no order is left the countdown is turned off", function()
