@@ -3,7 +3,8 @@
  * of the processes; a loss of power may cost the last seconds, never the file.
  *
  * A connection must not be carried over a fork: mw_journal_pause stands before each. The process
- * ignores SIGXFSZ, so that a limit on the size of files is an error like a full disk. */
+ * ignores SIGXFSZ, so that a limit on the size of files is an error like a full disk. In a process
+ * that writes a journal one thread uses SQLite. */
 #ifndef MW_JOURNAL_H
 #define MW_JOURNAL_H
 

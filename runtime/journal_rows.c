@@ -208,18 +208,27 @@ static int add_order(struct mw_journal_rows *rows, const struct mw_record *r)
 
 enum { FEES_TEXT_MAX = MW_FEES_MAX * (MW_DECIMAL_TEXT_MAX + MW_ASSET_NAME_MAX + 4) };
 
+static char *append(char *out, const char *text, size_t len)
+{
+    memcpy(out, text, len);
+    return out + len;
+}
+
+/* Without snprintf, which would take a tenth of the time that a fill takes. */
 static int format_fees(char *text, const struct mw_execution *x, const struct mw_words *words)
 {
-    size_t used = 0;
+    char *out = text;
     for (int i = 0; i < x->fee_count && i < MW_FEES_MAX; i++) {
         char amount[MW_DECIMAL_TEXT_MAX];
         const char *name = words->len[i + 1] ? words->at[i + 1] : "?";
         int len = words->len[i + 1] ? words->len[i + 1] : 1;
-        (void)mw_decimal_format(&x->fees[i], amount, sizeof amount); /* fits */
-        used += (size_t)snprintf(text + used, FEES_TEXT_MAX - used, "%s%s %.*s", i ? ", " : "",
-                                 amount, len < MW_ASSET_NAME_MAX ? len : MW_ASSET_NAME_MAX, name);
+        if (i)
+            out = append(out, ", ", 2);
+        out = append(out, amount, mw_decimal_format(&x->fees[i], amount, sizeof amount));
+        out = append(out, " ", 1);
+        out = append(out, name, (size_t)(len < MW_ASSET_NAME_MAX ? len : MW_ASSET_NAME_MAX));
     }
-    return (int)used;
+    return (int)(out - text);
 }
 
 static int write_fill(struct mw_journal_rows *rows, const struct mw_record *r,
