@@ -322,7 +322,7 @@ void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags
     if (!recorder)
         return;
     if (!trade_id)
-        trade_id = write_whole(digits, trade_number);
+        trade_id = trade_number > 0 ? write_whole(digits, trade_number) : "";
     const char *list[1 + MW_FEES_MAX] = {trade_id};
     size_t count = 1;
     for (unsigned i = 0; i < x->fee_count && i < MW_FEES_MAX; i++)

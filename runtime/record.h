@@ -113,7 +113,7 @@ void mw_record_order(struct mw_recorder *recorder, uint64_t order, unsigned flag
 void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
                             const struct mw_order_totals *totals, const char *status,
                             const char *order_id, const char *reason);
-/* The trade's id as text or, with trade_id NULL, as a whole number below 2^63. */
+/* The trade's id as text or, with trade_id NULL, as a whole number below 2^63; 0: it has none. */
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
                     const struct mw_execution *x, const char *trade_id, double trade_number);
 
