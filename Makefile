@@ -64,6 +64,11 @@ $(B)/tests/%: tests/runtime/%_test.c $(OBJECTS)
 	@echo "  cc      $<"
 	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -Itests/runtime -o $@ $< $(OBJECTS) $(LIBS)
 
+build/bench/ring: tests/bench/ring.c $(OBJECTS)
+	@mkdir -p $(@D)
+	@echo "  cc      $<"
+	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -o $@ $< $(OBJECTS) $(LIBS)
+
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	@echo "  cc      $<"

@@ -126,6 +126,15 @@ def medians(rows):
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
 
+def ring():
+    """What recording 600 bytes costs, and how that compares with memcpy of them."""
+    row = json.loads(subprocess.run([os.path.join(BUILD, "bench", "ring")], check=True,
+                                    capture_output=True, text=True,
+                                    timeout=LIMIT_SECONDS).stdout)
+    row["of_memcpy"] = row["gb_per_second"] / row["memcpy_gb_per_second"]
+    return row
+
+
 def measure(bench):
     results = {}
     flood = {client: [] for client in ("floor", "moonwire", "node", "python")}
@@ -144,6 +153,7 @@ def measure(bench):
     results["flood"] = {client: medians(rows) for client, rows in flood.items()}
     results["trip"] = {client + (" spinning" if spin else ""): medians(rows)
                        for (client, spin), rows in trips.items()}
+    results["ring"] = medians([ring() for _ in range(TURNS)])
     results["idle"] = {}
     for client in ("moonwire", "node", "python"):
         one = [bench.idle(client, 1) for _ in range(TURNS)]
@@ -164,6 +174,8 @@ def goals(results):
          ">=", 0.5),
         ("spinning round trip p50 against the spinning floor, at most 1.3",
          trip["moonwire spinning"]["p50_us"] / trip["floor spinning"]["p50_us"], "<=", 1.3),
+        ("the ring's GB per second against memcpy, at least 0.8", results["ring"]["of_memcpy"],
+         ">=", 0.8),
         ("idle memory, MB, at most 30", idle["memory_mb"], "<=", 30),
         ("ready, ms, at most 200", idle["ready_ms"], "<=", 200),
     ]
@@ -178,6 +190,10 @@ def show(results):
     print(f"\n{'round trip, us':<22}{'p50':>12}{'p99':>10}{'p99.9':>14}")
     for client, row in results["trip"].items():
         print(f"{client:<22}{row['p50_us']:>12.1f}{row['p99_us']:>10.1f}{row['p999_us']:>14.1f}")
+    row = results["ring"]
+    print(f"\n{'ring, 600 bytes':<22}{'records/s':>12}{'GB/s':>10}{'of memcpy':>14}")
+    print(f"{'recorder':<22}{row['records_per_second']:>12.0f}{row['gb_per_second']:>10.2f}"
+          f"{row['of_memcpy']:>14.2f}")
     print(f"\n{'idle':<22}{'memory MB':>12}{'ready ms':>10}{'kB/connection':>14}")
     for client, row in results["idle"].items():
         print(f"{client:<22}{row['memory_mb']:>12.1f}{row['ready_ms']:>10.0f}"
