@@ -24,6 +24,7 @@ enum {
     BUSY_MS = 10, /* how often it looks while anything happens, */
     IDLE_MS = 50, /* and while nothing does */
     MEMORY_LOOK_MS = 100,
+    LARGE_SECONDS = 10, /* until it has to give back its memory */
     SWEEPS_MAX = 5,
     DEATHS_MAX = 5, /* restarts within DEATHS_SECONDS */
     DEATHS_SECONDS = 600,
@@ -143,7 +144,8 @@ static int start_child(struct guardian *g, enum mw_role role, struct mw_err *err
     g->was_killed = false;
     g->dog = (struct mw_watchdog){.hang_limit_ns = plan->hang_limit_ns,
                                   .callback_limit_ns = plan->callback_limit_ns,
-                                  .memory_limit_bytes = plan->memory_limit_bytes};
+                                  .memory_limit_bytes = plan->memory_limit_bytes,
+                                  .large_limit_ns = seconds_ns(g, LARGE_SECONDS)};
     g->pid = fork();
     if (g->pid == 0)
         become_child(g);
@@ -267,7 +269,9 @@ static enum event end_run(struct guardian *g)
 static void describe_end(const struct guardian *g, char *text, size_t size)
 {
     int status = g->wait_status;
-    if (g->was_killed && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+    if (g->was_killed && g->dog.was_told)
+        (void)snprintf(text, size, "did not stop, with too much memory, and was killed");
+    else if (g->was_killed)
         (void)snprintf(text, size, "hung (nothing moved for %.3g s) and was killed",
                        (double)g->dog.hang_limit_ns / (double)SECOND);
     else if (WIFSIGNALED(status))
@@ -351,7 +355,7 @@ static int count_deaths(struct guardian *g)
     int count = 1;
     for (int i = DEATHS_MAX; i > 0; i--) {
         g->deaths_ns[i] = g->deaths_ns[i - 1];
-        if (g->deaths_ns[i] && g->now_ns - g->deaths_ns[i] < seconds_ns(g, DEATHS_SECONDS))
+        if (g->deaths_ns[i] && g->now_ns - g->deaths_ns[i] < DEATHS_SECONDS * SECOND)
             count++;
     }
     g->deaths_ns[0] = g->now_ns;
@@ -397,7 +401,7 @@ static enum event ask_again(struct guardian *g)
 static enum event stop_bloated(struct guardian *g)
 {
     mw_logf(g->log, MW_LOG_ERROR, "memory above %lld MB (memory_limit_mb) for %d s: stopping",
-            (long long)(g->dog.memory_limit_bytes >> 20), MW_WATCH_LARGE_SECONDS);
+            (long long)(g->dog.memory_limit_bytes >> 20), LARGE_SECONDS);
     g->least_status = STATUS_FAILED;
     return ask_again(g);
 }
@@ -422,13 +426,10 @@ static enum event note_stop(struct guardian *g)
 
 static enum event end_plan(struct guardian *g)
 {
-    if (g->was_killed)
-        return NOTHING;
-    if (WIFSIGNALED(g->wait_status)) {
-        mw_logf(g->log, MW_LOG_ERROR, "reading the configuration ended by signal %d (%s)",
-                WTERMSIG(g->wait_status), strsignal(WTERMSIG(g->wait_status)));
-        g->status = STATUS_FAILED;
-    }
+    int number = WTERMSIG(g->wait_status);
+    mw_logf(g->log, MW_LOG_ERROR, "reading the configuration ended by signal %d (%s)", number,
+            strsignal(number));
+    g->status = STATUS_FAILED;
     return NOTHING;
 }
 

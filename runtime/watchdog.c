@@ -54,17 +54,16 @@ enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *
     dog->looked_ns = now_ns;
     observe(dog, shared, step);
     weigh(dog, rss_bytes, step);
-    int64_t large_limit = MW_WATCH_LARGE_SECONDS * SECOND;
     if (dog->hang_limit_ns && (dog->still_ns > limit_of_turns(dog) ||
-                               dog->large_ns > 2 * large_limit + dog->hang_limit_ns))
+                               dog->large_ns > 2 * dog->large_limit_ns + dog->hang_limit_ns))
         return MW_WATCH_HUNG;
     if (dog->callback_limit_ns && dog->callback_ns > dog->callback_limit_ns)
         return interrupt(dog, MW_WATCH_LATE, now_ns);
-    if (dog->large_ns > large_limit && !dog->was_told) {
+    if (dog->large_ns > dog->large_limit_ns && !dog->was_told) {
         dog->was_told = true;
         return MW_WATCH_BLOATED;
     }
-    if (dog->large_ns > 0 && dog->large_ns <= large_limit)
+    if (dog->large_ns > 0 && dog->large_ns <= dog->large_limit_ns)
         return interrupt(dog, MW_WATCH_LARGE, now_ns);
     return MW_WATCH_FINE;
 }

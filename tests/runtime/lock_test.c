@@ -1,0 +1,124 @@
+/* Locks of a machine: one holder, who is named; what is left over locks nothing. */
+#include "lock.h"
+#include "test.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/moonwire-lock-XXXXXX";
+static char path[64];
+
+static void test_one_holder(void)
+{
+    struct mw_err err = {""};
+    char other[128];
+    int first = mw_lock_take(path, "first", other, sizeof other, &err);
+    CHECK(first >= 0);
+    CHECK_INT(mw_lock_take(path, "second", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "first");
+    mw_lock_release(first);
+    int second = mw_lock_take(path, "second", other, sizeof other, &err);
+    CHECK(second >= 0);
+    CHECK_INT(mw_lock_take(path, "third", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "second");
+    mw_lock_release(second);
+    mw_lock_release(-1);
+}
+
+/* A child that lives on holds what its parent took. */
+static void test_inherited(void)
+{
+    struct mw_err err = {""};
+    char other[128];
+    int gate[2];
+    CHECK(pipe(gate) == 0);
+    int fd = mw_lock_take(path, "parent", other, sizeof other, &err);
+    pid_t child = fork();
+    if (child == 0) {
+        char end;
+        (void)close(gate[1]);
+        _exit(read(gate[0], &end, 1) == 0 ? 0 : 1);
+    }
+    (void)close(gate[0]);
+    mw_lock_release(fd);
+    CHECK_INT(mw_lock_take(path, "other", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "parent");
+    (void)close(gate[1]);
+    CHECK(waitpid(child, NULL, 0) == child);
+    fd = mw_lock_take(path, "other", other, sizeof other, &err);
+    CHECK(fd >= 0);
+    mw_lock_release(fd);
+}
+
+/* Whoever cleans up the directory does not let in a second one behind a third. */
+static void test_removed(void)
+{
+    struct mw_err err = {""};
+    char other[128];
+    int first = mw_lock_take(path, "first", other, sizeof other, &err);
+    CHECK(unlink(path) == 0);
+    int second = mw_lock_take(path, "second", other, sizeof other, &err);
+    CHECK(second >= 0);
+    CHECK_INT(mw_lock_take(path, "third", other, sizeof other, &err), MW_LOCK_HELD);
+    mw_lock_release(first);
+    CHECK_INT(mw_lock_take(path, "third", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "second");
+    mw_lock_release(second);
+}
+
+static void test_what_is_shown(void)
+{
+    struct mw_err err = {""};
+    char other[16];
+    int fd = mw_lock_take(path, "a\033[2Jb\nsecond line", other, sizeof other, &err);
+    CHECK_INT(mw_lock_take(path, "x", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "a?[2Jb");
+    CHECK(ftruncate(fd, 0) == 0);
+    CHECK_INT(mw_lock_take(path, "x", other, sizeof other, &err), MW_LOCK_HELD);
+    CHECK_TEXT(other, "another program");
+    mw_lock_release(fd);
+}
+
+static void test_refused(void)
+{
+    struct mw_err err = {""};
+    char other[16], link_path[80];
+    CHECK_INT(mw_lock_take("/nowhere/at/all.lock", "x", other, sizeof other, &err), -1);
+    CHECK(strstr(err.text, "/nowhere/at/all.lock: No such file") != NULL);
+    (void)snprintf(link_path, sizeof link_path, "%s.link", path);
+    CHECK(symlink(path, link_path) == 0);
+    CHECK_INT(mw_lock_take(link_path, "x", other, sizeof other, &err), -1);
+    CHECK(unlink(link_path) == 0);
+}
+
+static void test_directory(void)
+{
+    struct mw_err err = {""};
+    char found[64];
+    struct stat about;
+    CHECK_INT(mw_lock_directory(found, sizeof found, &err), 0);
+    CHECK(stat(found, &about) == 0);
+    CHECK_INT(about.st_mode & 0777, 0700);
+    CHECK(about.st_uid == geteuid());
+}
+
+int main(void)
+{
+    static const struct test_case cases[] = {
+        {"a lock has one holder, who is named", test_one_holder},
+        {"a lock lasts as long as a child of its holder", test_inherited},
+        {"a lock whose file was removed is taken anew, once", test_removed},
+        {"what a holder wrote is shown as one harmless line", test_what_is_shown},
+        {"a lock that cannot be opened says why; links are not followed", test_refused},
+        {"the directory of locks is ours alone", test_directory},
+    };
+    if (!mkdtemp(dir))
+        return 1;
+    (void)snprintf(path, sizeof path, "%s/a.lock", dir);
+    int status = test_main(cases, sizeof cases / sizeof *cases);
+    (void)unlink(path);
+    (void)rmdir(dir);
+    return status;
+}
