@@ -85,6 +85,12 @@ local function fill_of(row)
   }
 end
 
+local function visit_fill(visit, row)
+  local fill = fill_of(row)
+  fill.booked_at = seconds(row.booked_ns)
+  visit(fill, row, row.fill)
+end
+
 local function fills_of(self, key)
   local fills = {}
   for i, row in ipairs(rows_of(self, "SELECT * FROM fills WHERE order_key = ? ORDER BY fill",
@@ -120,8 +126,9 @@ end
 function Archive:open_orders()
   local orders = {}
   -- The words of the index orders_open.
-  for _, row in ipairs(rows_of(self, "SELECT * FROM orders WHERE status NOT IN ('filled', "
-      .. "'canceled', 'rejected', 'expired') AND external IS NOT 1 ORDER BY key")) do
+  for _, row in ipairs(rows_of(self, "SELECT * FROM orders INDEXED BY orders_open "
+      .. "WHERE status NOT IN ('filled', 'canceled', 'rejected', 'expired') "
+      .. "AND external IS NOT 1 ORDER BY key")) do
     orders[#orders + 1] = understood(self, row)
   end
   return orders
@@ -156,20 +163,22 @@ function Archive:order(venue, client_order_id, order_id)
   return row and understood(self, row)
 end
 
---- Calls visit(fill, order) for each fill of a strategy's order, in the order in which they were
---- counted, behind number `after`; `order` has key, strategy, venue, symbol and side.
+--- Calls visit(fill, order, number) for each fill of a strategy's order, in the order in which they
+--- were counted, behind number `after`; `order` has strategy, venue, symbol and side, `fill` has
+--- booked_at (seconds since 1970) as well.
 ---@return integer last  number of the last fill
 function Archive:each_fill(after, visit)
-  local last = after
+  local last, problem = after, nil
   repeat
-    local rows = rows_of(self, "SELECT f.*, o.key, o.strategy, o.venue, o.symbol, o.side "
-      .. "FROM fills f CROSS JOIN orders o ON o.key = f.order_key WHERE f.fill > ? "
-      .. "ORDER BY f.fill LIMIT " .. PAGE, last)
+    local rows = rows_of(self, "SELECT f.fill, f.trade_id, f.qty, f.price, f.fees, f.flags, "
+      .. "f.booked_ns, o.strategy, o.venue, o.symbol, o.side FROM fills f CROSS JOIN orders o "
+      .. "ON o.key = f.order_key WHERE f.fill > ? ORDER BY f.fill LIMIT " .. PAGE, last)
     for _, row in ipairs(rows) do
       last = row.fill
       local ok, err = true, nil
-      if row.strategy then ok, err = pcall(function() visit(fill_of(row), row) end) end
-      if not ok then
+      if row.strategy then ok, err = pcall(visit_fill, visit, row) end
+      if not ok and err ~= problem then
+        problem = err                            -- one cause may have a thousand consequences
         self.log.error("%s: a fill of %s is not understood and left out of the position: %s",
                        self.path, row.strategy, err)
       end

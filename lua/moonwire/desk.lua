@@ -204,9 +204,18 @@ function Desk:on_order_met()
   if self.are_started then recovery.settle_orphans(self) end
 end
 
+local function position_key(strategy, venue, symbol)
+  return strategy .. "\0" .. tostring(venue) .. "\0" .. tostring(symbol)
+end
+
+--- A position of an earlier run goes on.
+function Desk:take_position(held)
+  self.positions[position_key(held.strategy, held.venue, held.symbol)] = held
+end
+
 --- The position of a strategy in a symbol (position.lua); created flat.
 function Desk:position(strategy, venue, symbol)
-  local key = strategy .. "\0" .. tostring(venue) .. "\0" .. tostring(symbol)
+  local key = position_key(strategy, venue, symbol)
   local found = self.positions[key]
   if not found then
     found = position.new { strategy = strategy, venue = venue, symbol = symbol }

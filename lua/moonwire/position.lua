@@ -113,6 +113,36 @@ local function sign_of(fill, order)
   error("fill without a side", 3)
 end
 
+--- What it came to, for M.restore: of which strategy, venue and symbol; qty, cost, cash; fees by
+--- asset.
+---@return table
+function Position:totals()
+  local totals = own_totals(self)
+  return {
+    strategy = self.strategy, venue = self.venue, symbol = self.symbol, fees = all_fees(self),
+    qty = decimal.copy(totals.qty), cost = decimal.copy(totals.cost),
+    cash = decimal.copy(totals.cash),
+  }
+end
+
+--- A position that came to this; raises when it is not what Position:totals gives.
+---@param of table
+---@return moonwire.Position
+function M.restore(of)
+  local self = M.new(of)
+  local totals = own_totals(self)
+  for _, name in ipairs { "qty", "cost", "cash" } do
+    if not decimal.is(of[name]) then error("position: " .. name .. " is no decimal", 0) end
+    decimal.set(totals[name], of[name])
+  end
+  for asset, amount in pairs(of.fees) do
+    local x = execution.of { last_qty = ZERO, last_price = ZERO,
+                             fees = { { asset = asset, amount = amount } } }
+    if C.mw_position_add_fees(totals, x) ~= 0 then error("position: its fees", 0) end
+  end
+  return self
+end
+
 -- What is still held of a position that a fill closes in part, or opens anew on the other side.
 local function cost_after_close(totals, sign, x)
   local held = totals.qty

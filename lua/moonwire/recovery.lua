@@ -2,11 +2,14 @@
 --- strategies kept, and epochs of ids that are used up. All of it stands before sessions connect;
 --- the venue is asked about each order before strategies start.
 
+local dispatch = require "moonwire.dispatch"
+local holdings = require "moonwire.holdings"
+local host = require "moonwire.host"
 local record = require "moonwire.record"
-local restore = require "moonwire.restore"
 local untold = require "moonwire.untold"
 
 local M = {}
+local SLOW_SECONDS = 1
 
 local function restore_persist(desk, archive)
   for _, runner in ipairs(desk.runner_list) do
@@ -16,11 +19,12 @@ local function restore_persist(desk, archive)
 end
 
 local function restore_positions(desk, archive)
-  archive:each_fill(0, function(fill, order)
-    if desk.runners[order.strategy] then
-      restore.book(fill, order, desk:position(order.strategy, order.venue, order.symbol))
-    end
-  end)
+  local began = host.monotonic()
+  for _, position in pairs(holdings.restore(archive, dispatch.now(), desk.log)) do
+    if desk.runners[position.strategy] then desk:take_position(position) end
+  end
+  local seconds = host.monotonic() - began
+  if seconds > SLOW_SECONDS then desk.log.info("positions were counted in %.1f s", seconds) end
 end
 
 --- Makes the open orders of the archive orders of this run; it is asked about others from now on.

@@ -291,7 +291,7 @@ end)
 
 t.test("each fill is visited once, in its order, in pages, from where one stands", function()
   with_journal(function(journal, open)
-    journal:order({ client_order_id = "a" }, { { trade_id = "1" } })
+    journal:order({ client_order_id = "a" }, { { trade_id = "0" } })
     journal:order({ client_order_id = "b", strategy = false, external = 1 }, { { trade_id = "2" } })
     journal:run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 11000) "
                 .. "INSERT INTO fills (order_key, trade_id, qty, price, flags) "

@@ -385,6 +385,79 @@ t.test("positions go on where they were", function()
   end)
 end)
 
+-- What the position is after a start from this journal, and what that start kept of it.
+local function position_after(journal)
+  local s = take_over(journal, {})
+  local position = s.desk:position("one", "idx", "BTC/IDR")
+  local kept
+  for _, record in ipairs(s:recorded "persist") do
+    kept = record.text:match "^positions:all%z(.*)$" or kept
+  end
+  return ("%s @ %s, %s"):format(position.qty, position.avg_price, position:fees_text()), kept, s
+end
+
+t.test("what all fills came to is kept: the next start counts only those since", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = id_of("one", 1), qty = "1", status = "canceled" },
+                  { { trade_id = "1" }, { trade_id = "2", price = "960000000" } })
+    journal:order({ client_order_id = id_of("gone", 1), status = "filled", strategy = "gone" },
+                  { { trade_id = "3" } })
+    local text, kept = position_after(journal)
+    t.equal(text, "0.002 @ 955000000, 22 IDR")
+    t.equal(persist.decode(kept).fill, 3)
+    journal:insert("persist", { strategy = "positions:all", text = kept })
+    journal:run "UPDATE fills SET qty = '7'"                -- is not looked at any more
+    text, kept = position_after(journal)
+    t.equal(text, "0.002 @ 955000000, 22 IDR")
+    t.equal(kept, nil)
+    journal:insert("fills", { order_key = 1, trade_id = "9", qty = "0.002", price = "965000000",
+                              flags = 0, fees = "1 BTC" })
+    text, kept = position_after(journal)
+    t.equal(text, "0.004 @ 960000000, 1 BTC, 22 IDR")
+    t.equal(persist.decode(kept).fill, 4)
+    t.equal(#persist.decode(kept).positions, 2)
+  end)
+end)
+
+t.test("a fill that may still change is counted anew by each start", function()
+  for _, flags in ipairs { 2, 4 } do
+    with_journal(function(journal)
+      journal:order({ client_order_id = id_of "one", qty = "1" },
+                    { { trade_id = "1" }, { trade_id = "2", flags = flags }, { trade_id = "3" } })
+      local text, kept = position_after(journal)
+      t.equal(text, "0.003 @ 950000000, 33 IDR")
+      t.equal(persist.decode(kept).fill, 1)
+      journal:insert("persist", { strategy = "positions:all", text = kept })
+      journal:run "UPDATE fills SET price = '980000000', flags = 1 WHERE fill = 2"
+      text, kept = position_after(journal)
+      t.equal(text, "0.003 @ 960000000, 33 IDR")
+      t.equal(persist.decode(kept).fill, 3)
+    end)
+  end
+end)
+
+t.test("one that nobody will tell more about does not hold the others up", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = id_of "one", qty = "1" },
+                  { { trade_id = "1", flags = 4, booked_ns = "1780000000000000000" } })
+    local _, kept = position_after(journal)
+    t.equal(persist.decode(kept).fill, 1)
+  end)
+end)
+
+t.test("positions that were kept and are not understood are counted again", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = id_of "one", qty = "1" }, { { trade_id = "1" } })
+    for _, text in ipairs { "{broken", '{["fill"]=1,["positions"]={[1]={["symbol"]="BTC"}}}' } do
+      journal:run "DELETE FROM persist"
+      journal:insert("persist", { strategy = "positions:all", text = text })
+      local found, _, s = position_after(journal)
+      t.equal(found, "0.001 @ 950000000, 11 IDR")
+      t.equal(#s:logged "all fills are counted again", 1)
+    end
+  end)
+end)
+
 t.test("what a strategy kept is there before on_start", function()
   with_journal(function(journal)
     journal:insert("persist", { strategy = "one", text = '{["price"]=dec"1.50",["n"]=7}' })

@@ -1,0 +1,70 @@
+--- The positions of all strategies, from the fills in the journal. What the fills up to some number
+--- came to is kept there as well, so that a start counts only those since the one before.
+
+local persist = require "moonwire.persist"
+local position_module = require "moonwire.position"
+local record = require "moonwire.record"
+local restore = require "moonwire.restore"
+
+local M = {}
+
+local NAME = "positions:all"          -- no strategy's name has a colon
+-- A fill whose price is still a bound, or that was booked on a total, may change; after this long
+-- no venue has anything more to tell about it.
+local SETTLED_SECONDS = 8 * 86400
+
+local function key_of(strategy, venue, symbol)
+  return table.concat({ strategy, venue, symbol }, "\0")
+end
+
+-- The positions that were kept, and the number of the last fill in them.
+local function read_kept(archive, log)
+  local text = archive:persist(NAME)
+  if not text then return {}, 0 end
+  local kept, err = persist.decode(text)
+  local positions = {}
+  for _, of in ipairs(kept and kept.positions or {}) do
+    local ok, position = pcall(position_module.restore, of)
+    if not ok then kept, err = nil, position break end
+    positions[key_of(of.strategy, of.venue, of.symbol)] = position
+  end
+  if kept then return positions, kept.fill end
+  log.warn("the positions that were kept are not understood (%s): all fills are counted again", err)
+  return {}, 0
+end
+
+local function encode(positions, fill)
+  local keys, list = {}, {}
+  for key in pairs(positions) do keys[#keys + 1] = key end
+  table.sort(keys)
+  for i, key in ipairs(keys) do list[i] = positions[key]:totals() end
+  return persist.encode { fill = fill, positions = list }
+end
+
+--- All positions, by key: { [any] = moonwire.Position, ... }; what they came to is recorded.
+---@param archive table
+---@param now number
+---@param log table
+---@return table<string, moonwire.Position>
+function M.restore(archive, now, log)
+  local positions, from = read_kept(archive, log)
+  local text
+  local last = archive:each_fill(from, function(fill, order, number)
+    if not text and (fill.is_estimate or fill.is_provisional)
+      and (fill.booked_at or now) > now - SETTLED_SECONDS then
+      text = encode(positions, number - 1)
+    end
+    local key = key_of(order.strategy, order.venue, order.symbol)
+    local position = positions[key]
+    if not position then
+      position = position_module.new(order)
+      positions[key] = position
+    end
+    restore.book(fill, order, position)
+  end)
+  text = text or encode(positions, last)
+  if text and next(positions) and last > from then record.persist(NAME, text) end
+  return positions
+end
+
+return M
