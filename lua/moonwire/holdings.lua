@@ -37,7 +37,7 @@ local function encode(positions, fill)
   local keys, list = {}, {}
   for key in pairs(positions) do keys[#keys + 1] = key end
   table.sort(keys)
-  for i, key in ipairs(keys) do list[i] = positions[key]:totals() end
+  for i, key in ipairs(keys) do list[i] = position_module.totals(positions[key]) end
   return persist.encode { fill = fill, positions = list }
 end
 

@@ -113,10 +113,10 @@ local function sign_of(fill, order)
   error("fill without a side", 3)
 end
 
---- What it came to, for M.restore: of which strategy, venue and symbol; qty, cost, cash; fees by
---- asset.
+--- What a position came to, for M.restore: strategy, venue, symbol; qty, cost, cash; fees by asset.
+---@param self moonwire.Position
 ---@return table
-function Position:totals()
+function M.totals(self)
   local totals = own_totals(self)
   return {
     strategy = self.strategy, venue = self.venue, symbol = self.symbol, fees = all_fees(self),
@@ -125,7 +125,7 @@ function Position:totals()
   }
 end
 
---- A position that came to this; raises when it is not what Position:totals gives.
+--- A position that came to this; raises when it is not what M.totals gives.
 ---@param of table
 ---@return moonwire.Position
 function M.restore(of)
