@@ -42,7 +42,7 @@ local venue = {
     silence = { type = "number", min = 1, max = 3600,
                 doc = "seconds without a byte after which a connection counts as dead; default: "
                   .. "the protocol's" },
-    dead_man = { type = "number", min = 8, max = 3600, off = true, default = 30,
+    dead_man = { type = "number", min = 10, max = 3600, off = true, default = 30,
                  doc = "seconds until the venue cancels when we fall silent, where it can" },
   },
 }

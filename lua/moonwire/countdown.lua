@@ -1,6 +1,6 @@
 --- The dead-man switch of a venue that cancels when we fall silent. Its countdown runs for every
 --- pair in which an order of ours is open, pending or unknown, and for no other; one request renews
---- it for all of them, four times within its length, so that three may fail.
+--- it for all of them, four times within its length: after three that failed the fourth is in time.
 ---
 --- Beats are decided in timer events alone: a loop that a script holds up sends none, and the venue
 --- cancels. The first order in a pair waits here until the venue has said that the countdown runs
@@ -10,8 +10,8 @@
 --- overtake each other, and one that got no answer keeps its opposite back as long as it may still
 --- arrive. What differs from venue to venue is moonwire.CountdownSpec in types.lua.
 
+local countdown_pairs = require "moonwire.countdown_pairs"
 local dispatch = require "moonwire.dispatch"
-local held = require "moonwire.held"
 local log = require "moonwire.log"
 local rate = require "moonwire.rate"
 local record = require "moonwire.record"
@@ -20,8 +20,8 @@ local Countdown = { __name = "moonwire.Countdown" }
 Countdown.__index = Countdown
 
 local M = {}
-local BEATS = 4                       -- within one countdown
-local GRACE = 1.5                     -- periods without an order until it is turned off: two beats
+local names, may_run = countdown_pairs.names, countdown_pairs.may_run
+local PERIODS = 4.25                  -- in one countdown: a fourth beat still has time to arrive
 local RETRY_SECONDS = 1               -- a failed beat is repeated once before the next is due
 local FINISH_SECONDS = 3              -- at most so long for turning it off at the end
 local SUSPECT_SECONDS = 60            -- a pair that the venue refuses is asked for again after that
@@ -43,15 +43,13 @@ end
 function M.new(session)
   local spec, seconds = session.protocol.countdown, session.config.dead_man
   if not spec or not seconds then return false end
-  local period = seconds / BEATS
-  return setmetatable({
+  local period = seconds / PERIODS
+  local self = setmetatable({
     session = session, spec = spec, log = session.log, seconds = seconds, period = period,
     -- An answer that is not there when the next beat is due counts as missing.
     timeout = math.min(session.config.request_timeout, period * 0.9),
     limiter = shared_limiter(session),
     ready = {},                       -- symbol -> until when the venue surely counts down
-    seen_at = {},                     -- symbol -> when an order of ours was last open or sent
-    pairs = {},                       -- symbol -> what is known of it (pair_of)
     queue = {},                       -- parts of a list of which the venue refused a pair
     is_due = false,                   -- "beat" or "arm", as soon as no request is under way
     may_turn_off = false,             -- once a beat
@@ -59,6 +57,9 @@ function M.new(session)
     may_arrive_until = 0,             -- a beat without an answer may still arrive so long
     refused_until = 0,
   }, Countdown)
+  self.pairs = countdown_pairs.new(self)
+  self.seen_at = self.pairs.seen_at
+  return self
 end
 
 function Countdown:start() self.timer = dispatch.every(self.period, self, "beat") end
@@ -82,79 +83,14 @@ local function alarm(self, message, ...)
   self.log.error("dead man: %s", text)
 end
 
--- Pairs -------------------------------------------------------------------------------------------
-
-local function pair_of(self, symbol)
-  local pair = self.pairs[symbol]
-  if pair then return pair end
-  local market = self.session:market_of(symbol)
-  if not market then return nil end
-  pair = {
-    symbol = symbol, market = market, held = held.new(self, symbol),
-    runs_until = false,               -- the venue's countdown surely runs so long
-    may_run_until = 0,                -- ... or may, by a beat that got no answer
-    off_until = 0,                    -- a request to turn it off may still arrive so long
-    ran_out_at = false, noticed_at = false,
-    armed_by = false,                 -- the last request that armed it
-    suspect_until = false, why = false,
-  }
-  self.pairs[symbol] = pair
-  return pair
-end
-
-local function names(list)
-  local text = {}
-  for i = 1, math.min(#list, 5) do text[i] = list[i].symbol end
-  return table.concat(text, ", ") .. (#list > 5 and (" and %d more"):format(#list - 5) or "")
-end
-
--- All of one kind, in an order that does not depend on a table's.
-local function pick(self, fits)
-  local list = {}
-  for _, pair in pairs(self.pairs) do
-    if fits(pair) then list[#list + 1] = pair end
-  end
-  table.sort(list, function(a, b) return a.symbol < b.symbol end)
-  return list
-end
-
-local function warn_of_others(self, order)
-  local pair = self.pairs[order.symbol]
-  if not pair or not pair.runs_until or pair.is_shared then return end
-  pair.is_shared = true
-  self.log.warn("%s: if our countdown runs out, the venue cancels the orders of others in this "
-                .. "account too, such as %s", order.symbol, order)
-end
-
--- Notes which pairs have an order of ours.
-local function look(self, now)
-  local session = self.session
-  for _, order in ipairs(session.orders.open) do
-    if order.venue == session.name then
-      local pair = not order.external and pair_of(self, order.symbol)
-      if pair then self.seen_at[order.symbol] = now
-      elseif order.external then warn_of_others(self, order) end
-    end
-  end
-end
-
-local function running(self) return pick(self, function(pair) return pair.runs_until end) end
-
--- A strategy that replaces its orders shall not turn the countdown off and on.
-local function is_wanted(self, pair, now)
-  local seen_at = self.seen_at[pair.symbol]
-  return seen_at ~= nil and now - seen_at < self.period * GRACE
-end
-
-local function may_run(pair, now) return pair.runs_until or now < pair.may_run_until end
-
 -- Requests ----------------------------------------------------------------------------------------
 
 -- Sends one request for all pairs of the list; false when the venue's limit has no room for it now.
 local function send(self, kind, list, seconds, now)
   local ok, wait = self.limiter:try(kind, nil, now)
   if not ok then
-    if not self.turn_timer then self.turn_timer = dispatch.after(wait, self, "take_turn") end
+    if self.turn_timer then self.turn_timer:stop() end
+    self.turn_timer = dispatch.after(wait, self, "take_turn")
     return false
   end
   local markets = {}
@@ -178,35 +114,19 @@ function Countdown:take_turn()
   self:pump()
 end
 
-local function to_arm(self, now)
-  return pick(self, function(pair) return not pair.suspect_until and is_wanted(self, pair, now) end)
-end
-
-local function to_turn_off(self, now)
-  if now < self.may_arrive_until then return {} end
-  return pick(self, function(pair) return may_run(pair, now) and not is_wanted(self, pair, now) end)
-end
-
--- A pair that the venue refused is asked for again by itself, not in the list of the others.
-local function suspect_due(self, now)
-  return pick(self, function(pair)
-    return pair.suspect_until and now >= pair.suspect_until and is_wanted(self, pair, now)
-  end)[1]
-end
-
 local function send_due(self, now)
   local part = self.queue[1]
   if part then
     if send(self, "beat", part, self.seconds, now) then table.remove(self.queue, 1) end
     return true
   end
-  local list = self.is_due and to_arm(self, now) or {}
+  local list = self.is_due and self.pairs:to_arm(now) or {}
   if #list > 0 then
     if send(self, self.is_due, list, self.seconds, now) then self.is_due = false end
     return true
   end
   self.is_due = false
-  local suspect = suspect_due(self, now)
+  local suspect = self.pairs:suspect_due(now)
   if suspect then send(self, "arm", { suspect }, self.seconds, now) end
   return suspect ~= nil
 end
@@ -216,28 +136,22 @@ function Countdown:pump()
   if self.under_way or self.is_over then return end
   local now = time_of(self)
   if self.finishing then return self:finish_next(now) end
-  look(self, now)
+  self.pairs:look(now)
   if send_due(self, now) then return end
-  if self.misses > 0 and #running(self) == 0 and #to_arm(self, now) == 0 then
+  if self.misses > 0 and #self.pairs:running() == 0
+    and #self.pairs:to_arm(now) == 0 then
     self:recovered "no order of ours is left to protect"
   end
-  local list = self.may_turn_off and to_turn_off(self, now) or {}
+  if not self.may_turn_off or now < self.may_arrive_until then return end
+  local list = self.pairs:to_turn_off(now)
   if #list > 0 and send(self, "off", list, 0, now) then self.may_turn_off = false end
 end
 
 -- Beats -------------------------------------------------------------------------------------------
 
--- Those of which nothing was heard in time. The venue cancels, which our stream or, if it is down,
--- the next comparison tells.
+-- The venue cancels, which our stream or, if it is down, the next comparison tells.
 local function note_run_out(self, now)
-  local lost = {}
-  for _, pair in ipairs(running(self)) do
-    if now >= pair.runs_until then
-      if self.seen_at[pair.symbol] >= pair.runs_until - self.seconds then lost[#lost + 1] = pair end
-      pair.ran_out_at, pair.noticed_at, pair.runs_until = pair.runs_until, now, false
-      self.ready[pair.symbol] = nil
-    end
-  end
+  local lost = self.pairs:take_run_out(now, self.seconds)
   if #lost == 0 then return end
   self.has_run_out = true
   alarm(self, "the countdown ran out, the venue cancels all orders in %s", names(lost))
@@ -246,7 +160,7 @@ end
 -- Nobody follows the orders of a session that has stopped for good: the venue shall cancel them.
 local function is_given_up(self)
   if not self.session.private.is_stopped then return false end
-  local list = running(self)
+  local list = self.pairs:running()
   if #list > 0 and not self.has_given_up then
     self.has_given_up = true
     alarm(self, "the session has stopped, so the countdown is not renewed: the venue cancels all "
@@ -351,11 +265,11 @@ end
 
 -- What happens, and when, unless a beat gets through.
 local function threat(self)
-  local list, soonest, now = running(self), math.huge, time_of(self)
+  local list, soonest, now = self.pairs:running(), math.huge, time_of(self)
   if #list == 0 then return "orders that wait for it are not sent" end
   for _, pair in ipairs(list) do soonest = math.min(soonest, pair.runs_until - now) end
-  return ("the venue cancels all orders in %s in %.0f s unless it is renewed before")
-    :format(names(list), math.max(0, soonest))
+  return ("the venue cancels all orders in %s in %d s unless it is renewed before")
+    :format(names(list), math.max(0, math.floor(soonest)))
 end
 
 function Countdown:failed(under_way, why, class)
@@ -391,8 +305,8 @@ end
 
 --- Whether an order in a symbol without a running countdown may be taken. nil and why not.
 function Countdown:may_hold(symbol)
-  local pair = pair_of(self, symbol)
-  if pair.suspect_until then
+  local pair = self.pairs:of(symbol)
+  if pair.suspect_until and time_of(self) < pair.suspect_until then
     return nil, ("the venue has no countdown for %s: %s"):format(symbol, self:hint(pair.why))
   end
   if time_of(self) < self.refused_until then
@@ -403,7 +317,7 @@ end
 
 --- Takes an order that must wait until the countdown of its pair runs.
 function Countdown:hold(order)
-  local pair = pair_of(self, order.symbol)
+  local pair = self.pairs:of(order.symbol)
   pair.held:add(order)
   if self.under_way and pair.armed_by == self.under_way then return end      -- that will do
   self.is_due = self.is_due or "arm"
@@ -412,16 +326,18 @@ end
 
 --- Takes back an order that waits here; false when it does not.
 function Countdown:drop(order)
-  local pair = self.pairs[order.symbol]
+  local pair = self.pairs.by_symbol[order.symbol]
   return pair ~= nil and pair.held:drop(order)
 end
 
 --- The orders that waited have all left: later ones need not.
-function Countdown:on_released(symbol) self.ready[symbol] = self.pairs[symbol].runs_until end
+function Countdown:on_released(symbol)
+  self.ready[symbol] = self.pairs.by_symbol[symbol].runs_until
+end
 
 --- Gives a report of a cancel its reason when nobody asked for it and our countdown had run out.
 function Countdown:explain(order, report)
-  local pair = self.pairs[order.symbol]
+  local pair = self.pairs.by_symbol[order.symbol]
   if not pair or report.reason or order.status == "pending_cancel" then return end
   local now, at = time_of(self), nil
   if pair.runs_until and now >= pair.runs_until then at = pair.runs_until
@@ -433,7 +349,7 @@ end
 
 --- A process before this one may have armed the symbol: it is turned off at the end.
 function Countdown:note_armed(symbol)
-  local pair = pair_of(self, symbol)
+  local pair = self.pairs:of(symbol)
   if pair then pair.may_run_until = time_of(self) + self.seconds end
 end
 
@@ -449,7 +365,9 @@ function Countdown:finish(left, object)
     if order.venue == self.session.name then is_left[order.symbol] = true end
   end
   local now = time_of(self)
-  local list = pick(self, function(pair) return is_left[pair.symbol] and may_run(pair, now) end)
+  local list = self.pairs:pick(function(pair)
+    return is_left[pair.symbol] and may_run(pair, now)
+  end)
   if #list > 0 then
     self.log.warn("dead man: the countdown goes on: the venue cancels all orders in %s within "
                   .. "%.0f s", names(list), self.seconds)
@@ -460,7 +378,7 @@ function Countdown:finish(left, object)
 end
 
 local function to_finish(self, now)
-  return pick(self, function(pair) return not pair.is_left and may_run(pair, now) end)
+  return self.pairs:pick(function(pair) return not pair.is_left and may_run(pair, now) end)
 end
 
 function Countdown:finish_next(now)
@@ -510,7 +428,7 @@ function Countdown:stop()
   for _, name in ipairs { "timer", "turn_timer", "retry_timer", "finish_timer" } do
     if self[name] then self[name]:stop() end
   end
-  for _, pair in pairs(self.pairs) do pair.held:refuse "the session was stopped" end
+  for _, pair in pairs(self.pairs.by_symbol) do pair.held:refuse "the session was stopped" end
 end
 
 return M

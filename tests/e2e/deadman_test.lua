@@ -4,8 +4,8 @@ local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
 local SIGKILL = 9
-local SECONDS = 8                     -- the shortest countdown; a beat comes each 2 s
-local PROTECTED = { venue = "dead_man = 8," }
+local SECONDS = 10                    -- the shortest countdown; a beat comes each 2.4 s
+local PROTECTED = { venue = "dead_man = 10," }
 
 -- Sends one order at the start, and says what becomes of it.
 local ONE = [[
@@ -77,7 +77,7 @@ end)
 
 test("a process that slept through the countdown says why its orders are gone", function()
   local sim = e2e.sim "indodax"
-  local run = sim:run(REST, PROTECTED)
+  local run = sim:run(REST, { venue = PROTECTED.venue, rest = "hang_limit = 60," })
   run:wait_for "order BTC/IDR new"
   run:suspend()
   wait_canceled(sim, SECONDS + e2e.patience)

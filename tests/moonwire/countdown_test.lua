@@ -14,7 +14,7 @@ local PATH = "/tapi/countdownCancelAll"
 local PRICES = { ["BTC/IDR"] = "950000000", ["AAVE/IDR"] = "2000000", ["BTC/USDT"] = "60000",
                  ["IDRX/IDR"] = "20000" }
 
--- A stage whose strategy does what the test says. dead_man: 40 s, so a beat comes each 10 s.
+-- A stage whose strategy does what the test says. dead_man: 42.5 s, so a beat comes each 10 s.
 local function play(options)
   options = options or {}
   local S = mw.strategy { venue = "idx" }
@@ -24,7 +24,7 @@ local function play(options)
     end
   end
   function S:drop() self:cancel_all() end
-  if options.dead_man == nil then options.dead_man = 40 end
+  if options.dead_man == nil then options.dead_man = 42.5 end
   options.strategies = { { name = "one", class = S } }
   local s = stage.new(options):start()
   local runner = s.runners.one
@@ -42,7 +42,7 @@ local function play(options)
   return s
 end
 
--- What the countdown was asked for, as "btc_idr,aave_idr=40".
+-- What the countdown was asked for, as "btc_idr,aave_idr=42.5".
 local function beats(s)
   local list = {}
   for i, request in ipairs(s:asked(PATH)) do
@@ -120,7 +120,7 @@ t.test("the first order in a pair leaves when the countdown runs, the next ones 
   local s = play()
   s:answer_beats(false)
   local order = s:send "BTC/IDR"
-  t.equal(said(s), "btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5")
   t.equal(#s:asked "trade", 0, "it waits")
   t.equal(order.status, "pending_new")
   s:answer(s:find(PATH), 200, '{"success":1}')
@@ -129,7 +129,7 @@ t.test("the first order in a pair leaves when the countdown runs, the next ones 
   t.equal(order.status, "new")
   s:send "BTC/IDR"
   t.equal(#s:asked "trade", 2)
-  t.equal(said(s), "btc_idr=40", "no second request")
+  t.equal(said(s), "btc_idr=42.5", "no second request")
 end)
 
 t.test("pairs that begin together are armed by one request, before any order", function()
@@ -137,7 +137,7 @@ t.test("pairs that begin together are armed by one request, before any order", f
   local from = #names(s)
   s:send("BTC/IDR", "AAVE/IDR", "IDRX/IDR", "BTC/IDR")
   t.equal(names(s):sub(from + 2), PATH .. " trade trade trade trade")
-  t.equal(said(s), "aave_idr,btc_idr,idrx_idr=40")
+  t.equal(said(s), "aave_idr,btc_idr,idrx_idr=42.5")
 end)
 
 t.test("an order that comes while its pair is being armed needs no request of its own", function()
@@ -148,7 +148,7 @@ t.test("an order that comes while its pair is being armed needs no request of it
   s:answer(s:find(PATH), 200, '{"success":1}')
   s:settle()
   t.equal(#s:asked "trade", 2)
-  t.equal(said(s), "btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5")
 end)
 
 t.test("without orders nothing is asked, and an order that is there is not asked twice", function()
@@ -159,7 +159,7 @@ t.test("without orders nothing is asked, and an order that is there is not asked
   s:answer_beats(false)
   s:send "AAVE/IDR"
   s:send "AAVE/IDR"
-  t.equal(said(s), "btc_idr=40 aave_idr,btc_idr=40", "one is under way")
+  t.equal(said(s), "btc_idr=42.5 aave_idr,btc_idr=42.5", "one is under way")
 end)
 
 t.test("an order that waits is not sent when the venue refuses its countdown", function()
@@ -263,7 +263,7 @@ t.test("four beats in the length of the countdown, each for all pairs", function
   local s = play()
   s:send("BTC/IDR", "AAVE/IDR")
   s:advance(40.1)
-  t.equal(said(s), ("aave_idr,btc_idr=40 "):rep(5):sub(1, -2))
+  t.equal(said(s), ("aave_idr,btc_idr=42.5 "):rep(5):sub(1, -2))
   s:advance(400)
   t.equal(#beats(s), 45)
 end)
@@ -286,7 +286,7 @@ t.test("orders that the venue shows at the log-on are armed at once, if they are
     .. '"type":"sell","order_type":"limit","order_aave":"1","remain_aave":"1"}]}}}'):format(ours))
   s:settle()
   t.equal(s.session.state, "up")
-  t.equal(said(s), "btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5")
 end)
 
 t.test("it is said once when the countdown would take the orders of others", function()
@@ -306,12 +306,12 @@ t.test("a pair without orders is turned off by the second beat that finds none",
   s:advance(10.1)
   s:push(s:update(s.one[2], { status = "CANCELLED", symbol = "aaveidr" }))
   s:advance(10)
-  t.equal(beats(s)[3], "aave_idr,btc_idr=40", "not at once: a new one may come")
+  t.equal(beats(s)[3], "aave_idr,btc_idr=42.5", "not at once: a new one may come")
   s:advance(10)
-  t.equal(beats(s)[4], "btc_idr=40")
+  t.equal(beats(s)[4], "btc_idr=42.5")
   t.equal(beats(s)[5], "aave_idr=0")
   s:advance(10)
-  t.equal(beats(s)[6], "btc_idr=40")
+  t.equal(beats(s)[6], "btc_idr=42.5")
   t.equal(#beats(s), 6)
 end)
 
@@ -347,7 +347,7 @@ t.test("an order that comes while its pair is turned off waits until it is armed
   local before = #beats(s)
   s:answer(s:find(PATH), 200, '{"success":1}')
   s:settle()
-  t.equal(beats(s)[before + 1], "btc_idr=40")
+  t.equal(beats(s)[before + 1], "btc_idr=42.5")
   t.equal(order.status, "new")
 end)
 
@@ -364,7 +364,7 @@ t.test("a request to turn it off may arrive late, without an answer: orders wait
 end)
 
 t.test("a beat that got no answer may arrive late: it is turned off after that", function()
-  local s = play { dead_man = 8 }
+  local s = play { dead_man = 8.5 }
   s:send "BTC/IDR"
   s:drop()
   s:answer_beats(false)
@@ -372,9 +372,9 @@ t.test("a beat that got no answer may arrive late: it is turned off after that",
   s:lose(s:find(PATH), true)
   s:answer_beats '{"success":1}'
   s:advance(5.8)
-  t.equal(said(s), "btc_idr=8 btc_idr=8", "7.9 s: it may come until 8")
+  t.equal(said(s), "btc_idr=8.5 btc_idr=8.5", "7.9 s: it may come until 8")
   s:advance(2.2)
-  t.equal(said(s), "btc_idr=8 btc_idr=8 btc_idr=0")
+  t.equal(said(s), "btc_idr=8.5 btc_idr=8.5 btc_idr=0")
 end)
 
 t.test("turning it off is tried until the venue agrees", function()
@@ -405,7 +405,7 @@ t.test("a beat that fails is an alarm with what follows, once, and repeated in 1
   t.equal(#lines, 1)
   t.ok(lines[1]:find "^error ", lines[1])
   t.ok(lines[1]:find("HTTP 503 with a body that is no JSON", 1, true), lines[1])
-  t.ok(lines[1]:find("cancels all orders in BTC/IDR in 30 s", 1, true), lines[1])
+  t.ok(lines[1]:find("cancels all orders in BTC/IDR in 32 s", 1, true), lines[1])
   t.equal(#beats(s), 2)
   s:advance(1)
   t.equal(#beats(s), 3)
@@ -441,6 +441,21 @@ t.test("after three failures the session is degraded, until a beat gets through"
   t.equal(s.session.state, "up")
 end)
 
+t.test("three beats fail, the fourth is in time", function()
+  local s = play()
+  s:send "BTC/IDR"
+  s:answer_beats(false)
+  for _ = 1, 3 do
+    s:advance(10)
+    s:lose(s:find(PATH), true)
+  end
+  s:answer_beats '{"success":1}'
+  s:advance(10)
+  t.equal(#s:logged "ran out", 0)
+  s:advance(40)
+  t.equal(#s:logged "ran out", 0)
+end)
+
 t.test("a failure is over when no order is left to protect", function()
   local s = play()
   s:send "BTC/IDR"
@@ -469,7 +484,7 @@ local function run_out()
   local s = play()
   local order = s:send "BTC/IDR"
   s:answer_beats { 503, "<html>" }
-  s:advance(40.1)
+  s:advance(50.1)
   t.equal(#s:logged "the countdown ran out, the venue cancels all orders in BTC/IDR", 1)
   return s, order
 end
@@ -539,10 +554,10 @@ t.test("a clock that is set back neither stops the beats nor makes a countdown l
   s:shift_clock(-3600)
   s:advance(10)
   t.ok(dispatch.now() < before)
-  t.equal(said(s), "btc_idr=40 btc_idr=40 btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5 btc_idr=42.5 btc_idr=42.5")
   t.equal(#s:logged "ran out", 0)
   s:answer_beats { 503, "<html>" }
-  s:advance(41)
+  s:advance(51)
   t.equal(#s:logged "ran out", 1)
   s:push(s:update(order, { status = "CANCELLED" }))
   t.equal(order.reason, "dead_man")
@@ -554,7 +569,7 @@ t.test("a session that has stopped for good lets the countdown run out", functio
   s:send "BTC/IDR"
   s:run(s.session.private, "lost", "the key is gone", "permanent")
   s:advance(60)
-  t.equal(said(s), "btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5")
   t.equal(#s:logged "the session has stopped, so the countdown is not renewed", 1)
 end)
 
@@ -572,8 +587,8 @@ t.test("a bad pair is found by halves: the others are armed, its orders are not 
   local s = play()
   s:answer_beats(without "btc_usdt")
   s:send("BTC/IDR", "AAVE/IDR", "IDRX/IDR", "BTC/USDT")
-  t.equal(said(s), "aave_idr,btc_idr,btc_usdt,idrx_idr=40 aave_idr,btc_idr=40 "
-          .. "btc_usdt,idrx_idr=40 btc_usdt=40 idrx_idr=40")
+  t.equal(said(s), "aave_idr,btc_idr,btc_usdt,idrx_idr=42.5 aave_idr,btc_idr=42.5 "
+          .. "btc_usdt,idrx_idr=42.5 btc_usdt=42.5 idrx_idr=42.5")
   t.equal(s.one[1].status .. s.one[2].status .. s.one[3].status, "newnewnew")
   t.equal(s.one[4].status, "rejected")
   t.equal(s.one[4].reason, "not sent: the market is disabled")
@@ -583,7 +598,17 @@ t.test("a bad pair is found by halves: the others are armed, its orders are not 
   t.ok(s.one.err:find "the venue has no countdown for BTC/USDT: the market is disabled", s.one.err)
   local before = #beats(s)
   s:advance(20)
-  t.equal(beats(s)[before + 1], "aave_idr,btc_idr,idrx_idr=40", "without the bad one")
+  t.equal(beats(s)[before + 1], "aave_idr,btc_idr,idrx_idr=42.5", "without the bad one")
+end)
+
+t.test("a bad pair without orders may be tried again by an order after a minute", function()
+  local s = play()
+  s:answer_beats(without "btc_usdt")
+  s:send "BTC/USDT"
+  t.equal(s.one[1].status, "rejected")
+  s:advance(61)
+  s:answer_beats '{"success":1}'
+  t.equal(s:send("BTC/USDT").status, "new")
 end)
 
 t.test("a pair that was bad with an order in it is asked for again after a minute", function()
@@ -597,10 +622,10 @@ t.test("a pair that was bad with an order in it is asked for again after a minut
   s:answer_beats '{"success":1}'
   s:advance(70)
   local alone = 0
-  for i = before + 1, #beats(s) do if beats(s)[i] == "btc_usdt=40" then alone = alone + 1 end end
+  for i = before + 1, #beats(s) do if beats(s)[i] == "btc_usdt=42.5" then alone = alone + 1 end end
   t.equal(alone, 1)
   s:advance(10)
-  t.equal(beats(s)[#beats(s)], "btc_idr,btc_usdt=40")
+  t.equal(beats(s)[#beats(s)], "btc_idr,btc_usdt=42.5")
   t.ok(order:is_open())
 end)
 
@@ -618,7 +643,7 @@ local function densest(times)
 end
 
 t.test("hurrying through pairs stays inside the venue's limit, and beats go on", function()
-  local s = play { dead_man = 8 }
+  local s = play { dead_man = 8.5 }
   local times, longest, last = {}, 0, nil
   s:answer_beats(function(request)
     times[#times + 1] = s.elapsed
@@ -667,10 +692,10 @@ t.test("a clean stop turns the countdown off when the cancels are confirmed", fu
   local s = play { answers = { cancelByClientOrderId = false } }
   s:send "BTC/IDR"
   stop(s)
-  t.equal(said(s), "btc_idr=40")
+  t.equal(said(s), "btc_idr=42.5")
   s:answer(s:find "cancelByClientOrderId", 200, stage.vector "cancel")
   s:settle()
-  t.equal(said(s), "btc_idr=40 btc_idr=0")
+  t.equal(said(s), "btc_idr=42.5 btc_idr=0")
   t.equal(s.stopped, 0)
   is_empty(s)
 end)
@@ -683,11 +708,19 @@ t.test("a stop without anything armed asks nothing and is at once", function()
   is_empty(s)
 end)
 
+t.test("what an earlier process may have armed is turned off at the end", function()
+  local s = play()
+  s.session.countdown:note_armed "AAVE/IDR"
+  stop(s)
+  t.equal(said(s), "aave_idr=0")
+  t.equal(s.stopped, 0)
+end)
+
 t.test("orders that are to stay open stay: the countdown is turned off", function()
   local s = play { on_stop = "leave" }
   s:send "BTC/IDR"
   stop(s)
-  t.equal(said(s), "btc_idr=40 btc_idr=0")
+  t.equal(said(s), "btc_idr=42.5 btc_idr=0")
   t.equal(s.stopped, 0)
 end)
 
@@ -723,7 +756,7 @@ t.test("a beat that is under way at the end is waited for, then turned off", fun
   stop(s)
   t.equal(s.stopped, nil)
   s:answer(s:find(PATH), 200, '{"success":1}')
-  t.equal(said(s), "btc_idr=40 btc_idr=0")
+  t.equal(said(s), "btc_idr=42.5 btc_idr=0")
   s:answer(s:find(PATH), 200, '{"success":1}')
   t.equal(s.stopped, 0)
   is_empty(s)
