@@ -10,6 +10,7 @@ local order_module = require "moonwire.order"
 local orders = require "moonwire.orders"
 local position = require "moonwire.position"
 local random = require "moonwire.random"
+local rate = require "moonwire.rate"
 local recovery = require "moonwire.recovery"
 local risk = require "moonwire.risk"
 local shutdown = require "moonwire.shutdown"
@@ -125,6 +126,23 @@ local function id_maker(self, are_numbers, strategy)
   return maker
 end
 
+-- A strategy that floods meets a limit of its own before the venue's, which it shares with others.
+local function check_share(self, session, strategy)
+  local share = session.order_share
+  if not share or self.config.risk and self.config.risk.max_orders_per_second then return true end
+  local windows = self.runners[strategy].sent_to
+  local window = windows[session.name]
+  if not window then
+    window = {}
+    windows[session.name] = window
+  end
+  local taken, wait = rate.take(window, share.count, share.per, dispatch.now())
+  if taken then return true end
+  return nil, ("one strategy may send %d orders in %g s to %s, two thirds of the venue's limit "
+               .. "(risk.max_orders_per_second sets another): try again in %.3f s"):format(
+               share.count, share.per, session.name, wait)
+end
+
 --- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
 --- Desk:send. nil and why it is refused.
 function Desk:prepare(draft)
@@ -140,6 +158,8 @@ function Desk:prepare(draft)
   ok, err = session.protocol.check_order(session, draft, market)
   if not ok then return nil, err end
   ok, err = risk.check(self.config.risk, draft, risk_context(self, draft, market))
+  if not ok then return nil, err end
+  ok, err = check_share(self, session, draft.strategy)
   if not ok then return nil, err end
   ok, err = session:may_submit(draft.symbol)
   if not ok then return nil, err end

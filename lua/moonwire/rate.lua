@@ -58,6 +58,26 @@ end
 ---@field kinds string[]|"*"|nil  the kinds that share this budget; "*": all
 ---@field reserve integer|nil so many of `count` are for kind "cancel" alone
 
+--- What one of several may use of a venue's limit for a kind of request, so that it can never use
+--- it up: two thirds of the tightest of its rules, without what is kept for cancels.
+---@param rules moonwire.RateRule[]|nil
+---@param kind string
+---@return { count: integer, per: number }|nil  nil: the venue has no limit for it
+function M.share(rules, kind)
+  local tightest
+  for _, rule in ipairs(rules or {}) do
+    local applies = rule.kinds == "*" or not rule.kinds and rule.name == kind
+    for _, each in ipairs(type(rule.kinds) == "table" and rule.kinds or {}) do
+      applies = applies or each == kind
+    end
+    local count = math.max(1, math.floor((rule.count - (rule.reserve or 0)) * 2 / 3))
+    if applies and (not tightest or count / rule.per < tightest.count / tightest.per) then
+      tightest = { count = count, per = rule.per }
+    end
+  end
+  return tightest
+end
+
 ---@class moonwire.Limiter
 local Limiter = { __name = "moonwire.Limiter" }
 Limiter.__index = Limiter

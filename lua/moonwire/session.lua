@@ -35,6 +35,7 @@ function M.new(desk, name, config, protocol)
     desk = desk, orders = desk.orders, name = name, config = config, protocol = protocol,
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
+    order_share = rate.share(protocol.limits, "submit"),
     markets = nil, subscriptions = {}, held = false, suspended = false,
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls

@@ -200,8 +200,9 @@ function M.new(desk, spec, class)
   if not params then return nil, err end
   local self = setmetatable({
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
-    errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, timers = {}, tasks = {},
-    feeds = {}, early = {},                    -- what is heard before on_start; false after it
+    errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, sent_to = {},
+    timers = {}, tasks = {}, feeds = {},
+    early = {},                                -- what is heard before on_start; false after it
     persisted = false,                         -- what was recorded of state.persist, as a text
     asks = {},                                 -- callbacks that ever asked for anything
     places = {},                               -- name of a callback -> its place in budget.lua

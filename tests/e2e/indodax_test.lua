@@ -139,7 +139,7 @@ test("what the venue would refuse for its form is refused before it is sent", fu
   equal(run:stop(), 0)
 end)
 
-test("a strategy that floods meets our limit, never the venue's", function()
+test("a strategy that floods meets its own limit, never the venue's", function()
   local sim = e2e.sim "indodax"
   local run = sim:run(strategy [[
     function S:on_start()
@@ -160,7 +160,7 @@ test("a strategy that floods meets our limit, never the venue's", function()
     end
     function S:sweep() self:cancel_all() end
   ]], { rest = "risk = { max_open_orders = 1000 }," })
-  run:wait_for "refused: rate limit of the venue for BTC/IDR: try again in %d"
+  run:wait_for "refused: one strategy may send 10 orders in 1 s to idx, two thirds of the venue's"
   e2e.await("no open order", function() return #sim:orders(true) == 0 end)
   equal(run:stop(), 0)
   local trades, cancels = sim:requests "trade", sim:requests "cancel"

@@ -222,7 +222,7 @@ t.test("an order that waits is no doubt for the comparison with the venue", func
 end)
 
 t.test("not more than 15 orders wait in a pair, and they leave within the venue's rate", function()
-  local s = play { answers = { [PATH] = false } }
+  local s = play { answers = { [PATH] = false }, risk = { max_orders_per_second = 1000 } }
   s:advance(1)
   local many = {}
   for i = 1, 16 do many[i] = "BTC/IDR" end

@@ -226,8 +226,24 @@ t.test("an order that another limit refuses takes no place in the rate", functio
   passes(s)
 end)
 
+t.test("a strategy that floods has two thirds of the venue's rate, others have the rest", function()
+  local s = play(nil, { "one", "two" })
+  s:advance(2)
+  for _ = 1, 10 do passes(s) end
+  s.runners.one.instance.order = nil
+  for _ = 1, 100 do
+    local order, err = s:send()
+    t.equal(order, nil)
+    t.ok(err:find("one strategy may send 10 orders in 1 s to idx, two thirds of the venue's limit "
+                  .. "(risk.max_orders_per_second sets another): try again in ", 1, true), err)
+  end
+  for _ = 1, 5 do passes(s, nil, "two") end
+  s:advance(1.01)
+  passes(s)
+end)
+
 t.test("the venue's own rate refuses what is too fast", function()
-  local s = play()
+  local s = play { risk = { max_orders_per_second = 1000 } }
   s:advance(2)
   for _ = 1, 15 do passes(s) end
   s.runners.one.instance.order = nil

@@ -160,6 +160,22 @@ t.test("no stretch of time ever holds more than its rule allows (600 random hist
   end
 end)
 
+t.test("a share is two thirds of the tightest rule, without its reserve", function()
+  local share = rate.share({
+    { name = "submit", count = 15, per = 1, key = "symbol" },
+    { name = "ip", count = 20, per = 1, kinds = { "submit", "cancel" }, reserve = 8 },
+    { name = "cancel", count = 1, per = 1 },
+  }, "submit")
+  t.equal(share.count, 8)
+  t.equal(share.per, 1)
+  share = rate.share({ { name = "all", count = 60, per = 60, kinds = "*" } }, "submit")
+  t.equal(share.count, 40)
+  t.equal(share.per, 60)
+  t.equal(rate.share({ { name = "submit", count = 1, per = 1 } }, "submit").count, 1)
+  t.equal(rate.share({ { name = "cancel", count = 1, per = 1 } }, "submit"), nil)
+  t.equal(rate.share(nil, "submit"), nil)
+end)
+
 t.test("a try in the steady state allocates nothing", function()
   local limiter = rate.new {
     { name = "submit", count = 20, per = 1, key = "symbol" },

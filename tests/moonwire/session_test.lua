@@ -607,7 +607,7 @@ t.test("a cancel refused for an order that is gone is no statement: the venue is
 end)
 
 t.test("cancels beyond the rate wait for their turn, and all leave", function()
-  local s = up()
+  local s = up { risk = { max_orders_per_second = 1000 } }
   s:advance(2)
   for i = 1, 30 do
     s:send(BUY, "o" .. i)
