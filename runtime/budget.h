@@ -55,8 +55,8 @@ const char *mw_budget_report(const struct mw_budget *budget);
 /* Whether memory was refused to code that is no strategy's since the last call. */
 bool mw_budget_was_refused(struct mw_budget *budget);
 
-/* After each entry into Lua: a callback that took more than a tenth of its limit is told by on_slow,
- * each at most once a second. Takes NULL. */
+/* After each entry into Lua: a callback that took more than a tenth of its limit is told by
+ * on_slow, each at most once a second. Takes NULL. */
 void mw_budget_tell_slow(struct mw_budget *budget);
 
 /* Memory of a process that is its own, bytes: what is resident without what it shares. -1 when

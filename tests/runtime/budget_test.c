@@ -117,8 +117,7 @@ static const char *const endless[] = {
     "while true do pcall(function() while true do end end) end",
     "while true do pcall(pcall, function() while true do end end) end",
     "local function deep() while true do pcall(deep) end end deep()",
-    "while true do coroutine.resume(coroutine.create(function()\n"
-    "  while true do pcall(function() while true do end end) end end)) end",
+    "local c = coroutine while 1 do c.resume(c.create(function() while 1 do pcall(c) end end)) end",
     "while true do xpcall(function() while true do end end, function(e) return e end) end",
     "xpcall(error, function() while true do end end) while true do end",
     "local t = {} for i = 1, 100 do t[i] = i % 7 end\n"
