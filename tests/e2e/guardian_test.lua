@@ -5,7 +5,7 @@ local e2e = require "tests.e2e.lib"
 local host = require "moonwire.host"
 local test, equal = e2e.test, e2e.equal
 
-local SIGINT, SIGKILL, SIGTERM, SIGSTOP = 2, 9, 15, 19
+local SIGINT, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 2, 9, 15, 18, 19
 
 -- Two orders that rest; what else it does, a test adds.
 local REST = [[
@@ -208,6 +208,102 @@ test("a stop before any session is up ends at once", function()
   local run = sim:run(resting())
   run:runtime_pid()
   equal(run:stop(), 0, "exit status")
+end)
+
+
+-- The journal -------------------------------------------------------------------------------------
+
+-- Bytes of records that a journal holds.
+local function recorded_bytes(path)
+  local db = assert(host.journal_open(path))
+  local rows = assert(db:query "SELECT sum(length(bytes)) AS n FROM chunks")
+  db:close()
+  return rows[1].n
+end
+
+test("a full ring: the runtime waits, says so, and nothing is lost", function()
+  local sim = e2e.sim "indodax"
+  local journal = e2e.directory() .. "/full.db"
+  local run = run_trusted(sim, [[
+    self:after(0.5, "pour")
+  end
+  function S:pour()
+    for i = 1, 80 do require("moonwire.record").alarm(("x"):rep(1e6)) end
+    print "poured"
+  ]], ("journal = { path = %q },"):format(journal))
+  run:signal(SIGSTOP)
+  run:wait_for "the journal does not keep up %(pid %d+%): waiting for it"
+  equal(run:out():find("poured", 1, true), nil)
+  run:signal(SIGCONT)
+  run:wait_for "poured"
+  equal(run:stop(), 0, "exit status")
+  local bytes = recorded_bytes(journal)
+  if bytes < 80e6 then error("the journal has only " .. bytes .. " bytes") end
+end)
+
+-- A file system that is full as soon as fill() was called; nil where none can be made.
+local function small_disk()
+  local path = e2e.directory()
+  if os.execute("mount -t tmpfs -o size=4m tmpfs '" .. path .. "' 2>/dev/null") ~= 0 then return end
+  return {
+    path = path,
+    fill = function() os.execute("cat /dev/zero >'" .. path .. "/filler' 2>/dev/null") end,
+    free = function() os.remove(path .. "/filler") end,
+    remove = function() os.execute("umount -l '" .. path .. "'") end,
+  }
+end
+
+-- With a journal on such a disk; without the right to make one there is nothing to test.
+local function test_full_disk(sentence, policy, body)
+  test(sentence, function()
+    local disk = small_disk()
+    if not disk then return end
+    local sim = e2e.sim "indodax"
+    local run = run_resting(sim, [[
+      function S:on_start()
+        for i = 1, 2 do self:buy { qty = "0.001", price = tostring(1500000000 - i * 1000) } end
+        self:every(0.1, "try")
+      end
+      function S:try()
+        local order, err = self:buy { qty = "0.0001", price = "1400000000" }
+        if order then self:cancel(order)
+        elseif not self.state.refused then
+          self.state.refused = true
+          print("refused: " .. err)
+        end
+        if order and self.state.refused then print "sent again" end
+      end
+    ]], { rest = ("journal = { path = %q }, on_journal_failure = %q,"):format(
+      disk.path .. "/j.db", policy) })
+    disk.fill()
+    local ok, err = pcall(body, sim, run, disk)
+    run:signal(SIGKILL)
+    pcall(run.wait_exit, run)
+    disk.remove()
+    if not ok then error(err, 0) end
+  end)
+end
+
+test_full_disk("a full disk under the journal: orders are canceled, and it stops with status 1",
+               "cancel", function(sim, run)
+  run:wait_for "level=error msg=\"the journal cannot be written: .-\""
+  until_empty(sim)
+  equal(run:wait_exit(20), 1, "exit status")
+  has(run:err(), "stopping: the journal cannot be written: ")
+  has(run:err(), "the end of this run is not in the journal")
+end)
+
+test_full_disk("with halt nothing new is sent until there is room again",
+               "halt", function(sim, run, disk)
+  run:wait_for "no new orders while the journal cannot be written: .-open orders stay"
+  run:wait_for "refused: no new orders while the journal cannot be written"
+  equal(#sim:orders(true) >= 2, true, "the two orders stay")
+  disk.free()
+  run:wait_for "the journal can be written again; nothing was lost"
+  run:wait_for "the journal is written again: new orders may be sent"
+  run:wait_for "sent again"
+  equal(run:stop(), 0, "exit status")
+  equal(is_empty(sim), true)
 end)
 
 e2e.run_all()
