@@ -49,7 +49,7 @@ test("bad usage is said on standard error with status 2", function()
   for _, case in ipairs {
     { {}, "moonwire" }, { { "fly" }, "fly" }, { { "run", "--fast" }, "--fast" },
     { { "run", "--config" }, "--config" }, { { "sim" }, "sim" },
-    { { "sim", "nowhere" }, "there is indodax" },
+    { { "sim", "nowhere" }, "there is finery, indodax" },
     { { "run", "--config", "/nonexistent/moonwire.lua" }, "/nonexistent/moonwire.lua" },
     { { "sim", "indodax", "--fault", "explode:trade" }, "explode" },
     { { "sim", "indodax", "--port", "seventy" }, "seventy" },

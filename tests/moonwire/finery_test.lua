@@ -671,6 +671,19 @@ t.test("open orders are listed with their totals, those by volume without", func
   t.equal(s.desk.orders:find("idx", nil, "8"), nil)
 end)
 
+t.test("answers that make no sense are told, and asked for again", function()
+  for _, answer in ipairs { '[1,[],[["BTC-USD"]],[]]', "{}", "17", '"x"',
+                            '[1,[],[["BTC-USD",0,0,0,6,7,"x",1,1,1,0]],[]]' } do
+    local s = play({ positions = answer }, "maker")
+    if s.session.state == "down" then
+      t.ok(#s:logged "private connection lost: reconcile: " > 0, answer)
+    end
+    s.methods.positions = "[1,[],[],[]]"
+    s:advance(61)
+    t.equal(s.session.state, "up", answer)
+  end
+end)
+
 local function balances(s)
   local found
   local asker = { on_task_done = function(_, _, ok, result) found = ok and result end }

@@ -17,6 +17,7 @@ local M = {}
 -- A venue's module: open(options, read) -> simulator, credentials, fields; describe_settings(),
 -- curl(), subjects. Credentials and fields are lists of { name, value } of the configuration.
 local venues = {
+  finery = "moonwire.sim.finery_options",
   indodax = "moonwire.sim.indodax_options",
 }
 

@@ -12,6 +12,7 @@ local dispatch = require "moonwire.dispatch"
 local execution = require "moonwire.execution"
 local json = require "moonwire.json"
 local private = require "moonwire.venues.finery.private"
+local understood = require "moonwire.understood"
 local wire = require "moonwire.venues.finery.wire"
 
 ---@class moonwire.venue.Finery : moonwire.Venue
@@ -349,6 +350,11 @@ function M.fetch_balances(s)
   local answer, err, class = wire.ask(s, "positions", "{}")
   if not answer then return nil, err, class end
   return account.balances(account.positions(answer[2] or {}))
+end
+
+for _, name in ipairs { "fetch_markets", "fetch_open_orders", "fetch_order", "fetch_fills",
+                        "fetch_balances" } do
+  M[name] = understood(M[name])
 end
 
 M.market = require "moonwire.venues.finery.market"

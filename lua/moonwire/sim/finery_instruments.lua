@@ -1,0 +1,58 @@
+--- Currencies and instruments of the simulated Finery Markets. Prices count in steps of the quote's
+--- balance step, sizes in steps of the base's.
+
+local decimal = require "moonwire.decimal"
+
+local M = {}
+local UNIT = decimal "0.00000001"
+
+-- name -> id, balance step in 1e-8, price in USD, type
+local currencies = {
+  USD  = { id = 1, step = 1000000, usd = "1", type = "fiat" },
+  EUR  = { id = 2, step = 1000000, usd = "1.08", type = "fiat" },
+  USDT = { id = 3, step = 100, usd = "1", type = "crypto" },
+  BTC  = { id = 4, step = 1, usd = "65000", type = "crypto" },
+  ETH  = { id = 5, step = 1, usd = "3500", type = "crypto" },
+}
+M.currency_names = { "USD", "EUR", "USDT", "BTC", "ETH" }
+-- base, quote, id, where the made market starts
+local rows = {
+  { "BTC", "USD", 4955410050, "65000" }, { "ETH", "USD", 4955410051, "3500" },
+  { "BTC", "EUR", 4955410052, "60000" }, { "BTC", "USDT", 4955410053, "65010" },
+  { "ETH", "USDT", 4955410054, "3501" },
+}
+
+--- What a currency is: id, step (1e-8), usd (decimal text), type.
+function M.currency(name) return currencies[name] end
+
+local function new_instrument(row)
+  local base, quote = row[1], row[2]
+  return {
+    id = base .. "-" .. quote, ticker_id = base .. "-" .. quote, number = row[3], base = base,
+    quote = quote, start_price = decimal(row[4]),
+    price_step = decimal(currencies[quote].step) * UNIT, is_whole = false,
+    qty_step = decimal(currencies[base].step) * UNIT,
+  }
+end
+
+--- The instruments of these names, or all; nil and what is wrong.
+function M.list(names)
+  local list, by_name = {}, {}
+  for i, row in ipairs(rows) do
+    list[i] = new_instrument(row)
+    by_name[list[i].id] = list[i]
+  end
+  if not names then return list end
+  local picked = {}
+  for _, name in ipairs(names) do
+    if not by_name[name] then
+      local known = {}
+      for i, instrument in ipairs(list) do known[i] = instrument.id end
+      return nil, string.format('--pairs "%s": there is %s', name, table.concat(known, " "))
+    end
+    picked[#picked + 1] = by_name[name]
+  end
+  return picked
+end
+
+return M
