@@ -25,9 +25,8 @@ struct mw_budget {
     struct mw_budget_options options;
     struct mw_shared *shared, *own_shared; /* own_shared: NULL where there is a guardian */
     struct mw_budget_limits limits;
-    lua_State *L; /* NULL: not started */
-    pid_t thread; /* which runs Lua: signals belong to it */
-    struct sigaction old_action;
+    lua_State *L;    /* NULL: not started */
+    pid_t thread;    /* which runs Lua: signals belong to it */
     ev_async memory; /* too much is in use */
 
     /* What is to be ended. Written by the handler, read by the hook: the same thread. */
@@ -309,7 +308,7 @@ struct mw_budget *mw_budget_new(const struct mw_budget_options *options, struct 
     }
     budget->thread = (pid_t)syscall(SYS_gettid);
     active = budget;
-    (void)sigaction(SIGUSR2, &action, &budget->old_action); /* cannot fail for this number */
+    (void)sigaction(SIGUSR2, &action, NULL); /* cannot fail for this number */
     return budget;
 }
 
@@ -366,7 +365,7 @@ void mw_budget_free(struct mw_budget *budget)
     if (budget->has_timer)
         (void)timer_delete(budget->timer); /* it was made here */
     active = NULL;
-    (void)sigaction(SIGUSR2, &budget->old_action, NULL); /* as it was */
+    (void)signal(SIGUSR2, SIG_IGN); /* a guardian that still asks ends nobody on the way out */
     if (budget->L) {
         lua_sethook(budget->L, NULL, 0, 0);
         luaJIT_profile_stop(budget->L);

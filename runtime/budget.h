@@ -35,7 +35,8 @@ struct mw_budget_limits {
 /* From here on SIGUSR2 ends no process. Nothing is limited yet. */
 MW_MUST_USE struct mw_budget *mw_budget_new(const struct mw_budget_options *options,
                                             struct mw_err *err);
-void mw_budget_free(struct mw_budget *budget); /* before the Lua state; takes NULL */
+/* Before the Lua state; takes NULL. A SIGUSR2 that still comes is ignored. */
+void mw_budget_free(struct mw_budget *budget);
 
 /* Where the runtime says what it is doing: the guardian's, or one of its own. */
 struct mw_shared *mw_budget_shared(struct mw_budget *budget);

@@ -6,6 +6,7 @@ local host = require "moonwire.host"
 local budget = require "moonwire.budget"
 local ffi = require "moonwire.cdef"
 local mw = require "moonwire"
+local sandbox = require "moonwire.sandbox"
 
 local shared = budget.shared
 
@@ -114,6 +115,31 @@ t.test("an error object that fails to show itself is a failure like any other", 
   t.equal(runner.state, "stopped")
   t.equal(runner.errors, 1)
 end)
+
+for _, trusted in ipairs { false, true } do
+  t.test("a handler of errors is passed over while its callback is ended"
+         .. (trusted and ", trusted too" or ""), function()
+    local environment = sandbox.environment { trusted = trusted, print = print, clock = os.time,
+                                              root = ".", seed = 1 }
+    local calls = 0
+    local function handler(err)
+      calls = calls + 1
+      return "handled " .. err
+    end
+    local function fail(what) error(what, 0) end
+    local ok, err = environment.xpcall(fail, handler, "first")
+    t.equal(ok, false)
+    t.equal(err, "handled first")
+    shared.ended = 1
+    ok, err = environment.xpcall(fail, handler, "second")
+    shared.ended = 0
+    t.equal(ok, false)
+    t.equal(err, "second")
+    t.equal(calls, 1)
+    t.equal(select(2, environment.xpcall(function(...) return select("#", ...) end, handler, 1, nil)),
+            2)
+  end)
+end
 
 -- Memory ------------------------------------------------------------------------------------------
 

@@ -278,6 +278,18 @@ static void only_who_was_meant(void)
     raze(&world);
 }
 
+/* A guardian that has seen too much memory goes on asking while the process ends. */
+static void too_late(void)
+{
+    struct world world;
+    begin(&world, true);
+    raze(&world);
+    CHECK_INT(raise(SIGUSR2), 0);
+    begin(&world, true);
+    CHECK_INT(call(&world, "while true do end"), LUA_ERRRUN);
+    raze(&world);
+}
+
 static void *wait_and_signal(void *arg)
 {
     const struct timespec wait = {.tv_nsec = 20000000};
@@ -449,6 +461,7 @@ int main(void)
         {"the next callback is free", next_is_free},
         {"who was not meant is left alone", not_running},
         {"20,000 callbacks, and only who was meant is ended", only_who_was_meant},
+        {"a signal after the end ends nobody", too_late},
         {"a signal that reaches another thread is passed on", another_thread},
         {"a block above the limit is refused, and ends its callback", large_block},
         {"memory that is refused to the library is told", refused_to_library},
