@@ -9,11 +9,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LINE = 128 }; /* two cache lines: the processor fetches them in pairs */
+enum {
+    LINE = 128,         /* two cache lines: the processor fetches them in pairs */
+    WARM = 1024 * 1024, /* beyond this an empty ring begins anew, where it is in the caches */
+};
 
 /* The first page of the memory. Both count bytes since the beginning and never go back. */
 struct ends {
     alignas(LINE) _Atomic uint64_t head; /* the writer's: committed up to here */
+    _Atomic uint64_t origin;             /* the writer's: what stands at the memory's beginning */
     alignas(LINE) _Atomic uint64_t tail; /* the reader's: consumed up to here */
 };
 
@@ -87,7 +91,24 @@ size_t mw_ring_size(const struct mw_ring *ring)
     return ring->size;
 }
 
+/* The origin is that of all that is not consumed: it only moves while there is nothing. */
+static char *place(const struct mw_ring *ring, uint64_t at)
+{
+    uint64_t origin = atomic_load_explicit(&ring->ends->origin, memory_order_relaxed);
+    return ring->bytes + ((at - origin) & (ring->size - 1));
+}
+
 /* The writer ----------------------------------------------------------------------------------- */
+
+/* As long as the reader keeps up only the first of the memory is in use: it stays in the caches,
+ * and the rest takes no memory. The move is seen with the next head, which comes after it. */
+static void begin_anew(struct mw_ring *ring, uint64_t head)
+{
+    /* Acquire: as below. */
+    ring->seen_tail = atomic_load_explicit(&ring->ends->tail, memory_order_acquire);
+    if (ring->seen_tail == head)
+        atomic_store_explicit(&ring->ends->origin, head, memory_order_relaxed);
+}
 
 /* The head is read from the shared memory, not kept: the writer may be the successor of one that
  * died, forked from a parent that never wrote. What a parent has seen of the tail is only old. */
@@ -102,7 +123,11 @@ void *mw_ring_reserve(struct mw_ring *ring, size_t len)
         if (head - ring->seen_tail > ring->size - len)
             return NULL;
     }
-    return ring->bytes + (head & (ring->size - 1));
+    char *room = place(ring, head);
+    if (room < ring->bytes + WARM)
+        return room;
+    begin_anew(ring, head);
+    return place(ring, head);
 }
 
 void mw_ring_commit(struct mw_ring *ring, size_t len)
@@ -119,7 +144,7 @@ const void *mw_ring_peek(struct mw_ring *ring, size_t *len)
     uint64_t used = atomic_load_explicit(&ring->ends->head, memory_order_acquire) - tail;
     /* More than there can be: a dying writer has written over the ends. Never read beyond. */
     *len = used <= ring->size ? (size_t)used : ring->size;
-    return ring->bytes + (tail & (ring->size - 1));
+    return place(ring, tail);
 }
 
 void mw_ring_consume(struct mw_ring *ring, size_t len)

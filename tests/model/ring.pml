@@ -11,17 +11,20 @@
  * Memory has one order here. In C, release and acquire buy that: each store of head or tail is
  * seen after what came before it, and these two are all that both sides look at.
  *
- * EARLY_COMMIT, NO_ROOM, STALE_HEAD and EARLY_CONSUME each break a rule: spin must find it. */
+ * EARLY_COMMIT, NO_ROOM, STALE_HEAD, EARLY_CONSUME and MOVE_UNREAD each break a rule: spin must
+ * find it. */
 
 #define SIZE 3
-#define LIMIT 7  /* bytes until the end: the ring goes around more than twice */
+#define LIMIT 6  /* bytes until the end: twice around the ring */
 #define LIVES 2  /* of writers, one after the other */
 
-#define place(at) ring[(at) % SIZE]
+#define WARM 1   /* beyond this an empty ring begins anew */
+
+#define place(origin, at) ring[((at) - (origin)) % SIZE]
 
 byte ring[SIZE];
-byte head, tail; /* as in struct ends */
-byte killed;     /* writers up to this one are dead */
+byte head, origin, tail; /* as in struct ends */
+byte killed;             /* writers up to this one are dead */
 
 proctype writer(byte life, parents_head)
 {
@@ -52,12 +55,25 @@ proctype writer(byte life, parents_head)
             :: else
             fi;
 #endif
+            if
+            :: (at - origin) % SIZE >= WARM -> /* begin_anew */
+                seen_tail = tail;
+                if
+#ifdef MOVE_UNREAD
+                :: true -> origin = at
+#else
+                :: seen_tail == at -> origin = at
+                :: else
+#endif
+                fi
+            :: else
+            fi;
 #ifdef EARLY_COMMIT
             head = at + count;
 #endif
             i = 0;
             do
-            :: i < count -> place(at + i) = at + i + 1; i++
+            :: i < count -> place(origin, at + i) = at + i + 1; i++
             :: else -> break
             od;
             head = at + count; /* mw_ring_commit */
@@ -70,27 +86,28 @@ proctype writer(byte life, parents_head)
 
 active proctype reader()
 {
-    byte at, seen, count, i;
+    byte at, seen, first, count, i; /* first: the origin that was seen */
     do
     :: tail == LIMIT -> break
     :: else ->
         (head != tail);
         at = tail; /* mw_ring_peek */
         seen = head;
+        first = origin;
         assert(seen - at <= SIZE);
 #ifdef EARLY_CONSUME
         tail = seen;
 #endif
         i = at;
         do
-        :: i < seen -> assert(place(i) == i + 1); i++
+        :: i < seen -> assert(place(first, i) == i + 1); i++
         :: else -> break
         od;
         select(count : 1 .. seen - at);
 #ifndef EARLY_CONSUME
         tail = at + count; /* mw_ring_consume */
 #endif
-        atomic { at = 0; seen = 0; count = 0; i = 0 }
+        atomic { at = 0; seen = 0; first = 0; count = 0; i = 0 }
     od
 }
 

@@ -133,6 +133,30 @@ static void in_one_piece_over_the_end(void)
     mw_ring_free(ring);
 }
 
+/* While the reader keeps up, the ring needs the first of its memory only. */
+static void in_the_first_of_the_memory(void)
+{
+    enum { MB = 1024 * 1024 };
+    struct mw_ring *ring = new_ring((size_t)8 * MB);
+    char *first = mw_ring_reserve(ring, 1);
+    uint64_t written = 0, read = 0;
+    while (written < 3000) { /* 4 MB */
+        written += (uint64_t)write_piece(ring, written);
+        read += (uint64_t)read_piece(ring, read);
+    }
+    CHECK_INT(read, written);
+    CHECK((char *)mw_ring_reserve(ring, 1) < first + MB + PIECE_MAX);
+    while (write_piece(ring, written)) /* all of it is there when it is needed */
+        written++;
+    size_t len;
+    (void)mw_ring_peek(ring, &len); /* the length is what is asked for */
+    CHECK(len > 8 * MB - PIECE_MAX);
+    while (read_piece(ring, read))
+        read++;
+    CHECK_INT(read, written);
+    mw_ring_free(ring);
+}
+
 /* Any mixture of pieces read and written. */
 static void many_pieces(void)
 {
@@ -170,7 +194,7 @@ static void *write_all(void *arg)
 static void two_threads(void)
 {
     pthread_t writer;
-    struct mw_ring *ring = new_ring((size_t)PAGE * 4);
+    struct mw_ring *ring = new_ring((size_t)PAGE * 512); /* two MB: it begins anew as well */
     if (pthread_create(&writer, NULL, write_all, ring) != 0)
         abort();
     for (uint64_t n = 0; n < THREAD_PIECES;)
@@ -200,7 +224,7 @@ static pid_t fork_writer(struct mw_ring *ring, uint64_t n)
 /* A writer is killed wherever it is; the next one goes on behind what was committed. */
 static void killed_writers(void)
 {
-    struct mw_ring *ring = new_ring((size_t)PAGE * 4);
+    struct mw_ring *ring = new_ring((size_t)PAGE * 512);
     uint64_t read = 0;
     for (uint64_t kill_number = 0; kill_number < 100; kill_number++) {
         uint64_t until = read + 1 + mixed(kill_number) % 100;
@@ -258,6 +282,7 @@ int main(void)
         {"a size is rounded up, and one that cannot be is an error", sizes},
         {"only what was committed is seen", only_what_is_committed},
         {"a piece over the ring's end is in one piece", in_one_piece_over_the_end},
+        {"a reader that keeps up lets the ring stay small", in_the_first_of_the_memory},
         {"pieces come out as they went in, full or empty", many_pieces},
         {"pieces of another thread come whole and in order", two_threads},
         {"a killed writer leaves whole pieces, and its successor goes on", killed_writers},
