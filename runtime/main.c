@@ -62,13 +62,17 @@ static int run(const struct mw_runtime_options *options, int argc, char *const *
 static bool on_full(void *arg, bool is_first)
 {
     const struct mw_child *child = arg;
-    struct timespec wait = {.tv_nsec = FULL_WAIT_NS};
+    struct timespec wait = {.tv_nsec = FULL_WAIT_NS}, now = {0};
+    static time_t said;
     if (child->role == MW_ROLE_SWEEPER || mw_guardian_is_gone(child))
         return false;
-    if (is_first)
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    if (is_first && now.tv_sec != said) {
+        said = now.tv_sec; /* one line a second is enough, however often it fills */
         (void)fprintf(stderr, "moonwire: the journal does not keep up (pid %d): waiting for it\n",
                       (int)child->guardian); /* no log line: it would have to be recorded */
-    (void)nanosleep(&wait, NULL);            /* woken earlier: asked earlier */
+    }
+    (void)nanosleep(&wait, NULL); /* woken earlier: asked earlier */
     return true;
 }
 

@@ -154,6 +154,15 @@ test("a venue that fails at first is asked until it answers", function()
   has(run:err(), "ended what the dead runtime had left open: mw%-%S+ canceled, mw%-%S+ canceled")
 end)
 
+test("a half-edited configuration keeps no sweep from canceling", function()
+  local sim = e2e.sim "indodax"
+  local run = run_resting(sim)
+  e2e.write(run.config, "return { venues = { idx = {")
+  run:signal_runtime(SIGKILL)
+  until_empty(sim)
+  equal(run:wait_exit(20), 1, "exit status")
+end)
+
 test("what cannot be canceled is named, with what to do", function()
   local sim = e2e.sim "indodax"
   local run = run_resting(sim)
@@ -228,7 +237,7 @@ test("a full ring: the runtime waits, says so, and nothing is lost", function()
     self:after(0.5, "pour")
   end
   function S:pour()
-    for i = 1, 80 do require("moonwire.record").alarm(("x"):rep(1e6)) end
+    for i = 1, 80 do require("moonwire.record").alarm(("{'a': 1}, "):rep(1e5)) end
     print "poured"
   ]], ("journal = { path = %q },"):format(journal))
   run:signal(SIGSTOP)

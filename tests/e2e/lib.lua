@@ -288,7 +288,9 @@ function Sim:run(strategies, options)
   end
   local environment = { MW_KEY = self.info.key, MW_SECRET = self.info.secret }
   for name, value in pairs(options.environment or {}) do environment[name] = value end
-  return M.moonwire(words, environment)
+  local run = M.moonwire(words, environment)
+  run.config = config
+  return run
 end
 
 -- Tests -------------------------------------------------------------------------------------------
