@@ -136,8 +136,8 @@ for _, trusted in ipairs { false, true } do
     t.equal(ok, false)
     t.equal(err, "second")
     t.equal(calls, 1)
-    t.equal(select(2, environment.xpcall(function(...) return select("#", ...) end, handler, 1, nil)),
-            2)
+    local function count(...) return select("#", ...) end
+    t.equal(select(2, environment.xpcall(count, handler, 1, nil)), 2)
   end)
 end
 
