@@ -109,6 +109,17 @@ int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_exec
 
 ffi.cdef [[
 int getpid(void);
+struct mw_record {
+  uint32_t size;
+  uint16_t kind, flags;
+  uint64_t number;
+  int64_t time_ns;
+  uint64_t event, id;
+  int64_t num, num2;
+  uint32_t data_len, text_len;
+};
+const char *mw_record_name(unsigned kind);
+bool mw_utf8_valid(const char *text, size_t len);
 struct mw_recorder;
 struct mw_order_words {
   const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,

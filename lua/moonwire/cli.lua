@@ -12,12 +12,14 @@ local commands = {
             about = "load everything, connect to nothing" },
   audit = { module = "moonwire.audit", line = "audit [--config FILE] [--json]",
             about = "own orders, fills, balances against the venue's" },
+  journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
+              about = "read the record; why ORDER tells how one came about" },
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },
 }
 -- What the guardian of a run starts beside it, with the same command line.
 local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
-local order = { "run", "sim", "check", "audit" }
+local order = { "run", "sim", "check", "journal", "audit" }
 
 local function print_line(text) host.print_line(text) end
 
@@ -125,7 +127,7 @@ function Start:on_start(text)
   elseif inner[name] and host.guardian() ~= nil then
     return run_command(name, inner[name], arguments)
   elseif not name then
-    return M.usage_error("which command? run, sim, check or audit; see moonwire --help")
+    return M.usage_error("which command? run, sim, check, journal or audit; see moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
   end

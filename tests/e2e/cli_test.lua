@@ -36,9 +36,9 @@ test("--version and --help go to standard output with status 0", function()
   equal(err, "")
   status, out, err = moonwire { "--help" }
   equal(status, 0)
-  for _, command in ipairs { "run", "sim", "check" } do has(out, "moonwire " .. command) end
+  for _, command in ipairs { "run", "sim", "check", "journal" } do has(out, "moonwire " .. command) end
   equal(err, "")
-  for _, command in ipairs { "run", "sim", "check" } do
+  for _, command in ipairs { "run", "sim", "check", "journal" } do
     status, out = moonwire { command, "--help" }
     equal(status, 0, command)
     has(out, "moonwire " .. command)

@@ -16,13 +16,13 @@ end
 
 -- The headers and the declarations of Lua without comments, and without what only a compiler wants.
 local function stripped(text)
-  return (text:gsub("/%*.-%*/", " "):gsub("#[^\n]*", ""):gsub("MW_MUST_USE", "")
+  return (text:gsub("/%*.-%*/", " "):gsub("\\\n", " "):gsub("#[^\n]*", ""):gsub("MW_MUST_USE", "")
           :gsub("_Atomic ", ""):gsub("struct mw_plan plan;", ""))
 end
 
 local HEADERS = {}
 for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "record", "shared",
-                        "tally", "ws" } do
+                        "tally", "utf8", "ws" } do
   HEADERS[#HEADERS + 1] = stripped(read("runtime/" .. name .. ".h"))
 end
 local HEADER = table.concat(HEADERS, "\n")
@@ -47,7 +47,7 @@ local function declare(name)
   ffi.cdef("struct c_" .. name .. " " .. body:gsub("struct mw_", "struct c_") .. ";")
 end
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals",
+                        "order_totals", "order_words", "position_totals", "record",
                         "shared" } do declare(name) end
 
 -- The members of a struct as Lua declares it, in their order.
@@ -74,7 +74,7 @@ local function place_in_c(name, member)
 end
 
 for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals",
+                        "order_totals", "order_words", "position_totals", "record",
                         "shared" } do
   t.test("struct mw_" .. name .. " has C's size, and each member stands where C has it", function()
     t.equal(ffi.sizeof("struct mw_" .. name), ffi.sizeof("struct c_" .. name), "size")

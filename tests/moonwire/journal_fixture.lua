@@ -1,96 +1,115 @@
---- A journal file for tests, made by SQLite itself with the tables of runtime/journal_schema.h.
+--- Writes journal files for tests, with the runtime's own recorder, ring and writer.
 
-local ffi = require "ffi"
+local ffi = require "moonwire.cdef"
+local decimal = require "moonwire.decimal"
+local execution = require "moonwire.execution"
+local C = ffi.C
 
 ffi.cdef [[
-char *mkdtemp(char *s);
-int rmdir(const char *path);
-typedef struct sqlite3 sqlite3;
-int sqlite3_open(const char *path, sqlite3 **db);
-int sqlite3_exec(sqlite3 *db, const char *sql, void *f, void *arg, char **err);
-int sqlite3_close(sqlite3 *db);
-const char *sqlite3_errmsg(sqlite3 *db);
+struct mw_ring;
+struct mw_ring *mw_ring_new(size_t bytes, struct mw_err *err);
+void mw_ring_free(struct mw_ring *ring);
+const void *mw_ring_peek(struct mw_ring *ring, size_t *len);
+void mw_ring_consume(struct mw_ring *ring, size_t len);
+struct mw_recorder_options { struct mw_ring *ring; bool (*on_full)(void *, bool); void *arg; };
+struct mw_recorder *mw_recorder_new(const struct mw_recorder_options *options, struct mw_err *err);
+void mw_recorder_free(struct mw_recorder *recorder);
+void mw_record_event(struct mw_recorder *recorder, const struct mw_event *event);
+void mw_record_event_end(struct mw_recorder *recorder);
+void mw_record_put(struct mw_recorder *recorder, const struct mw_record *fields, const void *data,
+                   const void *text);
+struct mw_journal;
+struct mw_journal_options { const char *path; int64_t max_bytes, max_age_ns; };
+struct mw_journal *mw_journal_open(const struct mw_journal_options *options, struct mw_err *err);
+int mw_journal_write(struct mw_journal *journal, const void *records, size_t len,
+                     struct mw_err *err);
+int mw_journal_commit(struct mw_journal *journal, struct mw_err *err);
+void mw_journal_close(struct mw_journal *journal);
 ]]
 
 local M = {}
-local Journal = {}
-Journal.__index = Journal
+local Writer = {}
+Writer.__index = Writer
 
-local function schema()
-  local file = assert(io.open "runtime/journal_schema.h")
-  local text = file:read "*a"
-  file:close()
-  local parts = {}
-  text = text:gsub("/%*.-%*/", "")
-  for part in text:match("#define MW_JOURNAL_SCHEMA +\\(.-)\n\n"):gmatch '"([^"]*)"' do
-    parts[#parts + 1] = part
-  end
-  return table.concat(parts)
-end
+-- Numbers of kinds, by name.
+local kinds = {}
+for number = 0, 127 do kinds[ffi.string(C.mw_record_name(number))] = number end
 
---- A new, empty journal; journal.path is where it stands.
-function M.new()
-  local template = (os.getenv "TMPDIR" or "/tmp") .. "/moonwire-journal-XXXXXX"
-  local directory = ffi.C.mkdtemp(ffi.new("char[?]", #template + 1, template))
-  assert(directory ~= nil, "no temporary directory")
-  local self = setmetatable({ directory = ffi.string(directory) }, Journal)
-  self.path = self.directory .. "/moonwire.db"
-  local out = ffi.new "sqlite3 *[1]"
-  assert(ffi.C.sqlite3_open(self.path, out) == 0)
-  self.db = out[0]
-  self:run(("PRAGMA journal_mode = WAL; PRAGMA application_id = %d; PRAGMA user_version = 1;")
-           :format(0x6d6f6f6e))
-  self:run(schema())
+--- A journal that is written to. Its events begin at `ns` (int64) and are 1 ms apart.
+function M.new(path, ns)
+  local self = setmetatable({ path = path, err = ffi.new "struct mw_err", ns = ns, seq = 0 },
+                            Writer)
+  self.ring = C.mw_ring_new(4194304, self.err)
+  self.recorder = C.mw_recorder_new(ffi.new("struct mw_recorder_options", { ring = self.ring }),
+                                    self.err)
+  self.journal = C.mw_journal_open(ffi.new("struct mw_journal_options", { path = path }), self.err)
+  assert(self.recorder ~= nil and self.journal ~= nil, ffi.string(self.err.text))
   return self
 end
 
-function Journal:run(sql)
-  if ffi.C.sqlite3_exec(self.db, sql, nil, nil, nil) ~= 0 then
-    error(ffi.string(ffi.C.sqlite3_errmsg(self.db)) .. ": " .. sql, 2)
-  end
+function Writer:check(result)
+  assert(result == 0, ffi.string(self.err.text))
 end
 
-local function literal(value)
-  if type(value) == "number" then return ("%.0f"):format(value) end
-  return "'" .. tostring(value):gsub("'", "''") .. "'"
+--- What was recorded is in the file then.
+function Writer:commit()
+  local len = ffi.new "size_t[1]"
+  local records = C.mw_ring_peek(self.ring, len)
+  self:check(C.mw_journal_write(self.journal, records, len[0], self.err))
+  self:check(C.mw_journal_commit(self.journal, self.err))
+  C.mw_ring_consume(self.ring, len[0])
 end
 
---- One row: journal:insert("persist", { strategy = "one", text = "{}" }).
-function Journal:insert(name, row)
-  local columns, values = {}, {}
-  for column, value in pairs(row) do
-    columns[#columns + 1], values[#values + 1] = column, literal(value)
-  end
-  self:run(("INSERT INTO %s (%s) VALUES (%s)"):format(name, table.concat(columns, ", "),
-                                                      table.concat(values, ", ")))
+function Writer:close()
+  C.mw_journal_close(self.journal)
+  C.mw_recorder_free(self.recorder)
+  C.mw_ring_free(self.ring)
 end
 
---- An order of ours, with what is usual unless `row` says otherwise, and its fills.
-function Journal:order(row, fills)
-  self.orders = (self.orders or 0) + 1
-  local all = {
-    key = self.orders, run = 1, number = self.orders, venue = "idx", symbol = "BTC/IDR",
-    side = "buy", type = "limit", time_in_force = "gtc", price = "950000000", qty = "0.003",
-    status = "new", strategy = "one", external = 0, is_estimate = 0,
-    created_ns = "1789999990000000000", updated_ns = "1789999991000000000",
-  }
-  for name, value in pairs(row) do all[name] = value or nil end
-  self:insert("orders", all)
-  for _, fill in ipairs(fills or {}) do
-    local usual = { order_key = all.key, run = 1, qty = "0.001", price = "950000000",
-                    liquidity = "maker", fees = "10 IDR, 1 IDR", flags = 0,
-                    time_ns = "1789999990500000000" }
-    for name, value in pairs(fill) do usual[name] = value or nil end
-    self:insert("fills", usual)
-  end
-  return all
+--- An event begins; what is recorded up to the next one is caused by it.
+function Writer:event(kind, id, data, text, num)
+  self.seq, self.ns = self.seq + 1, self.ns + 1000000
+  local event = ffi.new("struct mw_event", { kind = kinds[kind], seq = self.seq, id = id,
+    time_ns = self.ns, data = data, len = #(data or ""), text = text, text_len = #(text or ""),
+    num = num or 0 })
+  C.mw_record_event(self.recorder, event)
 end
 
---- Closes it and takes the files away.
-function Journal:remove()
-  ffi.C.sqlite3_close(self.db)
-  for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(self.path .. suffix) end
-  ffi.C.rmdir(self.directory)
+--- Any other record. `text` may be a list of texts.
+function Writer:put(kind, fields, data, text)
+  if type(text) == "table" then text = table.concat(text, "\0") .. "\0" end
+  local record = ffi.new("struct mw_record", fields or {})
+  record.kind, record.data_len, record.text_len = kinds[kind], #(data or ""), #(text or "")
+  C.mw_record_put(self.recorder, record, data, text)
+end
+
+function Writer:run(name)
+  self:put("run", { num = 77, num2 = 5 }, nil, { name, "0.1.0", "m.lua" })
+end
+
+--- order: number, client_order_id, order_id, venue, symbol, side, price, qty, strategy, callback.
+function Writer:order(order)
+  local words = ffi.new("struct mw_order_words", {
+    client_order_id = order.client_order_id, order_id = order.order_id,
+    venue = order.venue or "idx", symbol = order.symbol or "BTC/IDR", side = order.side or "buy",
+    type = "limit", time_in_force = "gtc", status = "pending_new",
+    strategy = order.strategy or "ladder",
+    callback = order.callback or "" })
+  C.mw_record_order(self.recorder, order.number, 0, decimal(order.price or "950000000"),
+                    decimal(order.qty or "0.5"), nil, words)
+end
+
+function Writer:status(number, status, order_id, cum, reason)
+  local totals = ffi.new "struct mw_order_totals"
+  decimal.set(totals.cum, decimal(cum or "0"))
+  decimal.set(totals.value, decimal(cum or "0") * decimal "950000000")
+  C.mw_record_order_status(self.recorder, number, totals, status, order_id, reason)
+end
+
+function Writer:fill(number, trade_id, qty)
+  local x = execution.of { last_qty = decimal(qty), last_price = decimal "950000000",
+    fees = { { asset = "IDR", amount = decimal "12.5" } }, liquidity = "maker", time = 1700000000 }
+  C.mw_record_fill(self.recorder, number, 0, x, trade_id, 0)
 end
 
 return M

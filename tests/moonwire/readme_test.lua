@@ -94,10 +94,10 @@ test("every own key of Indodax is named", function()
 end)
 
 test("every command and every option is named", function()
-  for _, name in ipairs { "run", "sim", "check" } do
+  for _, name in ipairs { "run", "sim", "check", "journal" } do
     has(README, "    moonwire " .. name .. " ", "command line")
   end
-  for _, module in ipairs { "run", "check", "sim.main" } do
+  for _, module in ipairs { "run", "check", "sim.main", "journal" } do
     for option, about in pairs(require("moonwire." .. module).options) do
       local value = about.value and " " .. about.value:gsub("|", "\\|") or ""
       has(README, "`--" .. option .. value .. "`", "options")

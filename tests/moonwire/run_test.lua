@@ -69,7 +69,7 @@ return mw.strategy { venue = "idx", symbol = "BTC/IDR" }]])
 -- Commands and options ----------------------------------------------------------------------------
 
 t.test("no command, or one that is none, is bad usage", function()
-  refused "which command? run, sim, check or audit; see moonwire --help"
+  refused "which command? run, sim, check, journal or audit; see moonwire --help"
   refused("unknown command trade; see moonwire --help", "trade")
   refused("unknown command ; see moonwire --help", "")
   refused("unknown command --config; see moonwire --help", "--config", EMPTY)
@@ -167,7 +167,7 @@ t.test("help and the version are printed, and are no failure", function()
   for _, word in ipairs { "--help", "-h", "help" } do
     result = typed(word)
     t.equal(result.status, 0)
-    for _, name in ipairs { "run", "sim", "check" } do
+    for _, name in ipairs { "run", "sim", "check", "journal" } do
       t.ok(result.printed:find("moonwire " .. name, 1, true), name)
     end
   end
