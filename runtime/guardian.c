@@ -617,6 +617,7 @@ int mw_guardian_run(const struct mw_guardian_options *options, struct mw_err *er
     sigaddset(&set, SIGUSR1); /* children: none is lost before their loop watches it */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGTSTP, SIG_IGN); /* ctrl-z would leave a runtime that nobody watches */
     (void)prctl(PR_SET_DUMPABLE, 0); /* the secrets are in its environment */
     g.child.guardian = getpid();
     g.shared = mw_shared_new(err);

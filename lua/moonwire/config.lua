@@ -180,6 +180,7 @@ end
 
 local function run_text(text, state)
   if text:sub(1, 1) == "\27" then return nil, { text = "this is bytecode, expected Lua text" } end
+  if text:find "%z" then return nil, { text = "a NUL byte in it, expected Lua text" } end
   local chunk, err = load(text, "configuration", "t", environment_of(state))
   if not chunk then return nil, problem_of(err) end
   local ok, result = run_limited(chunk)

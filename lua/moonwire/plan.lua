@@ -37,7 +37,8 @@ function M.run(options, files)
   local settings, err = run.read(options, files)
   if not settings then return cli.usage_error(err) end
   local journal = settings.journal or {}
-  host.plan {
+  local ok
+  ok, err = pcall(host.plan, {
     config = settings.path, config_text = settings.text, name = settings.name,
     journal = journal.path, journal_mb = journal.max_mb,
     journal_seconds = journal.max_days and journal.max_days * DAY,
@@ -47,7 +48,8 @@ function M.run(options, files)
     log_level = options["log-level"] or settings.log.level,
     log_json = (options["log-format"] or settings.log.format) == "json",
     locks = M.locks(settings),
-  }
+  })
+  if not ok then return cli.usage_error(settings.path .. ": " .. err) end
   host.stop(0)
 end
 

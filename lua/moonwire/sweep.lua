@@ -100,6 +100,7 @@ function Broom:on_task_done(_, ok, err)
   end
   self.problem = tostring(err)
   self.log.error("sweep failed: %s", err)
+  log_on(self)
   dispatch.after(MOST_SECONDS, self, "start")
 end
 

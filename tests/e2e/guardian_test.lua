@@ -154,6 +154,16 @@ test("a venue that fails at first is asked until it answers", function()
   has(run:err(), "ended what the dead runtime had left open: mw%-%S+ canceled, mw%-%S+ canceled")
 end)
 
+test("a venue that takes no log-on is swept by plain calls", function()
+  local sim = e2e.sim "indodax"
+  local run = run_resting(sim)
+  sim:control("fault", { fault = "http:503:token,http:503:upgrade" })
+  run:signal_runtime(SIGKILL)
+  local seconds = until_empty(sim)
+  if seconds > 2 then error("the orders were open for " .. seconds .. " s") end
+  equal(run:wait_exit(20), 1, "exit status")
+end)
+
 test("a half-edited configuration keeps no sweep from canceling", function()
   local sim = e2e.sim "indodax"
   local run = run_resting(sim)

@@ -375,6 +375,7 @@ end)
 
 t.test("bytecode is refused by what it is", function()
   has(errors "\27LJ\2\0\0", "this is bytecode, expected Lua text")
+  has(errors "return {}\0", "a NUL byte in it, expected Lua text")
   has(errors(string.dump(function() return {} end)), "this is bytecode")
 end)
 
