@@ -259,19 +259,42 @@ end
 --- The venue's orders of the first member.
 function Sim:orders(is_open) return self:control("orders", { open = is_open and 1 or nil }) end
 
---- The text of a configuration that points at this venue. `more` is Lua text put into the venue's
---- section, `rest` into the top level.
+-- What a venue's section says as env("MW_..."): the rest of the simulator's line is plain.
+local secrets = { key = true, secret = true, history_key = true, history_secret = true,
+                  private_key = true }
+
+local function variable(name) return "MW_" .. name:upper() end
+
+--- The text of a configuration that points at this venue, under the name `idx`. `more` is Lua text
+--- put into the venue's section, `rest` into the top level.
 function Sim:config(more, rest)
-  local info = self.info
+  local lines = {}
+  for name, value in pairs(self.info) do
+    local text = type(value) == "number" and ("%g"):format(value) or ("%q"):format(value)
+    if secrets[name] then text = ("env %q"):format(variable(name)) end
+    if name == "venue" then name = "protocol" end
+    lines[#lines + 1] = ("%s = %s,"):format(name, text)
+  end
+  table.sort(lines)
   return ([[
 return {
   venues = { idx = {
-    protocol = "indodax", environment = "sim", rest_url = %q, private_url = %q, market_url = %q,
-    ca_file = %q, key = env "MW_KEY", secret = env "MW_SECRET", %s
+    environment = "sim",
+    %s
+    %s
   } },
   %s
 }
-]]):format(info.rest_url, info.private_url, info.market_url, info.ca_file, more or "", rest or "")
+]]):format(table.concat(lines, "\n    "), more or "", rest or "")
+end
+
+--- The secrets of that configuration, as environment variables.
+function Sim:environment()
+  local environment = {}
+  for name in pairs(secrets) do
+    if self.info[name] then environment[variable(name)] = self.info[name] end
+  end
+  return environment
 end
 
 --- Runs strategies (Lua text, one or several) against this venue.
@@ -286,7 +309,7 @@ function Sim:run(strategies, options)
   for i, text in ipairs(strategies) do
     words[#words + 1] = M.write(("%s/strategy%d.lua"):format(directory, i), text)
   end
-  local environment = { MW_KEY = self.info.key, MW_SECRET = self.info.secret }
+  local environment = self:environment()
   for name, value in pairs(options.environment or {}) do environment[name] = value end
   local run = M.moonwire(words, environment)
   run.config = config

@@ -308,10 +308,10 @@ function Gateway:opened(id, now)
   if connection then connection:on_open(now) end
 end
 
-function Gateway:message(id, text, now)
+function Gateway:message(id, text, now, is_binary)
   self.now = now
   local connection = self.connections[id]
-  if connection then connection:on_text(text, now) end
+  if connection then connection:on_text(text, now, is_binary) end
   self.venue:flush(now)
 end
 

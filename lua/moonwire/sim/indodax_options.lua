@@ -1,7 +1,6 @@
 --- Makes a simulated Indodax from the command line's options, with the host's signing.
 
-local decimal  = require "moonwire.decimal"
-local host     = require "moonwire.host"
+local command_line = require "moonwire.sim.command_line"
 local Indodax  = require "moonwire.sim.indodax"
 local pairs_of = require "moonwire.sim.indodax_pairs"
 
@@ -14,38 +13,16 @@ local BALANCE = "idr=1000000000,usdt=50000,btc=2,eth=30,aave=100,idrx=1000000,pe
 
 function M.describe_settings() return Indodax.new_settings():describe() end
 
-local handles = {}
-
--- The secret's characters are the key (section 2); each secret becomes a handle once.
+-- The secret's characters are the key (section 2).
 local function hmac(secret, algorithm, message)
-  local handle = handles[secret]
-  if not handle then
-    handle = host.secret_text(secret)
-    handles[secret] = handle
-  end
-  return handle:hmac(algorithm, message, "hex")
-end
-
--- "a=1,b=2" as a table; nil and what is wrong.
-local function read_list(text, what)
-  local fields = {}
-  for item in text:gmatch("[^,]+") do
-    local name, value = item:match("^([%w_]+)=(.+)$")
-    if not name then return nil, string.format('%s "%s": expected name=value', what, item) end
-    fields[name] = value
-  end
-  return fields
+  return command_line.hmac(secret, algorithm, message, "hex")
 end
 
 local function add_member(sim, fields, what)
-  local name, key, secret = fields.name, fields.key, fields.secret
-  fields.name, fields.key, fields.secret = nil, nil, nil
-  for asset, amount in pairs(fields) do
-    local value = decimal.parse(amount)
-    if not value or value < decimal "0" then
-      return nil, string.format('%s "%s=%s": expected an amount', what, asset, amount)
-    end
-  end
+  local own = command_line.take(fields, { "name", "key", "secret" })
+  local name, key, secret = own.name, own.key, own.secret
+  local ok, err = command_line.check_amounts(fields, what)
+  if not ok then return nil, err end
   if not name or (key or "") == "" or (secret or "") == "" then
     return nil, what .. ": wants name=, key= and secret="
   end
@@ -61,22 +38,11 @@ local function read_settings(options)
   for _, text in ipairs(options.set or {}) do texts[#texts + 1] = text end
   if options["token-life"] then texts[#texts + 1] = "token_life=" .. options["token-life"] end
   if options["history-api"] then texts[#texts + 1] = "history_api=" .. options["history-api"] end
-  for _, text in ipairs(texts) do
-    local ok, err = settings:set(text)
-    if not ok then return nil, err end
-  end
-  return settings
-end
-
-local function read_pairs(text)
-  if not text then return pairs_of.list() end
-  local names = {}
-  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
-  return pairs_of.list(names)
+  return command_line.set(settings, texts)
 end
 
 local function add_members(sim, options)
-  local fields, err = read_list(options.balance or BALANCE, "--balance")
+  local fields, err = command_line.read_list(options.balance or BALANCE, "--balance")
   if not fields then return nil, err end
   fields.name, fields.key, fields.secret = "demo", options.key or KEY, options.secret or SECRET
   local member
@@ -85,7 +51,7 @@ local function add_members(sim, options)
   sim.auth:add_key(options["history-key"] or "MWDEMO01-TAPIV2",
                    options["history-secret"] or options.secret or SECRET, member, "v2")
   for _, text in ipairs(options.member or {}) do
-    fields, err = read_list(text, "--member")
+    fields, err = command_line.read_list(text, "--member")
     if not fields then return nil, err end
     local added
     added, err = add_member(sim, fields, "--member")
@@ -100,7 +66,7 @@ function M.open(options, read)
   local settings, err = read_settings(options)
   if not settings then return nil, err end
   local list
-  list, err = read_pairs(options.pairs)
+  list, err = pairs_of.list(command_line.names(options.pairs))
   if not list then return nil, err end
   local sim = Indodax.new { pairs = list, settings = settings, schedule = read.schedule,
                             seed = read.seed, hmac = hmac, jwt_secret = "sim-jwt-secret" }

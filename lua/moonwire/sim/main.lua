@@ -19,6 +19,7 @@ local M = {}
 local venues = {
   finery = "moonwire.sim.finery_options",
   indodax = "moonwire.sim.indodax_options",
+  peatio = "moonwire.sim.peatio_options",
 }
 
 local function venue_names()
@@ -46,6 +47,10 @@ M.options = {
   ["history-api"]    = { value = "jan|mid", doc = "indodax: generation of Trade API 2" },
   ["history-key"]    = { value = "K", doc = "indodax: the first member's key for mid" },
   ["history-secret"] = { value = "S", doc = "indodax: and its secret" },
+  dialect = { value = "NAME", doc = "peatio: daemon (default) or hmac" },
+  algorithm = { value = "NAME", doc = "peatio: of tokens, HS256 (default), RS256 or ES256" },
+  ["public-key"] = { value = "FILE", doc = "peatio: PEM that RS256 and ES256 tokens verify by" },
+  ["lazy-flush"] = { doc = "peatio: events leave only when bytes arrive, or with a ping" },
 }
 
 -- A directory of our own, mode 0700, and the certificate in it.
@@ -117,8 +122,10 @@ function Server:on_server_ws_open(id)
   arm(self)
 end
 
-function Server:on_server_ws_message(id, text)
-  self.gateway:message(id, text, dispatch.now_ms())
+local BINARY = 2
+
+function Server:on_server_ws_message(id, text, kind)
+  self.gateway:message(id, text, dispatch.now_ms(), kind == BINARY)
   arm(self)
 end
 
@@ -148,9 +155,12 @@ end
 local function print_json(venue, urls, files, credentials, fields)
   local members = { "venue", wire.text(venue) }
   local function add(name, value)
-    members[#members + 1], members[#members + 2] = name, wire.text(value)
+    local form = type(value) == "number" and value or wire.text(value)
+    members[#members + 1], members[#members + 2] = name, form
   end
-  for _, name in ipairs { "rest_url", "private_url", "market_url" } do add(name, urls[name]) end
+  for _, name in ipairs { "rest_url", "private_url", "market_url" } do
+    if urls[name] then add(name, urls[name]) end
+  end
   add("ca_file", files.ca_file)
   for _, list in ipairs { credentials, fields } do
     for _, pair in ipairs(list) do add(pair[1], pair[2]) end
@@ -166,11 +176,12 @@ local function print_configuration(venue, name, urls, files, credentials, fields
   line("    " .. name .. " = {")
   line(string.format("      protocol = %q, environment = \"sim\",", venue))
   for _, key in ipairs { "rest_url", "private_url", "market_url" } do
-    line(string.format("      %-11s = %q,", key, urls[key]))
+    if urls[key] then line(string.format("      %-11s = %q,", key, urls[key])) end
   end
   line(string.format("      %-11s = %q,", "ca_file", files.ca_file))
   for _, pair in ipairs(fields) do
-    line(string.format("      %-11s = %q,", pair[1], pair[2]))
+    local form = type(pair[2]) == "number" and "      %-11s = %g," or "      %-11s = %q,"
+    line(string.format(form, pair[1], pair[2]))
   end
   for _, pair in ipairs(credentials) do
     line(string.format("      %-11s = env(%q),        -- %s", pair[1], ("sim_" .. pair[1]):upper(),
@@ -265,7 +276,7 @@ function M.run(options, files)
   local authority = "://127.0.0.1:" .. port
   local urls = { rest_url = "https" .. authority,
                  private_url = "wss" .. authority .. sim.private_path,
-                 market_url = "wss" .. authority .. sim.market_path }
+                 market_url = sim.market_path and "wss" .. authority .. sim.market_path }
   fields = fields or {}
   if options.json then return print_json(name, urls, server.files, credentials, fields) end
   print_configuration(name, sim.config_name, urls, server.files, credentials, fields, venue.curl)

@@ -76,7 +76,7 @@ local function dialect(generation, private, market, on_answered)
                      post_only = false, market_orders = true, countdown = false },
     -- The venue takes 6000 calls in 5 minutes from a member, all of them together.
     limits = {
-      { name = "member", count = 15, per = 1, reserve = 5,
+      { name = "member", count = 15, per = 1, reserve = 3,
         kinds = { "submit", "cancel", "query" } },
       { name = "public", count = 10, per = 1 },
     },

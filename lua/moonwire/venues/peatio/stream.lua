@@ -107,6 +107,7 @@ local ASK, BID = slots_of "ask", slots_of "bid"
 local ADD, REMOVE, NEW = 1, 3, 4
 local MARKET_ORDER = 2
 local types, states = { "limit", "market" }, { "partially_filled", "filled", "canceled" }
+local CANCELED = 3
 
 local last_symbol = ""
 local function market_of(s, field)
@@ -155,7 +156,7 @@ end
 local none = nil
 local report = {
   order_id = none, symbol = none, side = none, type = none, qty = none, cum_qty = none,
-  price = none, time = none, trade_id = none, execution = none, status = none,
+  price = none, time = none, trade_id = none, execution = none, status = none, reason = none,
 }
 local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
@@ -177,7 +178,9 @@ local function read_side(link, head, market, slots)
   r.qty = decode.decimal_into(qty, head[slots.volume]) and qty or nil
   r.cum_qty = decode.decimal_into(cum_qty, head[slots.executed]) and cum_qty or nil
   r.price = decode.decimal_into(price, head[slots.price]) and price or nil
-  r.status, r.execution = states[head[slots.state].word] or "partially_filled", x
+  local state = head[slots.state].word
+  r.status, r.execution = states[state] or "partially_filled", x
+  r.reason = state == CANCELED and head[slots.type].word == MARKET_ORDER and "funds" or nil
   s:on_report(r)
 end
 
