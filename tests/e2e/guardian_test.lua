@@ -292,7 +292,8 @@ local function test_full_disk(sentence, policy, body)
         end
         if order and self.state.refused then print "sent again" end
       end
-    ]], { rest = ("journal = { path = %q }, on_journal_failure = %q,"):format(
+    ]], { rest = ("journal = { path = %q }, on_journal_failure = %q, "
+      .. "risk = { max_orders_per_second = 100 },"):format(
       disk.path .. "/j.db", policy) })
     disk.fill()
     local ok, err = pcall(body, sim, run, disk)
