@@ -1,5 +1,5 @@
-/* The program: finds its Lua library, makes a runtime and hands it the command line. `run` has a
- * guardian for it; every other command is one process. */
+/* The program: finds its Lua library, makes a runtime and hands it the command line. What
+ * writes the journal has a guardian for it; every other command is one process. */
 #include "guardian.h"
 #include "log.h"
 #include "record.h"
@@ -80,8 +80,9 @@ static bool on_full(void *arg, bool is_first)
 static int run_child(void *arg, const struct mw_child *child)
 {
     const struct program *program = arg;
-    static char *const commands[] = {
-        [MW_ROLE_PLANNER] = "plan", [MW_ROLE_RUNTIME] = "run", [MW_ROLE_SWEEPER] = "sweep"};
+    char *const commands[] = {[MW_ROLE_PLANNER] = "plan",
+                              [MW_ROLE_RUNTIME] = program->argv[0],
+                              [MW_ROLE_SWEEPER] = "sweep"};
     struct mw_child own = *child;
     struct mw_recorder_options recording = {.ring = own.ring, .on_full = on_full, .arg = &own};
     struct mw_err err = {""};
@@ -109,6 +110,15 @@ static int run_child(void *arg, const struct mw_child *child)
     exit(status);
 }
 
+/* What writes the journal: `run`, and `audit --repair`. */
+static bool needs_guardian(int argc, char *const *argv)
+{
+    bool repairs = false;
+    for (int i = 1; i < argc; i++)
+        repairs = repairs || strcmp(argv[i], "--repair") == 0;
+    return argc > 0 && (strcmp(argv[0], "run") == 0 || (strcmp(argv[0], "audit") == 0 && repairs));
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.argc = argc - 1, .argv = argv + 1};
@@ -117,7 +127,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
         return STATUS_FAILED; /* which says it where standard error is closed */
     }
-    if (argc < 2 || strcmp(argv[1], "run") != 0) {
+    if (!needs_guardian(program.argc, program.argv)) {
         struct mw_runtime_options options = {.lua_dir = program.lua_dir};
         return run(&options, program.argc, program.argv, &err);
     }

@@ -1,5 +1,6 @@
 --- moonwire audit: own orders, fills and balances against the venue's. Nothing is sent but
---- questions; a runtime may trade meanwhile.
+--- questions; a runtime may trade meanwhile. With --repair, which has a guardian and its journal,
+--- what the venue says is booked where no runtime does that.
 
 local archive = require "moonwire.archive"
 local cli = require "moonwire.cli"
@@ -8,17 +9,22 @@ local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 local loader = require "moonwire.loader"
+local recovery = require "moonwire.recovery"
+local repair = require "moonwire.repair"
 local task = require "moonwire.task"
+local untold = require "moonwire.untold"
 
 local M = {
   options = {
     config = { value = "FILE", doc = "configuration (default moonwire.lua)" },
     days = { value = "N", doc = "finished orders of so many days are compared too (default 1)" },
+    repair = { doc = "book what the venue says; while no runtime runs" },
     json = { doc = "one JSON object a line" },
   },
 }
 
 local DAY = 86400
+local WRITTEN_SECONDS = 1             -- until what was booked is in the journal
 
 local Audit = { __name = "moonwire.Audit" }
 Audit.__index = Audit
@@ -27,7 +33,9 @@ Audit.__index = Audit
 
 local function print_json(kind, fields)
   local line = { type = kind }
-  for name, value in pairs(fields) do line[name] = value end
+  for name, value in pairs(fields) do
+    if name ~= "report" then line[name] = value end
+  end
   host.print_line(json.encode(line))
 end
 
@@ -56,9 +64,31 @@ end
 
 -- Running -----------------------------------------------------------------------------------------
 
-local function compare_venue(self, session)
+local function compare_once(self, session)
   local comparison = compare.new(session, self.archive, self.since)
   local ok, err = comparison:run()
+  return ok and comparison, err
+end
+
+-- Compares, repairs, and compares again: what is left after it is what is shown.
+local function compare_and_repair(self, session)
+  local comparison, err = compare_once(self, session)
+  if not comparison or not self.repairs or #comparison.differences == 0 then
+    return comparison, err
+  end
+  repair.run(session, self.archive, comparison.differences)
+  task.sleep(WRITTEN_SECONDS)
+  local before = #comparison.differences
+  comparison, err = compare_once(self, session)
+  if comparison then
+    self.repaired = self.repaired + math.max(0, before - #comparison.differences)
+  end
+  return comparison, err
+end
+
+local function compare_venue(self, session)
+  local comparison, err = compare_and_repair(self, session)
+  local ok = comparison
   if not ok then
     self.failed = self.failed + 1
     return session.log.error("audit: the venue could not be asked: %s", err)
@@ -79,6 +109,9 @@ function Audit:on_task_done(_, ok, err)
   for _, session in ipairs(self.desk.session_list) do session:stop() end
   self.archive:close()
   if not self.is_json and self.failed == 0 then
+    if self.repaired > 0 then
+      host.print_line(plural(self.repaired, "difference") .. " repaired")
+    end
     host.print_line(self.found == 0 and "no difference" or plural(self.found, "difference"))
   end
   host.stop((self.found > 0 or self.failed > 0) and 1 or 0)
@@ -117,9 +150,13 @@ function M.run(options, files)
       or "the configuration has no journal")
     return host.stop(1)
   end
+  if options.repair then
+    recovery.begin_run(desk, own, cli.VERSION)
+    untold.keep_all(desk, own)
+  end
   local self = setmetatable({
     desk = desk, archive = own, since = dispatch.now() - days * DAY, is_json = options.json,
-    found = 0, failed = 0,
+    found = 0, failed = 0, repairs = options.repair, repaired = 0,
   }, Audit)
   dispatch.listen("signal", self)
   task.start(self, "audit", self.work)

@@ -10,7 +10,7 @@ local commands = {
             about = "trade until stopped" },
   check = { module = "moonwire.check", line = "check [--config FILE] [STRATEGY.lua ...]",
             about = "load everything, connect to nothing" },
-  audit = { module = "moonwire.audit", line = "audit [--config FILE] [--json]",
+  audit = { module = "moonwire.audit", line = "audit [--config FILE] [--repair]",
             about = "own orders, fills, balances against the venue's" },
   journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
               about = "read the record; why ORDER tells how one came about" },

@@ -22,6 +22,7 @@ local LOOK_AGAIN_SECONDS = 2
 ---@field order_id string|nil
 ---@field strategy string|nil
 ---@field symbol string|nil
+---@field report moonwire.Report|nil  of unknown_here
 ---@field text string             for people: "open here (new), filled there"
 
 --- @param session table   of the venue; it need not be connected
@@ -168,6 +169,7 @@ local function compare_listed(self, found)
     local archived = self.archive:order(self.session.name, report.client_order_id, report.order_id)
     if is_ours and not archived then
       differ(found, self, report, "unknown_here", "open there, not known here")
+      found[#found].report = report
     elseif not is_ours and (not archived or archived.external) then
       self.external = self.external + 1
     end

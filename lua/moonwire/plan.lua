@@ -2,11 +2,14 @@
 --- the guardian must know of it is handed over. What is wrong is said here, with status 2, before
 --- anything is locked or opened.
 
+local audit = require "moonwire.audit"
 local cli = require "moonwire.cli"
 local host = require "moonwire.host"
 local run = require "moonwire.run"
 
-local M = { options = run.options, shown_as = "run" }
+local M = { options = {}, shown_as = "run" }
+for name, about in pairs(audit.options) do M.options[name] = about end
+for name, about in pairs(run.options) do M.options[name] = about end
 
 local DAY = 86400
 
@@ -14,11 +17,13 @@ local DAY = 86400
 --- tells nothing about the key.
 ---@param settings moonwire.Configuration
 ---@return { path: string, what: string }[]
-function M.locks(settings)
+---@param repairs boolean|nil  audit --repair wants them
+function M.locks(settings, repairs)
   local locks, names = {}, {}
+  local why = repairs and "a runtime books by itself what the venue says; " or ""
   if settings.journal then
     locks[1] = { path = settings.journal.path .. ".lock",
-                 what = "journal: " .. settings.journal.path .. " is written already" }
+                 what = why .. "journal: " .. settings.journal.path .. " is written already" }
     if not locks[1].path:find("/", 1, true) then locks[1].path = "./" .. locks[1].path end
   end
   for name in pairs(settings.venues) do names[#names + 1] = name end
@@ -28,7 +33,7 @@ function M.locks(settings)
     local account = host.digest("sha256", { "moonwire account\n", venue.protocol, "\n",
                                             venue.rest_url or "", "\n", venue.key }, "hex")
     locks[#locks + 1] = { path = "account-" .. account:sub(1, 32) .. ".lock",
-                          what = ("venues.%s: this account is traded already"):format(name) }
+                          what = ("%svenues.%s: this account is traded already"):format(why, name) }
   end
   return locks
 end
@@ -43,11 +48,11 @@ function M.run(options, files)
     journal = journal.path, journal_mb = journal.max_mb,
     journal_seconds = journal.max_days and journal.max_days * DAY,
     hang_limit = settings.hang_limit, max_callback = settings.max_callback,
-    memory_mb = settings.memory_limit_mb, restart = settings.restart,
-    cancel_on_crash = settings.on_crash == "cancel",
+    memory_mb = settings.memory_limit_mb, restart = settings.restart and not options.repair,
+    cancel_on_crash = settings.on_crash == "cancel" and not options.repair,
     log_level = options["log-level"] or settings.log.level,
     log_json = (options["log-format"] or settings.log.format) == "json",
-    locks = M.locks(settings),
+    locks = M.locks(settings, options.repair),
   })
   if not ok then return cli.usage_error(settings.path .. ": " .. err) end
   host.stop(0)

@@ -131,6 +131,15 @@ local function ask_later(self, order, doubt)
   doubt.timer = dispatch.after(delays[math.min(doubt.attempt, #delays)], self, "ask_now", order)
 end
 
+--- Books the order's fills and what the venue says of it, once; in a task. True when nothing is in
+--- doubt after it, false when it is, nil and err when the fills cannot be had.
+function Reconciler:look(order)
+  local ok, err = fetch_fills(self, order)
+  if not ok then return nil, "fills: " .. tostring(err) end
+  if order:is_open() then return ask_once(self, order) end
+  return not order:is_missing_fills()
+end
+
 function Reconciler:ask_now(order)
   local doubt = self.doubts[order]
   if not doubt or self.is_stopped then return end

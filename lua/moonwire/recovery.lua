@@ -55,13 +55,18 @@ local function restore_untold(desk, archive)
   end
 end
 
+--- Begins a run in the journal: with it the numbers of orders, and the epoch of ids.
+function M.begin_run(desk, archive, version)
+  desk:set_epoch(archive:last_epoch_ms(desk.name) + 1)
+  record.run(desk.name, version, desk.config.path or "", desk.epoch_ms)
+end
+
 --- Takes over what the archive has. Before sessions start.
 ---@param desk moonwire.Desk
 ---@param archive table
 ---@param version string  of the program, for the record
 function M.begin(desk, archive, version)
-  desk:set_epoch(archive:last_epoch_ms(desk.name) + 1)
-  record.run(desk.name, version, desk.config.path or "", desk.epoch_ms)
+  M.begin_run(desk, archive, version)
   restore_persist(desk, archive)
   restore_positions(desk, archive)
   local count = M.restore_orders(desk, archive)

@@ -12,6 +12,7 @@ local log = require "moonwire.log"
 local recovery = require "moonwire.recovery"
 local run = require "moonwire.run"
 local task = require "moonwire.task"
+local untold = require "moonwire.untold"
 
 local M = { options = { open = { value = "N", doc = "orders that were known as open" } },
             shown_as = "run" }
@@ -182,7 +183,9 @@ function M.run(options, files)
   local desk, problems = loader.load(settings)
   if not desk then return cli.usage_error(table.concat(problems, "\n")) end
   desk.on_session_stopped = go_on_without
-  recovery.restore_orders(desk, archive.open(settings.journal and settings.journal.path, desk.log))
+  local own = archive.open(settings.journal and settings.journal.path, desk.log)
+  recovery.restore_orders(desk, own)
+  untold.keep_all(desk, own)
   local self = setmetatable({ brooms = {} }, Sweep)
   for _, session in ipairs(desk.session_list) do
     table.insert(self.brooms, new_broom(self, session, tonumber(options.open) > 0))

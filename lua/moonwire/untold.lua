@@ -50,6 +50,34 @@ local function fill_of(order, entry)
   return fill
 end
 
+--- Keeps what happens at a desk without strategies (a sweep, a repair) for the next run, which has
+--- them: fills, and how orders ended.
+---@param desk moonwire.Desk
+---@param archive table
+function M.keep_all(desk, archive)
+  local numbers, class = {}, getmetatable(desk)
+  local function keep(order, name, a, b)
+    local strategy = order.strategy
+    if not strategy or order.external then return end
+    if not numbers[strategy] then
+      local waiting = archive:untold("untold:" .. strategy)
+      numbers[strategy] = waiting[1] and waiting[#waiting].number or 0
+    end
+    numbers[strategy] = numbers[strategy] + 1
+    local ok, err = M.record(strategy, numbers[strategy], name, a, b)
+    if not ok then desk.log.error("not kept for strategy %s: %s", strategy, err) end
+  end
+  function desk:on_order_filled(order, fill)
+    class.on_order_filled(self, order, fill)
+    keep(order, "on_fill", fill, order)
+  end
+  function desk:on_order_changed(order)
+    class.on_order_changed(self, order)
+    if order:is_open() then return end
+    keep(order, "on_order", order, { previous = order.previous_status, reason = order.reason })
+  end
+end
+
 --- What the run before did not come to tell: { name =, a =, b =, number = }, ... in its order.
 ---@param strategy string
 ---@param archive table

@@ -32,11 +32,11 @@ return S
 local LEAVE = { venue = "dead_man = false,", rest = 'on_crash = "leave",' }
 
 -- A run of KEEPER in a directory of its own; run:again() starts it once more there.
-local function keeper(sim, more)
+local function keeper(sim, more, on_crash)
   local directory = e2e.directory()
   e2e.write(directory .. "/keeper.lua", KEEPER)
   local config = e2e.write(directory .. "/moonwire.lua", sim:config(LEAVE.venue,
-    'strategies = { { file = "keeper.lua" } }, on_orphan = "leave", ' .. LEAVE.rest
+    'strategies = { { file = "keeper.lua" } }, on_orphan = "leave", ' .. (on_crash or LEAVE.rest)
     .. (more or "")))
   local function start()
     local run = e2e.moonwire({ "run", "--config", config },
@@ -148,6 +148,44 @@ test("audit names what differs, and nothing after the next run", function()
   local second = run.again()
   second:wait_for "fill %d+ 0.0004"
   until_written(run, sim)
+  equal(second:stop(), 0)
+end)
+
+test("what a sweep books behind a dead runtime is told by the next one", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim, "restart = true, ", 'on_crash = "cancel",')
+  two_open(sim)
+  until_written(run, sim)
+  run:suspend()                                        -- so that nobody hears of the execution
+  sell_into(sim, "0.0004")
+  run:signal_runtime(9)
+  run:resume()
+  run:wait_for("start 2: 0 open, position 0.0004, spent 0", 20)
+  run:wait_for "fill %d+ 0.0004"
+  equal(count(run:out(), "fill "), 1, "fills told")
+  equal(run:stop(), 0)
+end)
+
+test("audit --repair books what the venue says, where no runtime does", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  until_written(run, sim)
+  local refused = audit(run, sim, "--repair")
+  equal(refused:wait_exit(), 2)
+  refused:wait_for "a runtime books by itself what the venue says; .* already by .*pid"
+  run:kill_all()
+  sell_into(sim, "0.001")
+  local repaired = audit(run, sim, "--repair")
+  equal(repaired:wait_exit(20), 0)
+  repaired:wait_for "%d+ differences repaired\nno difference"
+  repaired:wait_for "what the venue says is booked"
+  equal(audit(run, sim):wait_exit(), 0)
+  equal(#sim:orders(true), 1, "orders that are open still")
+  local second = run.again()
+  second:wait_for "start 2: 1 open, position 0.001, spent 0"
+  second:wait_for "fill %d+ 0.001"
+  second:wait_for "order %S+ filled"
   equal(second:stop(), 0)
 end)
 
