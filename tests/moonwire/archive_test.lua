@@ -4,7 +4,7 @@ local t = require "tests.tap"
 local archive_module = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
-local journal_fixture = require "tests.moonwire.journal_fixture"
+local archive_fixture = require "tests.moonwire.archive_fixture"
 local position_module = require "moonwire.position"
 local restore = require "moonwire.restore"
 
@@ -12,7 +12,7 @@ local D = decimal
 
 -- Runs body(journal, open) with a journal; open() gives its archive and the lines of its log.
 local function with_journal(body)
-  local journal, archives = journal_fixture.new(), {}
+  local journal, archives = archive_fixture.new(), {}
   local ok, err = pcall(body, journal, function()
     local lines = {}
     local log = { error = function(message, ...) lines[#lines + 1] = message:format(...) end }

@@ -6,7 +6,7 @@ local archive_module = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
 local compare = require "moonwire.compare"
 local dispatch = require "moonwire.dispatch"
-local journal_fixture = require "tests.moonwire.journal_fixture"
+local archive_fixture = require "tests.moonwire.archive_fixture"
 local json = require "moonwire.json"
 local task = require "moonwire.task"
 
@@ -59,7 +59,7 @@ local function compared(journal, answers, between)
 end
 
 local function with_journal(body)
-  local journal = journal_fixture.new()
+  local journal = archive_fixture.new()
   local ok, err = pcall(body, journal)
   journal:remove()
   if not ok then error(err, 0) end

@@ -5,7 +5,7 @@ local t = require "tests.tap"
 local archive_module = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
-local journal_fixture = require "tests.moonwire.journal_fixture"
+local archive_fixture = require "tests.moonwire.archive_fixture"
 local json = require "moonwire.json"
 local mw = require "moonwire"
 local persist = require "moonwire.persist"
@@ -69,7 +69,7 @@ local function take_over(journal, options)
 end
 
 local function with_journal(body)
-  local journal = journal_fixture.new()
+  local journal = archive_fixture.new()
   local ok, err = pcall(body, journal)
   journal:remove()
   if not ok then error(err, 0) end
