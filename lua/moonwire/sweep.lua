@@ -19,9 +19,9 @@ local M = { options = { open = { value = "N", doc = "orders that were known as o
 for name, about in pairs(run.options) do M.options[name] = about end
 
 local LIMIT_SECONDS = 60
-local LOOK_SECONDS = 0.5              -- between two looks at a venue's open orders
-local MOST_SECONDS = 5                -- the same while it does not answer
-local AGAIN_SECONDS = 1               -- until a cancel of an order that is still there is repeated
+local LOOK_SECONDS = 0.25             -- between two looks while orders of ours are open
+local QUIET_SECONDS = 1               -- the same while none is, and one may still arrive
+local MOST_SECONDS = 5                -- the same while the venue does not answer
 local SIGUSR1 = 10
 
 -- One venue ---------------------------------------------------------------------------------------
@@ -61,11 +61,10 @@ local function look(self)
 end
 
 local function cancel(self, order)
-  local last, guard = self.found[order], self.session.countdown
+  local guard = self.session.countdown
   if guard then guard:note_armed(order.symbol) end
-  if last and dispatch.now() - last < AGAIN_SECONDS then return end
-  self.found[order] = dispatch.now()
-  self.session:cancel(order)
+  self.found[order] = true
+  self.session:cancel(order)                                 -- not while one is under way
   if order._cancel_wanted then log_on(self) end              -- it needs the connection
 end
 
@@ -73,13 +72,14 @@ end
 local function sweep_once(self)
   local session = self.session
   local ok, err = look(self)
-  self.problem = not ok and tostring(err) or nil
+  self.problem, self.open_count = not ok and tostring(err) or nil, 0
   if not ok then
     self.log.warn("open orders: %s", err)
     log_on(self)
     return false
   end
   local ours = ours_of(self)
+  self.open_count = #ours
   for _, order in ipairs(ours) do cancel(self, order) end
   return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
 end
@@ -88,8 +88,9 @@ end
 function Broom:work()
   local wait = LOOK_SECONDS
   while not sweep_once(self) do
+    if self.problem then wait = math.min(wait * 2, MOST_SECONDS)
+    else wait = self.open_count > 0 and LOOK_SECONDS or QUIET_SECONDS end
     task.sleep(wait)
-    wait = self.problem and math.min(wait * 2, MOST_SECONDS) or LOOK_SECONDS
   end
 end
 
