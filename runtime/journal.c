@@ -21,6 +21,8 @@ struct mw_journal {
     struct mw_journal_rows *rows;
     char *taken; /* records since the last commit; secrets are masked */
     size_t len, room;
+    uint64_t number; /* of the last record; 0: none yet */
+    bool is_first;   /* what is stored next is the first of its process */
     int64_t rare_ns; /* when old orders were looked for */
 };
 
@@ -62,6 +64,7 @@ struct mw_journal *mw_journal_open(const struct mw_journal_options *options, str
         free(journal);
         return NULL;
     }
+    journal->is_first = true;
     journal->options = *options;
     journal->options.path = journal->path;
     journal->redactor = mw_redactor_new(&failure);
@@ -117,6 +120,8 @@ static void take(struct mw_journal *journal, const struct mw_record *r)
     char *to = journal->taken + journal->len;
     const char *from = (const char *)r;
     size_t begin = sizeof *r, end = sizeof *r + r->data_len + r->text_len;
+    journal->is_first = journal->is_first || r->number <= journal->number;
+    journal->number = r->number;
     if (r->kind == MW_RECORD_secret) {
         void (*add)(struct mw_redactor *, const char *, size_t) =
             r->flags & MW_SECRET_FLAG_key ? mw_redactor_add_key : mw_redactor_add;
@@ -128,6 +133,9 @@ static void take(struct mw_journal *journal, const struct mw_record *r)
     memcpy(to, from, begin);
     mw_redact_copy(journal->redactor, to + begin, from + begin, end - begin);
     memset(to + end, 0, r->size - end);
+    if (journal->is_first)
+        ((struct mw_record *)(void *)to)->flags |= MW_RECORD_FIRST;
+    journal->is_first = false;
     journal->len += r->size;
 }
 
@@ -189,14 +197,14 @@ static int add_chunk(struct mw_journal *journal, struct mw_chunk *chunk)
     return result;
 }
 
-/* Rows and chunks of all that was taken. A chunk ends before the next run begins. */
+/* Rows and chunks of all that was taken. A chunk ends where a run does. */
 static int add_all(struct mw_journal *journal)
 {
     struct mw_chunk chunk = {.len = 0};
     const struct mw_record *r;
     for (size_t at = 0; at < journal->len; at += r->size) {
         r = (const struct mw_record *)(const void *)(journal->taken + at); /* was checked */
-        if ((r->kind == MW_RECORD_run || chunk.len + r->size > CHUNK_BYTES) &&
+        if ((r->flags & MW_RECORD_FIRST || chunk.len + r->size > CHUNK_BYTES) &&
             add_chunk(journal, &chunk) < 0)
             return -1;
         if (mw_journal_rows_add(journal->rows, r) < 0)

@@ -18,8 +18,9 @@ enum { KEY_SHIFT = 40 };
     " is_estimate = ?17, external = ?18, updated_ns = ?20"
 
 #define STATEMENTS(X)                                                                              \
-    X(run, "INSERT INTO runs (name, version, config, pid, epoch, started_ns)"                      \
-           " VALUES (?, ?, ?, ?, ?, ?)")                                                           \
+    X(run, "INSERT INTO runs (started_ns) VALUES (?)")                                             \
+    X(name_run, "UPDATE runs SET name = ?1, version = ?2, config = ?3, pid = ?4, epoch = ?5"       \
+                " WHERE run = ?6")                                                                 \
     X(end_run, "UPDATE runs SET ended_ns = ?2, how = ?3 WHERE run = ?1")                           \
     X(chunk, "INSERT INTO chunks (run, first, last, from_ns, to_ns, bytes)"                        \
              " VALUES (?, ?, ?, ?, ?, ?)")                                                         \
@@ -109,18 +110,28 @@ void mw_journal_rows_detach(struct mw_journal_rows *rows)
 /* Runs and orders -------------------------------------------------------------------------------
  */
 
-static int add_run(struct mw_journal_rows *rows, const struct mw_record *r)
+/* Every process that records is a run: what it numbers is its own. A sweeper's has no name. */
+static int begin_run(struct mw_journal_rows *rows, const struct mw_record *r)
 {
-    struct mw_words words = mw_words_of(r);
     sqlite3_stmt *s = rows->statements[S_run];
-    mw_bind_words(s, 1, &words, 0, 2);
-    mw_bind_number(s, 4, r->num);
-    mw_bind_number(s, 5, r->num2);
-    mw_bind_number(s, 6, r->time_ns);
+    if (mw_journal_rows_flush(rows) < 0)
+        return -1;
+    mw_bind_number(s, 1, r->time_ns);
     if (mw_run(s) < 0)
         return -1;
     rows->run = sqlite3_last_insert_rowid(rows->db);
     return 0;
+}
+
+static int name_run(struct mw_journal_rows *rows, const struct mw_record *r)
+{
+    struct mw_words words = mw_words_of(r);
+    sqlite3_stmt *s = rows->statements[S_name_run];
+    mw_bind_words(s, 1, &words, 0, 2);
+    mw_bind_number(s, 4, r->num);
+    mw_bind_number(s, 5, r->num2);
+    mw_bind_number(s, 6, rows->run);
+    return mw_run(s);
 }
 
 int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t time_ns, const char *how)
@@ -246,7 +257,7 @@ static int write_fill(struct mw_journal_rows *rows, const struct mw_record *r,
     mw_bind_text(s, 5, texts[1], (int)mw_decimal_format(&x->price, texts[1], sizeof texts[1]));
     mw_bind_text(s, 6, side, (int)strlen(side));
     mw_bind_text(s, 7, fees, format_fees(fees, x, &words));
-    mw_bind_number(s, 8, r->flags);
+    mw_bind_number(s, 8, r->flags & ~MW_RECORD_FIRST);
     if (r->num)
         mw_bind_number(s, 9, r->num);
     else
@@ -379,9 +390,11 @@ static int add_stop(struct mw_journal_rows *rows, const struct mw_record *r)
 
 int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r)
 {
+    if (r->flags & MW_RECORD_FIRST && begin_run(rows, r) < 0)
+        return -1;
     switch (r->kind) {
     case MW_RECORD_run:
-        return mw_journal_rows_flush(rows) < 0 ? -1 : add_run(rows, r);
+        return name_run(rows, r);
     case MW_RECORD_order:
         return add_order(rows, r);
     case MW_RECORD_order_status:

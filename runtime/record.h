@@ -52,6 +52,7 @@ enum {
     MW_FILL_FLAG_amends = 1,     /* the price or the fees of a trade that was recorded before */
     MW_FILL_FLAG_estimate = 2,
     MW_FILL_FLAG_provisional = 4,
+    MW_RECORD_FIRST = 0x4000, /* in a journal: the first one of a process; its numbers begin anew */
     MW_RECORD_CUT = 0x8000, /* of any kind: it was too large, the end of data or text is missing */
 };
 

@@ -36,9 +36,10 @@ test("--version and --help go to standard output with status 0", function()
   equal(err, "")
   status, out, err = moonwire { "--help" }
   equal(status, 0)
-  for _, command in ipairs { "run", "sim", "check", "journal" } do has(out, "moonwire " .. command) end
+  local commands = { "run", "sim", "check", "journal" }
+  for _, command in ipairs(commands) do has(out, "moonwire " .. command) end
   equal(err, "")
-  for _, command in ipairs { "run", "sim", "check", "journal" } do
+  for _, command in ipairs(commands) do
     status, out = moonwire { command, "--help" }
     equal(status, 0, command)
     has(out, "moonwire " .. command)

@@ -216,6 +216,29 @@ static void one_order_is_one_row(void)
     CHECK_TEXT(ask("SELECT cum_qty FROM orders WHERE client_order_id = 'mw-a-1'"), "0.2");
 }
 
+/* As a sweeper does: it numbers its orders anew and has no name. */
+static void numbers_begin_anew(void)
+{
+    begin();
+    put_run();
+    put_order(1, 0, "mw-a-1", NULL);
+    put_order(2, 0, "mw-a-2", NULL);
+    CHECK_INT(drain(), 0);
+    new_recorder();
+    struct mw_record secret = {.kind = MW_RECORD_secret};
+    for (int i = 0; i < 9; i++) /* the first that is stored has a higher number than any before */
+        put(secret, NULL, "a secret", 8);
+    put_order(1, MW_ORDER_FLAG_external, NULL, "ext-1");
+    put_order(2, MW_ORDER_FLAG_known, "mw-a-1", "v-1");
+    put_status(2, "canceled", NULL, "0");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT client_order_id, order_id, run, status FROM orders ORDER BY key"),
+               "mw-a-1|v-1|2|canceled\nmw-a-2|-|1|pending_new\n-|ext-1|2|pending_new");
+    CHECK_TEXT(ask("SELECT run, name FROM runs"), "1|desk\n2|-");
+    CHECK_INT(mw_journal_end_run(journal, "swept", &err), 0);
+    CHECK_TEXT(ask("SELECT run, how FROM runs"), "1|-\n2|swept");
+}
+
 static void a_word_in_between(void)
 {
     begin();
@@ -307,11 +330,12 @@ static void chunks_have_every_record(void)
     put_message("later");
     CHECK_INT(drain(), 0);
     new_recorder();
-    put_message("of the old run as far as anyone knows");
+    put_message("before it has a name");
     put_run();
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT chunk, run, first, last FROM chunks WHERE chunk > 3"),
-               "4|1|22|22\n5|1|1|1\n6|2|2|2");
+               "4|1|22|22\n5|2|1|2");
+    CHECK_TEXT(ask("SELECT run, name FROM runs"), "1|desk\n2|desk");
     CHECK_TEXT(ask("SELECT min(to_ns >= from_ns AND from_ns > 1600000000000000000) FROM chunks"),
                "1");
     CHECK_TEXT(ask("SELECT instr(bytes, x'"
@@ -729,6 +753,7 @@ static void killed_writers(void)
 static const struct test_case cases[] = {
     {"an order and its fills become rows, and follow what happens", an_order_and_its_fills},
     {"an order of an earlier run stays one row", one_order_is_one_row},
+    {"a process that numbers anew is a run of its own", numbers_begin_anew},
     {"the last word about an order counts", a_word_in_between},
     {"an amended fill changes its row, and names what was counted by total", amended_fills},
     {"sessions, log, dropped commands and persisted state have rows", all_other_rows},
