@@ -2,9 +2,8 @@
 --- are tables, signatures are OpenSSL's.
 
 local ffi      = require "ffi"
+local fixture  = require "tests.moonwire.sim_fixture"
 local json     = require "moonwire.json"
-local Faults   = require "moonwire.sim.faults"
-local Gateway  = require "moonwire.sim.gateway"
 local Indodax  = require "moonwire.sim.indodax"
 local pairs_of = require "moonwire.sim.indodax_pairs"
 local Schedule = require "moonwire.sim.schedule"
@@ -32,63 +31,24 @@ function M.hmac(secret, algorithm, message)
   return table.concat(hex)
 end
 
-local Sim = {}
+local Sim = setmetatable({}, fixture.Sim)
 Sim.__index = Sim
-
-local function new_out(sim)
-  local out = {}
-  function out:reply(id, status, _, body) sim.answers[id] = { status = status, body = body } end
-  function out:refuse(id, status, _, body) sim.refused[id] = { status = status, body = body } end
-  function out:send(id, text) table.insert(sim.frames[id], text) end
-  function out:ping(id, payload) table.insert(sim.pings[id], payload) end
-  function out:close(id, code, reason) sim.closed[id] = { code = code, reason = reason } end
-  function out:send_raw(id, bytes) table.insert(sim.frames[id], bytes) end
-  function out:drop(id, how) sim.dropped[id] = how or "drop" end
-  return out
-end
 
 --- `options`: settings { "name=value" }, market (boolean), fault (text), balances.
 function M.new(options)
   options = options or {}
-  local sim = setmetatable({ now = M.NOW, next_id = 0, answers = {}, refused = {}, frames = {},
-                             pings = {},
-                             closed = {}, dropped = {}, schedule = Schedule.new() }, Sim)
-  local settings = Indodax.new_settings()
+  local schedule, settings = Schedule.new(), Indodax.new_settings()
   for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
-  sim.venue = Indodax.new { pairs = assert(pairs_of.list(options.pairs)), settings = settings,
-                            schedule = sim.schedule, seed = 1, hmac = M.hmac,
+  local venue = Indodax.new { pairs = assert(pairs_of.list(options.pairs)), settings = settings,
+                              schedule = schedule, seed = 1, hmac = M.hmac,
                               jwt_secret = "sim-jwt-secret" }
-  sim.member = sim.venue:add_member("alice", M.KEY, M.SECRET,
-                                    options.balances
-                                    or { idr = "90000000", btc = "1.5", eth = "10" },
-                                    "9b1c0d2e3f405162738495a6b7c8d9e0f1a2b3c4")
-  sim.faults = Faults.new(Indodax.subjects, 7)
-  if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
-  sim.gateway = Gateway.new { venue = sim.venue, faults = sim.faults, schedule = sim.schedule,
-                              out = new_out(sim) }
-  sim.venue:start(sim.now, options.market)
+  local member = venue:add_member("alice", M.KEY, M.SECRET,
+                                  options.balances
+                                  or { idr = "90000000", btc = "1.5", eth = "10" },
+                                  "9b1c0d2e3f405162738495a6b7c8d9e0f1a2b3c4")
+  local sim = fixture.serve(Sim, venue, schedule, options)
+  sim.member = member
   return sim
-end
-
---- Lets `ms` pass, deadline by deadline.
-function Sim:pass(ms)
-  local stop = self.now + ms
-  local at = self.schedule:next()
-  while at and at <= stop do
-    self.now = math.max(self.now, at)
-    self.gateway:run(self.now)
-    at = self.schedule:next()
-  end
-  self.now = stop
-end
-
---- A request; its answer (nil when there is none yet) and the request's id.
-function Sim:request(method, target, headers, body)
-  self.next_id = self.next_id + 1
-  local lines = { method .. " " .. target }
-  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
-  self.gateway:request(self.next_id, table.concat(lines, "\n") .. "\n", body or "", self.now)
-  return self.answers[self.next_id], self.next_id
 end
 
 --- A signed call with the body as given. Answer body as text, status, id.
@@ -115,35 +75,6 @@ function Sim:ok(parameters)
     error(parameters .. ": " .. tostring(body), 2)
   end
   return answer["return"]
-end
-
---- A control command; decoded.
-function Sim:control(command)
-  local answer = self:request("POST", "/sim/" .. command, {}, "")
-  if answer.status ~= 200 then error(command .. ": " .. answer.body, 2) end
-  return json.decode(answer.body)
-end
-
---- Opens a WebSocket; its id, also when it was refused.
-function Sim:open(target, headers)
-  self.next_id = self.next_id + 1
-  local id = self.next_id
-  self.frames[id], self.pings[id] = {}, {}
-  local lines = { "GET " .. target }
-  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
-  self.gateway:upgrade(id, table.concat(lines, "\n") .. "\n", self.now)
-  if not self.refused[id] and not self.dropped[id] then self.gateway:opened(id, self.now) end
-  return id
-end
-
-function Sim:say(id, text) self.gateway:message(id, text, self.now) end
-function Sim:pong(id) self.gateway:ponged(id, self.now) end
-
---- What came on a connection since the last call, frames joined by " | ".
-function Sim:heard(id)
-  local text = table.concat(self.frames[id], " | ")
-  self.frames[id] = {}
-  return text
 end
 
 --- The order events that came on a connection since the last call, decoded, over all frames and
