@@ -115,8 +115,8 @@ model-packages: build-packages
 bench-packages: build-packages
 	$(call install_packages,$(BENCH_PACKAGES))
 
-demo: all ## trade on a simulated Indodax for about ten seconds
-	$(Q)examples/demo.sh $(B)/moonwire
+demo: all ## trade on a simulated venue (VENUE=indodax) for about ten seconds
+	$(Q)examples/demo.sh $(B)/moonwire 10 $(VENUE)
 
 test: test-packages ## all tests; ends with one line: N passed, N failed
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan -j2 build-tests

@@ -1,9 +1,22 @@
 #!/usr/bin/env bash
-# A simulated Indodax and a ladder on it for about ten seconds: demo.sh [PROGRAM [SECONDS]]
+# A simulated venue and a ladder on it for about ten seconds: demo.sh [PROGRAM [SECONDS [VENUE]]]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 moonwire=$(realpath "${1:-$root/build/release/moonwire}")
 seconds=${2:-10}
+venue=${3:-indodax}
+more=
+case $venue in                  # what the ladder needs to know of a venue: its parameters, limits
+indodax)
+    params='edge = "0.00015", spacing = "0.0002", tolerance = "0.0001"'
+    risk='max_order_notional = { IDR = "5000000" }' ;;
+peatio)
+    params='symbol = "BTC/USD", qty = "0.01", max_position = "0.1",
+            edge = "0.00015", spacing = "0.0002", tolerance = "0.0001", min_interval = 1'
+    risk='max_order_notional = { USD = "500" }'
+    more='config.venues.pea.precision = { ["BTC/USD"] = { price = 2 } }' ;;
+*) echo "demo: no venue $venue" >&2; exit 2 ;;
+esac
 work=$(mktemp -d)
 sim=
 stop() {
@@ -13,32 +26,30 @@ stop() {
 trap stop EXIT
 
 cd "$work"
-"$moonwire" sim indodax --json --seed 7 >sim.json 2>sim.log &
+"$moonwire" sim "$venue" --seed 7 >sim.lua 2>sim.log &
 sim=$!
 for _ in $(seq 100); do
-    [ -s sim.json ] && break
+    grep -q /sim/help sim.lua && break          # the last line that it prints
     kill -0 "$sim" 2>/dev/null || { cat sim.log >&2; exit 1; }
     sleep 0.05
 done
-value() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" sim.json; }
+url=$(sed -n 's/^ *rest_url *= "\(.*\)",/\1/p' sim.lua)
+name=$(sed -n '0,/protocol/s/^    \(.*\) = {$/\1/p' sim.lua)
 
-cat >moonwire.lua <<END
-return {
-  venues = {
-    idx = {
-      protocol = "indodax", environment = "sim",
-      rest_url = "$(value rest_url)", private_url = "$(value private_url)",
-      market_url = "$(value market_url)", ca_file = "$(value ca_file)",
-      key = env "DEMO_KEY", secret = env "DEMO_SECRET",
-    },
-  },
-  strategies = {
-    { file = "$root/strategies/ladder.lua", name = "ladder",
-      params = { edge = "0.00015", spacing = "0.0002", tolerance = "0.0001" } },
-  },
-  risk = { max_order_notional = { IDR = "5000000" }, max_open_orders = 20 },
+{
+    echo 'local config = (function()'
+    cat sim.lua
+    cat <<END
+end)()
+config.strategies = {
+  { file = "$root/strategies/ladder.lua", name = "ladder",
+    params = { venue = "$name", $params } },
 }
+config.risk = { $risk, max_open_orders = 20 }
+$more
+return config
 END
-echo "a simulated Indodax serves on $(value rest_url); the ladder trades on it for $seconds s"
-DEMO_KEY=$(value key) DEMO_SECRET=$(value secret) \
-    "$moonwire" run --events --seconds "$seconds" --log-level warn
+} >moonwire.lua
+echo "a simulated $venue serves on $url; the ladder trades on it for $seconds s"
+eval "$(sed -n 's/^--   export/export/p' sim.lua)"
+"$moonwire" run --events --seconds "$seconds" --log-level warn

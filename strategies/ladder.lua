@@ -1,7 +1,8 @@
 --- A two-sided ladder around the mid. It keeps `levels` bids and asks, `spacing` apart, the first
 --- one `edge` from the mid; what it holds moves the whole ladder (`skew`), so that it sells down
---- what it bought and stops adding on one side at `max_position`. Orders are maker-only and are
---- replaced only when the price that they should have has moved by more than `tolerance`.
+--- what it bought and stops adding on one side at `max_position`. Orders are maker-only, where the
+--- venue has that, and are replaced only when the price that they should have has moved by more
+--- than `tolerance`.
 
 local mw = require "moonwire"
 local decimal = mw.decimal
@@ -30,6 +31,8 @@ function S:on_start()
   for _, name in ipairs { "qty", "edge", "spacing", "skew", "max_position", "tolerance" } do
     self[name] = decimal(self.params[name])
   end
+  -- Where the venue cannot keep an order from taking, the edge has to.
+  self.in_force = mw.venue(self.params.venue).capabilities.post_only and "post_only" or "gtc"
   self.looked_at = 0
 end
 
@@ -82,7 +85,7 @@ function S:on_book(book)
   for _, target in ipairs(targets) do
     if not target.order then
       local order, err = self:submit {
-        side = target.side, price = target.price, qty = self.qty, time_in_force = "post_only",
+        side = target.side, price = target.price, qty = self.qty, time_in_force = self.in_force,
       }
       if not order then self.log.debug("%s level %d: %s", target.side, target.level, err) end
     end

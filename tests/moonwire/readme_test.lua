@@ -9,6 +9,7 @@ local faults   = require "moonwire.sim.faults"
 local indodax  = require "moonwire.venues.indodax"
 local json     = require "moonwire.json"
 local mw       = require "moonwire"
+local peatio   = require "moonwire.venues.peatio"
 local sim      = require "moonwire.sim.indodax_options"
 local strategy = require "moonwire.strategy"
 
@@ -91,6 +92,14 @@ end)
 
 test("every own key of Indodax is named", function()
   for name in pairs(indodax.options) do has(README, "`" .. name .. "`", "keys of indodax") end
+end)
+
+test("every own key of Peatio is named", function()
+  for name in pairs(peatio.options) do
+    if not config.markdown():find("{name}." .. name, 1, true) then
+      has(README, "`" .. name .. "`", "keys of peatio")
+    end
+  end
 end)
 
 test("every command and every option is named", function()
