@@ -11,6 +11,7 @@ Archive.__index = Archive
 
 local M = {}
 local PAGE = 5000                     -- rows that are in memory at once
+local CUT_OFF = "cut off"               -- how a run ended whose end was not written (journal.c)
 local RECENT_ORDERS = 1000            -- whose ids are looked at for their epoch
 local ESTIMATE, PROVISIONAL = 2, 4     -- MW_FILL_FLAG_ of runtime/record.h
 
@@ -185,6 +186,25 @@ function Archive:each_fill(after, visit)
     end
   until #rows < PAGE
   return last
+end
+
+--- Since when nothing was written, in seconds since 1970, when the run before died together with
+--- its guardian; nil when its end is in the journal.
+---@return number|nil
+function Archive:unwritten_since()
+  local run = rows_of(self, "SELECT how, ended_ns FROM runs ORDER BY run DESC LIMIT 1")[1]
+  return run and run.how == CUT_OFF and seconds(run.ended_ns) or nil
+end
+
+--- The symbols of the last orders on a venue.
+---@return string[]
+function Archive:recent_symbols(venue)
+  local list = {}
+  for i, row in ipairs(rows_of(self, "SELECT DISTINCT symbol FROM (SELECT symbol, venue "
+      .. "FROM orders ORDER BY key DESC LIMIT " .. RECENT_ORDERS .. ") WHERE venue = ?", venue)) do
+    list[i] = row.symbol
+  end
+  return list
 end
 
 --- What that strategy kept, as a text of persist.encode, or nil.

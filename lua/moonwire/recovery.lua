@@ -66,6 +66,7 @@ end
 ---@param archive table
 ---@param version string  of the program, for the record
 function M.begin(desk, archive, version)
+  desk.unwritten_since = archive:unwritten_since()
   M.begin_run(desk, archive, version)
   restore_persist(desk, archive)
   restore_positions(desk, archive)

@@ -9,6 +9,7 @@ local http = require "moonwire.http"
 local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
+local lookback = require "moonwire.lookback"
 local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
 local record = require "moonwire.record"
@@ -198,6 +199,7 @@ end
 function Session:after_logon(which)
   if which ~= self.private then return true end
   local ok, err, class = self.reconciler:run()
+  if ok then lookback.run(self) end
   local held = self.held
   self.held = false
   if not ok then return nil, "reconcile: " .. err, class end

@@ -662,6 +662,14 @@ function Venue.not_found_means(s, order) end
 ---@return string|nil err
 function Venue.fetch_fills(s, order) end
 
+--- Optional: the orders in one symbol that finished since then (seconds since 1970).
+---@param s table
+---@param symbol string
+---@param since number
+---@return moonwire.Report[]|nil reports
+---@return string|nil err
+function Venue.fetch_finished_orders(s, symbol, since) end
+
 --- The account's balances by asset.
 ---@param s table
 ---@return table<string, moonwire.Balance>|nil balances

@@ -4,11 +4,11 @@
 local task = require "moonwire.task"
 
 --- The question as a function that returns nil, err, "retry" in place of raising.
----@param question fun(s: table, argument: any): any, string|nil, string|nil
+---@param question fun(s: table, a: any, b: any): any, string|nil, string|nil
 return function(question)
-  return function(s, argument)
-    if not task.current() then return question(s, argument) end      -- raises: it waits
-    local ok, result, err, class = pcall(question, s, argument)
+  return function(s, a, b)
+    if not task.current() then return question(s, a, b) end      -- raises: it waits
+    local ok, result, err, class = pcall(question, s, a, b)
     if ok then return result, err, class end
     return nil, "answer not understood: " .. tostring(result), "retry"
   end

@@ -28,13 +28,31 @@ end
 return S
 ]]
 
+-- Buys twice, one after the other.
+local TWICE = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start()
+  print("start: position " .. tostring(self:position().qty))
+  self.state.persist.begun = (self.state.persist.begun or 0) + 1
+  if self.state.persist.begun == 1 then self:buy { qty = "0.001", price = "1499000000" } end
+end
+function S:on_fill(fill, order)
+  print("fill " .. tostring(fill.qty) .. " at " .. tostring(fill.price))
+  if order.price == mw.decimal "1499000000" and self.state.persist.begun == 1 then
+    self:buy { qty = "0.001", price = "1498000000" }
+  end
+end
+return S
+]]
+
 -- Nobody cancels behind a process that is killed.
 local LEAVE = { venue = "dead_man = false,", rest = 'on_crash = "leave",' }
 
 -- A run of KEEPER in a directory of its own; run:again() starts it once more there.
-local function keeper(sim, more, on_crash)
+local function keeper(sim, more, on_crash, text)
   local directory = e2e.directory()
-  e2e.write(directory .. "/keeper.lua", KEEPER)
+  e2e.write(directory .. "/keeper.lua", text or KEEPER)
   local config = e2e.write(directory .. "/moonwire.lua", sim:config(LEAVE.venue,
     'strategies = { { file = "keeper.lua" } }, on_orphan = "leave", ' .. (on_crash or LEAVE.rest)
     .. (more or "")))
@@ -164,6 +182,27 @@ test("what a sweep books behind a dead runtime is told by the next one", functio
   run:wait_for "fill %d+ 0.0004"
   equal(count(run:out(), "fill "), 1, "fills told")
   equal(run:stop(), 0)
+end)
+
+test("what nobody could write down before everything died is found at the venue", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim, nil, nil, TWICE)
+  e2e.await("an order", function() return #sim:orders(true) == 1 end)
+  until_written(run, sim)
+  run:signal(19)                                       -- the guardian writes nothing any more
+  sell_into(sim, "0.001")
+  run:wait_for "fill 0.001 at 1499000000"
+  e2e.await("the second order", function() return #sim:orders(true) == 1 end)
+  sim:control("trade", { pair = "btc_idr", side = "sell", price = "1498000000", qty = "0.001" })
+  run:wait_for "fill 0.001 at 1498000000"
+  run:kill_all()
+  local second = run.again()
+  second:wait_for "start: position 0.002"
+  second:wait_for "fill 0.001 at 1499000000"
+  second:wait_for "fill 0.001 at 1498000000"
+  equal(count(second:out(), "fill "), 2, "fills told")
+  until_written(run, sim)
+  equal(second:stop(), 0)
 end)
 
 test("audit --repair books what the venue says, where no runtime does", function()

@@ -281,6 +281,33 @@ function M.fetch_fills(s, order)
   return reports
 end
 
+local finished_status = { FILLED = "filled", CANCELLED = "canceled", REJECTED = "rejected" }
+
+--- The orders in one symbol that finished since then (seconds since 1970), as reports.
+function M.fetch_finished_orders(s, symbol, since)
+  local market, reports = s.markets[symbol], {}
+  local start = math.floor(since * 1000 + s.clock_offset_ms)
+  while true do
+    local rows, err = history(s, "/api/v2/order/histories",
+      ("symbol=%s&startTime=%.0f&endTime=%.0f&limit=1000&sort=asc"):format(market.id, start,
+                                                                           s:venue_ms()))
+    if not rows then return nil, err end
+    local last = start
+    for _, row in ipairs(rows) do
+      reports[#reports + 1] = {
+        status = finished_status[row.status], client_order_id = text_of(row.clientOrderId),
+        order_id = text_of(row.orderId), symbol = symbol, side = row.side:lower(),
+        type = row.type:lower(), price = row.type ~= "MARKET" and decimal_of(row.price) or nil,
+        qty = decimal_of(row.oriQty), is_qty_estimate = row.type == "MARKET" and row.side == "BUY",
+        cum_qty = decimal_of(row.executedQty), time = tonumber(row.submitTime) / 1000,
+      }
+      last = math.max(last, tonumber(row.finishTime) or last)
+    end
+    if #rows < 1000 or last == start then return reports end
+    start = last                       -- what ended in that very ms comes twice
+  end
+end
+
 --- Balances by asset.
 function M.fetch_balances(s)
   local answer, err, class = query(s, "getInfo", {})
@@ -294,7 +321,7 @@ function M.fetch_balances(s)
 end
 
 for _, name in ipairs { "fetch_time", "fetch_markets", "fetch_open_orders", "fetch_order",
-                        "fetch_fills", "fetch_balances" } do
+                        "fetch_fills", "fetch_finished_orders", "fetch_balances" } do
   M[name] = understood(M[name])
 end
 

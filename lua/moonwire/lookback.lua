@@ -1,0 +1,72 @@
+--- When guardian and machine died together, the last moments before it are not in the journal: an
+--- order that was sent and finished then is in no list of open orders either. Where a venue tells
+--- finished orders, those since the last record are asked for once, and what carries an id of ours
+--- and is not known is taken over with its fills.
+
+local dispatch = require "moonwire.dispatch"
+
+local M = {}
+local MARGIN_SECONDS = 60
+local REACH_SECONDS = 6 * 86400       -- what venues still tell
+
+-- Symbols that were traded, or are about to be.
+local function symbols_of(session)
+  local desk, set, list = session.desk, {}, {}
+  local function add(symbol)
+    if symbol and session.markets[symbol] and not set[symbol] then
+      set[symbol], list[#list + 1] = true, symbol
+    end
+  end
+  for _, runner in ipairs(desk.runner_list) do
+    local params = runner.instance.params
+    if params.venue == session.name then add(params.symbol) end
+  end
+  for _, symbol in ipairs(desk.orders.archive:recent_symbols(session.name)) do add(symbol) end
+  return list
+end
+
+local function take_over(session, report)
+  local orders = session.orders
+  local client_order_id, order_id = report.client_order_id, report.order_id
+  if not orders:is_ours(client_order_id) or orders:find(session.name, client_order_id, order_id)
+    or orders:recall(session.name, client_order_id, order_id) then
+    return true
+  end
+  local order = session:order_of(report)
+  local fills, err = session.protocol.fetch_fills(session, order)
+  if not fills then return nil, err end
+  for _, fill in ipairs(fills) do orders:apply(order, fill) end
+  orders:apply(order, report)
+  return true
+end
+
+local function ask(session, since)
+  for _, symbol in ipairs(symbols_of(session)) do
+    local reports, err = session.protocol.fetch_finished_orders(session, symbol, since)
+    if not reports then return nil, err end
+    for _, report in ipairs(reports) do
+      local ok
+      ok, err = take_over(session, report)
+      if not ok then return nil, err end
+    end
+  end
+  return true
+end
+
+--- Asks, in a task; once, unless it fails, which is said.
+---@param session table
+function M.run(session)
+  local since = session.desk.unwritten_since
+  if not since or session.has_looked_back or not session.protocol.fetch_finished_orders then
+    return
+  end
+  local from = math.max(since - MARGIN_SECONDS, dispatch.now() - REACH_SECONDS)
+  local ok, err = ask(session, from)
+  session.has_looked_back = ok
+  if not ok then
+    session.log.warn("orders that finished while nothing was written cannot be asked for: %s",
+                     tostring(err))
+  end
+end
+
+return M
