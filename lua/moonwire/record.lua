@@ -2,13 +2,12 @@
 --- (runtime/record.h says what is in it). By FFI, because most of it lies on the path of an event.
 --- Without a journal every function here does nothing, and LuaJIT compiles nothing for it.
 
+local budget = require "moonwire.budget"
 local ffi = require "moonwire.cdef"
 local host = require "moonwire.host"
 local C = ffi.C
 
-local M = {
-  callback = "",                      -- what is running: strategy, callback, file and line
-}
+local M = {}
 
 local EXTERNAL, ESTIMATE, KNOWN = 8, 16, 32         -- MW_ORDER_FLAG_
 local AMENDS, IS_ESTIMATE, PROVISIONAL = 1, 2, 4    -- MW_FILL_FLAG_
@@ -17,6 +16,12 @@ local pointer = host.recorder()
 local recorder = pointer and ffi.cast("struct mw_recorder *", pointer)
 local words = ffi.new "struct mw_order_words"
 local last_number = 0                 -- of an order, in this run
+
+-- What runs: "strategy ladder, on_fill (ladder.lua:34)", as C has it; nil between callbacks.
+local function running()
+  local shared = budget.shared
+  return shared.callbacks % 2 == 1 and shared.names[shared.callback] or nil
+end
 
 -- A strategy can write anything into its order.
 local function text(value) return type(value) == "string" and value or nil end
@@ -33,7 +38,7 @@ function M.order(order, is_known)
   words.client_order_id, words.order_id = order.client_order_id, order.order_id
   words.venue, words.symbol, words.side = order.venue, order.symbol, order.side
   words.type, words.time_in_force = order.type, order.time_in_force
-  words.status, words.strategy, words.callback = order.status, order.strategy, M.callback
+  words.status, words.strategy, words.callback = order.status, order.strategy, running()
   C.mw_record_order(recorder, last_number, flags, order.price, order.qty, order.amount, words)
 end
 
@@ -66,8 +71,8 @@ end
 function M.session(venue, state, why) host.record("session", { venue, state, why or "" }) end
 
 --- A command of a callback that failed.
-function M.dropped(strategy, command, why)
-  host.record("dropped", { strategy, M.callback, command, why })
+function M.dropped(strategy, callback, command, why)
+  host.record("dropped", { strategy, callback, command, why })
 end
 
 --- What a strategy keeps for the next run: its self.state.persist as text.

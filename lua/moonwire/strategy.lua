@@ -280,11 +280,11 @@ function Runner:keep()
 end
 
 -- ... and dropped when it raised.
-function Runner:drop(why)
+function Runner:drop(callback, why)
   for i = self.op_count, self.kept_count + 1, -1 do
     local op = self.ops[i]
     self.log.warn("dropped with the failed callback: %s %s", op.method, op.a)
-    record.dropped(self.name, op.method .. " " .. tostring(op.a), why)
+    record.dropped(self.name, callback, op.method .. " " .. tostring(op.a), why)
     if op.undo then op.object[op.undo](op.object, op.a, why) end
     op.object, op.a, op.b = nil, nil, nil
   end
@@ -345,7 +345,7 @@ local function finish_callback(self, name, ok, err)
     end
     return true
   end
-  self:drop("callback failed")
+  self:drop(name, "callback failed")
   self:failed(name, err)
   return false
 end
@@ -425,7 +425,7 @@ end
 function Runner:ended(name)
   local is_memory, report = budget.take()
   self.errors = self.errors + 1
-  self:drop("callback was ended")
+  self:drop(name, "callback was ended")
   self.log.error("%s was ended: %s", name, report)
   if is_memory then return stop_for_memory(self, name) end
   self:stop(name .. " ran too long")
@@ -544,7 +544,7 @@ function Runner:after_step(running, ok)
     running:cancel()
     return self:ended(running.name)
   end
-  if not ok then return self:drop("task failed") end
+  if not ok then return self:drop(running.name, "task failed") end
   keep_persist(self)
   self:keep()
 end
