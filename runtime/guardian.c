@@ -25,6 +25,7 @@ enum {
     IDLE_MS = 50, /* and while nothing does */
     MEMORY_LOOK_MS = 100,
     LARGE_SECONDS = 10, /* until it has to give back its memory */
+    SWEEP_SECONDS = 10, /* without a turn; a sweep that is slow is better than none */
     SWEEPS_MAX = 5,
     DEATHS_MAX = 5, /* restarts within DEATHS_SECONDS */
     DEATHS_SECONDS = 600,
@@ -142,7 +143,10 @@ static int start_child(struct guardian *g, enum mw_role role, struct mw_err *err
     g->child.role = role;
     g->child.ring = g->drain.journal ? g->ring : NULL;
     g->was_killed = false;
-    g->dog = (struct mw_watchdog){.hang_limit_ns = plan->hang_limit_ns,
+    int64_t hang_limit_ns = plan->hang_limit_ns;
+    if (role == MW_ROLE_SWEEPER && hang_limit_ns < seconds_ns(g, SWEEP_SECONDS))
+        hang_limit_ns = seconds_ns(g, SWEEP_SECONDS);
+    g->dog = (struct mw_watchdog){.hang_limit_ns = hang_limit_ns,
                                   .callback_limit_ns = plan->callback_limit_ns,
                                   .memory_limit_bytes = plan->memory_limit_bytes,
                                   .large_limit_ns = seconds_ns(g, LARGE_SECONDS)};
@@ -617,7 +621,7 @@ int mw_guardian_run(const struct mw_guardian_options *options, struct mw_err *er
     sigaddset(&set, SIGUSR1); /* children: none is lost before their loop watches it */
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGTSTP, SIG_IGN); /* ctrl-z would leave a runtime that nobody watches */
+    (void)signal(SIGTSTP, SIG_IGN);  /* ctrl-z would leave a runtime that nobody watches */
     (void)prctl(PR_SET_DUMPABLE, 0); /* the secrets are in its environment */
     g.child.guardian = getpid();
     g.shared = mw_shared_new(err);

@@ -7,6 +7,9 @@ local test, equal = e2e.test, e2e.equal
 
 local SIGINT, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 2, 9, 15, 18, 19
 
+-- A build that is slower has more time.
+local SLOWER = math.max(1, e2e.patience / 10)
+
 -- Two orders that rest; what else it does, a test adds.
 local REST = [[
 local mw = require "moonwire"
@@ -49,7 +52,7 @@ test("a killed runtime: its orders are gone within 2 s, and it is said what happ
   local run = run_resting(sim)
   run:signal_runtime(SIGKILL)
   local seconds = until_empty(sim)
-  if seconds > 2 then error("the orders were open for " .. seconds .. " s") end
+  if seconds > 2 * SLOWER then error("the orders were open for " .. seconds .. " s") end
   equal(run:wait_exit(20), 1, "exit status")
   has(run:err(), "the runtime died %(signal 9, Killed%) .-at event %d+")
   has(run:err(), "ended what the dead runtime had left open: mw%-%S+ canceled, mw%-%S+ canceled")
@@ -69,8 +72,9 @@ function S:wild()
 end
 ]]):format(body)))
   local run = sim:run({}, { rest = ([[
-    hang_limit = 1, max_callback = 60,
-    strategies = { { file = %q, name = "wild", trusted = true } }, %s]]):format(file, rest or "") })
+    hang_limit = %d, max_callback = 60,
+    strategies = { { file = %q, name = "wild", trusted = true } }, %s]]):format(SLOWER, file,
+                                                                              rest or "") })
   run:wait_for "going wild"
   return run
 end
@@ -89,7 +93,7 @@ test("a callback that hangs in C is ended after hang_limit, its orders are cance
   local run = run_trusted(sim, "for i = 1, 1000 do ffi.C.usleep(1000000) end")
   until_empty(sim)
   equal(run:wait_exit(20), 1, "exit status")
-  has(run:err(), "the runtime hung %(nothing moved for 1 s%) .-in strategy wild, wild %(")
+  has(run:err(), "the runtime hung %(nothing moved for %d+ s%) .-in strategy wild, wild %(")
 end)
 
 test("a pattern that never ends is ended likewise", function()
@@ -102,7 +106,7 @@ end)
 
 test("a stopped runtime counts as hung", function()
   local sim = e2e.sim "indodax"
-  local run = run_resting(sim, "", { rest = "hang_limit = 1," })
+  local run = run_resting(sim, "", { rest = "hang_limit = " .. SLOWER .. "," })
   run:signal_runtime(SIGSTOP)
   until_empty(sim)
   equal(run:wait_exit(20), 1, "exit status")
@@ -115,7 +119,7 @@ test("a killed guardian: the runtime cancels and ends", function()
   local runtime = run:runtime_pid()
   run:signal(SIGKILL)
   local seconds = until_empty(sim)
-  if seconds > 2 then error("the orders were open for " .. seconds .. " s") end
+  if seconds > 2 * SLOWER then error("the orders were open for " .. seconds .. " s") end
   e2e.await("the runtime's end", function() return not e2e.is_alive(runtime) end)
   equal(run:wait_exit(), -SIGKILL)
   has(run:err(), "the guardian died")
@@ -160,7 +164,7 @@ test("a venue that takes no log-on is swept by plain calls", function()
   sim:control("fault", { fault = "http:503:token,http:503:upgrade" })
   run:signal_runtime(SIGKILL)
   local seconds = until_empty(sim)
-  if seconds > 2 then error("the orders were open for " .. seconds .. " s") end
+  if seconds > 2 * SLOWER then error("the orders were open for " .. seconds .. " s") end
   equal(run:wait_exit(20), 1, "exit status")
 end)
 
