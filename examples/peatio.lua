@@ -1,4 +1,4 @@
---- A configuration for a Peatio of 1.4 to 1.8 (`daemon`). Each is somebody's own: the addresses, the
+--- A configuration for a Peatio of 1.4 to 1.8 (`daemon`). Each is somebody's own: addresses, the
 --- decimals of its markets and who the member is stand here.
 return {
   venues = {
