@@ -6,6 +6,7 @@ local book = require "moonwire.book"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
+local levels = require "moonwire.levels"
 local private = require "moonwire.venues.finery.private"
 local wire = require "moonwire.venues.finery.wire"
 
@@ -46,36 +47,11 @@ end
 
 -- A side: levels, best first ----------------------------------------------------------------------
 
-local is_better = {
-  bids = function(a, b) return a > b end,
-  asks = function(a, b) return a < b end,
-}
-
--- The place of a price, and whether a level stands there.
-local function locate(side, better, price)
-  local low, high = 1, #side + 1
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if better(side[middle].price, price) then low = middle + 1 else high = middle end
-  end
-  return low, side[low] ~= nil and side[low].price == price
-end
-
-local function set_level(side, better, price, qty)
-  local i, found = locate(side, better, price)
-  if qty:sign() <= 0 then
-    if found then table.remove(side, i) end
-  elseif found then side[i] = { price = price, qty = qty }
-  else table.insert(side, i, { price = price, qty = qty }) end
-end
-
+local is_better, set_level = levels.better, levels.set
 local operations = {}
 operations["+"] = set_level
 operations["M"] = set_level
-operations["-"] = function(side, better, price)
-  local i, found = locate(side, better, price)
-  if found then table.remove(side, i) end
-end
+operations["-"] = levels.remove
 -- All that is better goes: this is the new best, or with 0 there is none.
 operations["~"] = function(side, better, price, qty)
   if price:sign() == 0 then
@@ -103,13 +79,6 @@ end
 
 -- Messages ----------------------------------------------------------------------------------------
 
--- A side as it is now; the book belongs to whoever gets it.
-local function top(side)
-  local levels = {}
-  for i = 1, math.min(#side, LEVELS) do levels[i] = { price = side[i].price, qty = side[i].qty } end
-  return levels
-end
-
 -- A crossed book may be genuine, where two makers do not trade with each other, or lost updates: it
 -- is asked for anew, but not again for a while.
 local function rebind_if_crossed(link, name, held)
@@ -136,7 +105,8 @@ local function read_book(link, market, is_snapshot, payload)
   end
   link.books[market.name] = held
   if rebind_if_crossed(link, market.name, held) then return end
-  s.desk:on_book(book.new(s.name, market.symbol, top(held.bids), top(held.asks), dispatch.now()))
+  s.desk:on_book(book.new(s.name, market.symbol, levels.top(held.bids, LEVELS),
+                          levels.top(held.asks, LEVELS), dispatch.now()))
 end
 
 local function read_failure(link, name, code)
