@@ -13,11 +13,11 @@ local MAX_DEPTH, MAX_BYTES = 100, 1024 * 1024
 
 -- Texts and numbers -------------------------------------------------------------------------------
 
+local function escape(c) return ("\\%03d"):format(c:byte()) end
+
 -- As Lua's %q, but on one line and without bytes that a reader of the journal may stumble over.
 local function quoted(text)
-  return '"' .. text:gsub('[%c"\\\127-\255]', function(c)
-    return ("\\%03d"):format(c:byte())
-  end) .. '"'
+  return '"' .. text:gsub('[%c"\\\127-\255]', escape) .. '"'
 end
 
 local function number_text(n)

@@ -254,11 +254,20 @@ local function save_persist(self, kept)
   record.persist(self.name, text)
 end
 
+-- What it takes is full of loops, which must not become part of the compiled path of an event:
+-- gsub and all that it calls stay outside of it.
+local saving, saving_kept
+local function save_outside()
+  save_persist(saving, saving_kept)
+  saving, saving_kept = nil, nil
+end
+
 local function keep_persist(self)
   local state = rawget(self.instance, "state")
   local kept = type(state) == "table" and rawget(state, "persist") or nil
   if type(kept) == "table" and next(kept) ~= nil or self.persisted then
-    save_persist(self, kept)
+    saving, saving_kept = self, kept
+    string.gsub(".", ".", save_outside)
   end
 end
 
