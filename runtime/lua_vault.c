@@ -180,6 +180,14 @@ static int l_reload(lua_State *L)
     return 1;
 }
 
+/* handle:quoted() -> handle | nil, err: the secret as a JSON string, quotes included */
+static int l_quoted(lua_State *L)
+{
+    struct mw_err err;
+    struct handle *handle = check_handle(L, 1);
+    return new_handle(L, mw_vault_quoted(vault_of(L), handle->id, &err), &err);
+}
+
 static int l_tostring(lua_State *L)
 {
     struct handle *handle = check_handle(L, 1);
@@ -197,11 +205,9 @@ static int l_gc(lua_State *L)
 
 static void make_metatable(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"hmac", l_hmac},
-                                       {"jwt", l_jwt},
-                                       {"jwt_expiry", l_jwt_expiry},
-                                       {"reload", l_reload},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"hmac", l_hmac},     {"jwt", l_jwt},       {"jwt_expiry", l_jwt_expiry},
+        {"reload", l_reload}, {"quoted", l_quoted}, {NULL, NULL}};
     if (!luaL_newmetatable(L, HANDLE)) { /* metatable */
         lua_pop(L, 1);
         return;

@@ -133,6 +133,54 @@ uint32_t mw_vault_from_text(struct mw_vault *vault, const char *text, size_t len
     return store(vault, text, len, "text", err);
 }
 
+/* Bytes of the text as JSON has it, quotes included, into `out` when that is not NULL. */
+static size_t quote(const char *text, size_t len, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+    char room[6];
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        char *at = out ? out + 1 + n : room;
+        if (c == '"' || c == '\\') {
+            at[0] = '\\';
+            at[1] = text[i];
+            n += 2;
+        } else if (c < 0x20) {
+            memcpy(at, "\\u00", 4);
+            at[4] = digits[c >> 4];
+            at[5] = digits[c & 15];
+            n += 6;
+        } else {
+            at[0] = text[i];
+            n++;
+        }
+    }
+    if (out)
+        out[0] = out[n + 1] = '"';
+    return n + 2;
+}
+
+uint32_t mw_vault_quoted(struct mw_vault *vault, uint32_t id, struct mw_err *err)
+{
+    struct secret *secret = id && id <= SECRETS_MAX ? &vault->secrets[id - 1] : NULL;
+    if (!secret || !secret->text) {
+        mw_err_set(err, "a secret that is gone has no text");
+        return 0;
+    }
+    size_t len = quote(secret->text, secret->len, NULL);
+    char *text = mw_locked_alloc(len);
+    uint32_t quoted = 0;
+    if (text) {
+        (void)quote(secret->text, secret->len, text);
+        quoted = store(vault, text, len, secret->source, err);
+    } else {
+        mw_err_set(err, "secret %s: no room in locked memory", secret->source);
+    }
+    mw_locked_free(text, len);
+    return quoted;
+}
+
 uint32_t mw_vault_from_env(struct mw_vault *vault, const char *name, struct mw_err *err)
 {
     char *value = getenv(name);

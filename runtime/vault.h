@@ -36,6 +36,8 @@ MW_MUST_USE uint32_t mw_vault_from_text(struct mw_vault *vault, const char *text
 /* Reads the file of a secret again: somebody may have put another text there. -1 and `err`, and the
  * old text stays, when that fails or the secret comes from no file. */
 MW_MUST_USE int mw_vault_reload(struct mw_vault *vault, uint32_t id, struct mw_err *err);
+/* A secret of its own that is this one's text as JSON has it, in quotes; 0 and `err` on failure. */
+MW_MUST_USE uint32_t mw_vault_quoted(struct mw_vault *vault, uint32_t id, struct mw_err *err);
 void mw_vault_forget(struct mw_vault *vault, uint32_t id);
 const char *mw_vault_source(const struct mw_vault *vault, uint32_t id); /* "INDODAX_KEY" */
 
@@ -55,7 +57,8 @@ MW_MUST_USE size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char 
                                 const char *header, const char *payload, char *out,
                                 struct mw_err *err);
 
-/* When a secret that is a JWT ends (`exp`): seconds since 1970; 0 when it is none or does not say. */
+/* When a secret that is a JWT ends (`exp`): seconds since 1970; 0 when it is none or does not say.
+ */
 int64_t mw_vault_jwt_expiry(struct mw_vault *vault, uint32_t id);
 
 /* The scratch memory: joins texts and secrets. Begin, add, then the result is good until wiped. */

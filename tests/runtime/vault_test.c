@@ -457,6 +457,21 @@ static void texts(void)
     mw_vault_free(vault);
 }
 
+static void quoting(void)
+{
+    struct mw_vault *vault = new_vault(NULL);
+    uint32_t id = secret_of(vault, "a\"b\\c\n\x1f \xc3\xa4/");
+    uint32_t quoted = mw_vault_quoted(vault, id, &err);
+    static const char expected[] = "\"a\\\"b\\\\c\\u000a\\u001f \xc3\xa4/\"";
+    check_is(vault, quoted, expected, sizeof expected - 1);
+    CHECK_TEXT(mw_vault_source(vault, quoted), mw_vault_source(vault, id));
+    check_is(vault, mw_vault_quoted(vault, secret_of(vault, "plain"), &err), "\"plain\"", 7);
+    mw_vault_forget(vault, id);
+    check_refused(mw_vault_quoted(vault, id, &err), "secret", "gone");
+    check_refused(mw_vault_quoted(vault, 0, &err), "secret", "gone");
+    mw_vault_free(vault);
+}
+
 static void forgetting(void)
 {
     char out[MW_SIGNATURE_MAX];
@@ -585,6 +600,7 @@ static const struct test_case cases[] = {
     {"a file that others may read, or that is another's, is refused by name", file_modes},
     {"a missing or empty file, a directory and a device are refused by name", no_such_file},
     {"a secret from a text is a copy of it, of 1 to 16384 bytes", texts},
+    {"a secret can be had as a JSON string that is a secret too", quoting},
     {"a secret's file is read again, and a bad one leaves the old text", reloading},
     {"a forgotten secret signs nothing, and its place has no old key", forgetting},
     {"a full vault says for which secret it has no room", a_full_vault},
