@@ -245,10 +245,11 @@ static int format_fees(char *text, const struct mw_execution *x, const struct mw
 static int write_fill(struct mw_journal_rows *rows, const struct mw_record *r,
                       const struct mw_execution *x, const struct mw_decimal *qty)
 {
-    static const char *const liquidity[] = {"", "maker", "taker"};
+    static const char *const liquidity[MW_LIQUIDITIES] = {"", "maker", "taker", "pool"};
     char texts[2][MW_DECIMAL_TEXT_MAX], fees[FEES_TEXT_MAX];
     struct mw_words words = mw_words_of(r);
-    const char *side = liquidity[x->liquidity < 3 ? x->liquidity : 0];
+    const char *side =
+        liquidity[x->liquidity < MW_LIQUIDITIES ? x->liquidity : MW_LIQUIDITY_UNTOLD];
     sqlite3_stmt *s = rows->statements[S_fill];
     mw_bind_number(s, 1, key_of(rows, r->id));
     mw_bind_number(s, 2, rows->run);

@@ -98,7 +98,8 @@ void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
 {
     struct mw_decimal cum, value = totals->value;
-    if (mw_decimal_sign(&x->qty) <= 0 || mw_decimal_sign(&x->price) <= 0)
+    int lowest_price_sign = x->liquidity == MW_POOL ? 0 : 1;
+    if (mw_decimal_sign(&x->qty) <= 0 || mw_decimal_sign(&x->price) < lowest_price_sign)
         return MW_ORDER_IMPOSSIBLE;
     if (mw_decimal_add(&cum, &totals->cum, &x->qty) < 0 ||
         mw_decimal_add_product(&value, &x->price, &x->qty, 1) < 0)
@@ -171,8 +172,20 @@ int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_exec
     return 0;
 }
 
+static int count_stake(struct mw_position_totals *totals, const struct mw_execution *x)
+{
+    struct mw_decimal cash = totals->cash;
+    if (mw_decimal_add_product(&cash, &x->price, &x->qty, 1) < 0 ||
+        mw_decimal_add_to(&cash, &x->qty, -1) < 0 || mw_position_add_fees(totals, x) < 0)
+        return -1;
+    totals->cash = cash;
+    return 0;
+}
+
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign)
 {
+    if (x->liquidity == MW_POOL)
+        return count_stake(totals, x);
     struct mw_decimal qty = totals->qty, cost = totals->cost, cash = totals->cash, value;
     bool closes = mw_decimal_sign(&totals->qty) == -sign;
     if (!closes &&

@@ -12,12 +12,17 @@
 
 enum { MW_FEES_MAX = 4, MW_FEE_ASSETS_MAX = 8, MW_ASSET_NAME_MAX = 31 };
 
+/* What an execution was to the market. MW_POOL: a stake in a pool that was paid out. It leaves no
+ * position: its price is what came back for each unit, the stake included, and 0 when it was lost.
+ * */
+enum mw_liquidity { MW_LIQUIDITY_UNTOLD, MW_MAKER, MW_TAKER, MW_POOL, MW_LIQUIDITIES };
+
 /* One execution. A fee below 0 is a rebate. */
 struct mw_execution {
     struct mw_decimal qty, price, fees[MW_FEES_MAX];
     double time;                  /* seconds since 1970; 0: not told */
     uint16_t assets[MW_FEES_MAX]; /* of each fee: mw_asset_number */
-    uint8_t fee_count, liquidity; /* liquidity: execution.lua's number, 0: not told */
+    uint8_t fee_count, liquidity; /* liquidity: of enum mw_liquidity */
 };
 
 /* An order's: its quantity, what was counted of it, its value (price x quantity of that), and the
@@ -59,7 +64,8 @@ void mw_order_totals_init(struct mw_order_totals *totals,
 /* The venue told this total; of one beyond the quantity, the quantity is believed. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
 /* Counts an execution; told is never below what was counted. -1: beyond 34 digits;
- * MW_ORDER_IMPOSSIBLE: not above 0, or more than is left of the order. */
+ * MW_ORDER_IMPOSSIBLE: not above 0 (the price of a stake that was lost is), or more than is left of
+ * the order. */
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
 /* Bits of MW_ORDER_: something was counted; less than told; all of the quantity. */
 int mw_order_state(const struct mw_order_totals *totals);
@@ -67,7 +73,7 @@ int mw_order_state(const struct mw_order_totals *totals);
 void mw_position_totals_init(struct mw_position_totals *totals);
 /* Counts an execution; sign is 1 for a buy, -1 for a sell. 1: it closes (some of) what is held, and
  * quantity, cost and cash wait for position.lua. -1: beyond 34 digits, or fees in too many assets.
- * */
+ * Of a stake only cash changes: by what came back, less the stake. */
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x);
 unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,

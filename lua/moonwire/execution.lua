@@ -9,13 +9,13 @@ local C = ffi.C
 local M = {}
 
 local Execution = ffi.typeof "struct mw_execution"
-local liquidities = { "maker", "taker" }
-local liquidity_numbers = { maker = 1, taker = 2 }
-M.MAKER, M.TAKER = 1, 2
+local liquidities = { "maker", "taker", "pool" }       -- tally.h: enum mw_liquidity
+local liquidity_numbers = { maker = 1, taker = 2, pool = 3 }
+M.MAKER, M.TAKER, M.POOL = 1, 2, 3
 local FEES_MAX = 4
 
 --- An empty one: fill qty and price by decimal.set or decode.decimal_into; time is in seconds since
---- 1970; liquidity MAKER, TAKER or 0.
+--- 1970; liquidity MAKER, TAKER, POOL or 0.
 function M.new() return Execution() end
 
 --- Adds a fee of a message: its amount and its asset, fields of a decoder; none and 0 are none.
@@ -54,7 +54,7 @@ function M.of(report)
   return self
 end
 
---- "maker", "taker" or nil.
+--- "maker", "taker", "pool" or nil.
 function M.liquidity(execution) return liquidities[execution.liquidity] end
 
 --- { { asset =, amount = }, ... }

@@ -102,7 +102,7 @@ end
 
 local function execution_of(fill)
   return fill._execution or execution.of { last_qty = fill.qty, last_price = fill.price,
-                                           fees = fill.fees }
+                                           fees = fill.fees, liquidity = fill.liquidity }
 end
 
 -- 1 for a buy, -1 for a sell
@@ -162,8 +162,9 @@ local function refuse()
   error("a position's total beyond 34 digits, or fees in more than 8 assets", 0)
 end
 
---- Books a fill. Prices and quantities are decimals.
----@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side= }
+--- Books a fill. Prices and quantities are decimals. A stake in a pool ("pool") is over when it is
+--- told: it leaves its profit or its loss and no position.
+---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side=, liquidity= }
 ---@param order table|nil  for its side when the fill has none
 function Position:apply(fill, order)
   local sign, x, totals = sign_of(fill, order), execution_of(fill), own_totals(self)

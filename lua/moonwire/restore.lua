@@ -64,7 +64,8 @@ end
 
 --- Books a fill of the archive into a position; `order` has its side.
 function M.book(fill, order, position)
-  position:apply { price = fill.price, qty = fill.qty, fees = fill.fees, side = order.side }
+  position:apply { price = fill.price, qty = fill.qty, fees = fill.fees, side = order.side,
+                   liquidity = fill.liquidity }
 end
 
 return M

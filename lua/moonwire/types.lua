@@ -311,7 +311,8 @@ function Order:wait(status, seconds) end
 ---@field strategy string|nil
 ---@field price moonwire.decimal
 ---@field qty moonwire.decimal
----@field liquidity "maker"|"taker"|nil
+---@field liquidity "maker"|"taker"|"pool"|nil  pool: a stake that was decided; its price is what
+---                                    came back for each unit, 0 when it was lost
 ---@field fees moonwire.Fee[]
 ---@field time number|nil              seconds since 1970
 ---@field is_estimate boolean|nil      at the order's price; corrected when the trade is known
@@ -384,6 +385,7 @@ function Position:fees_text() end
 ---@field qty_step moonwire.decimal
 ---@field min_qty moonwire.decimal|nil
 ---@field min_notional moonwire.decimal|nil
+---@field unit_cost moonwire.decimal|nil  what a unit of qty costs whatever the price is
 
 ---@class moonwire.Balance
 ---@field free moonwire.decimal
@@ -435,7 +437,7 @@ function VenueHandle:session() end
 ---@field trade_id string|nil             with last_qty and last_price: one execution
 ---@field last_qty moonwire.decimal|nil
 ---@field last_price moonwire.decimal|nil
----@field liquidity "maker"|"taker"|nil
+---@field liquidity "maker"|"taker"|"pool"|nil
 ---@field fees moonwire.Fee[]|nil
 ---@field is_provisional boolean|nil      last_price is a bound; the fills are asked for
 ---@field by_total boolean|nil            count the difference of totals as one fill
@@ -475,6 +477,7 @@ function VenueHandle:session() end
 ---@field silence number                 seconds without a byte: the line counts as dead
 ---@field backoff table|nil              options of moonwire.backoff
 ---@field heartbeat number|nil           seconds between two beats
+---@field one_at_a_time boolean|nil      answers name no request: see turns.lua
 ---@field feeds table<string, true>|nil  market data only: "book", "trades"; nil: both
 ---@field pings { idle: number, busy: number, again: number }|nil  seconds between our pings
 local LinkSpec = {}
@@ -554,6 +557,8 @@ function CountdownSpec.answer(s, status, body) end
 ---@field environments table<string, table<string, string>>  urls by environment
 ---@field options table<string, moonwire.Field>|nil  own configuration keys (fields.lua)
 ---@field capabilities table<string, boolean>|fun(config: table): table<string, boolean>
+---                                      false of `client_order_id` and `cancel` changes what the
+---                                      session does
 ---@field client_order_ids "text"|"number"|nil  what the venue takes; text: 36 of [a-z0-9-]
 ---@field one_at_a_time boolean|nil       HTTP requests never overtake each other
 ---@field limits moonwire.RateRule[]      rate.lua; of "submit", "cancel" and what requests name

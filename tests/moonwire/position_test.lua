@@ -37,6 +37,21 @@ t.test("buys average, and a sale realizes against the average", function()
   t.equal(p:unrealized("110"), decimal "-10")
 end)
 
+t.test("a stake that was decided leaves its profit or its loss and no position", function()
+  local p = flat "p1#home/DON"
+  local won = fill("buy", "4", "2.5")
+  won.liquidity = "pool"
+  p:apply(won)
+  t.equal(p.qty, decimal "0")
+  t.equal(p.realized, decimal "6")
+  local lost = fill("buy", "10", "0", { fee("DON", "0.5") })
+  lost.liquidity = "pool"
+  p:apply(lost)
+  t.equal(p.realized, decimal "-4.5")
+  t.equal(p.avg_price, nil)
+  t.equal(p:balances().DON, decimal "-4.5")
+end)
+
 t.test("a sale from flat goes short and earns when the price falls", function()
   local p = book { fill("sell", "2", "100") }
   t.equal(p.qty, decimal "-2")

@@ -254,6 +254,36 @@ static void order_totals(void)
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_MISSING);
 }
 
+/* A stake that was lost brings nothing back, and is counted all the same. */
+static void stakes(void)
+{
+    struct mw_order_totals totals;
+    struct mw_position_totals held;
+    struct mw_decimal qty = dec("10");
+    struct mw_execution x = execution("4", "0", NULL, NULL);
+    mw_order_totals_init(&totals, &qty);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_IMPOSSIBLE);
+    x.liquidity = MW_POOL;
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_DECIMAL(totals.cum, "4");
+    CHECK_DECIMAL(totals.value, "0");
+    mw_position_totals_init(&held);
+    CHECK_INT(mw_position_count(&held, &x, 1), 0);
+    CHECK_DECIMAL(held.cash, "-4");
+    x = execution("6", "2.5", NULL, NULL);
+    x.liquidity = MW_POOL;
+    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
+    CHECK_INT(mw_position_count(&held, &x, 1), 0);
+    CHECK_DECIMAL(held.cash, "5"); /* 15 came back of 6, and 4 are lost */
+    CHECK_DECIMAL(held.qty, "0");
+    CHECK_DECIMAL(held.cost, "0");
+    x = execution("0.5", "-1", NULL, NULL);
+    x.liquidity = MW_POOL;
+    mw_order_totals_init(&totals, &qty);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_IMPOSSIBLE);
+}
+
 /* Half of the greatest decimal and a little: two of them are beyond it. */
 #define HALF "5000000000000000000000000000000000e60"
 #define LARGE "1234567890123456789012345678901234" /* 34 digits */
@@ -264,11 +294,10 @@ static void order_limits(void)
         const char *first_qty, *first_price, *qty, *price;
     } cases[] = {
         {HALF, "1e-60", HALF, "1e-60"}, /* quantity */
-        {"1", HALF, "1", HALF},     /* value, when the quantity has been added */
-        {"1", "1", "1e40", "1e40"}, /* the product itself */
-        {LARGE, "1", "0.1", "1"},   /* 35 digits: the same again */
-        {"1", LARGE, "1", "0.1"},
-        {"1", "1", "12345678901234567891", "12345678901234567891"},
+        {"1", HALF, "1", HALF},         /* value, when the quantity has been added */
+        {"1", "1", "1e40", "1e40"},     /* the product itself */
+        {LARGE, "1", "0.1", "1"},       /* 35 digits: the same again */
+        {"1", LARGE, "1", "0.1"},       {"1", "1", "12345678901234567891", "12345678901234567891"},
         {"1e60", "1", "1e-60", "1"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -590,6 +619,7 @@ static const struct test_case cases[] = {
     {"an execution has up to four fees, and none of nothing", fees_of_an_execution},
     {"a fee is read as a message has it, and needs its asset", fees_of_a_message},
     {"an order's totals and its state follow what is counted and told", order_totals},
+    {"a stake leaves its profit or its loss, and no position", stakes},
     {"an order's totals that do not fit are refused and nothing changes", order_limits},
     {"a position adds what opens it and leaves what closes it", position_totals},
     {"fees are added by asset; a ninth asset is refused and nothing changes", fees_by_asset},
