@@ -108,7 +108,7 @@ local function risk_context(self, draft, market)
   local context = self.risk_context
   context.open_orders, context.market = self.orders.own_count, market
   context.now, context.sent_times = dispatch.now(), runner.sent_times
-  context.reference_price = book and book.mid
+  context.reference_price = market.unit_cost or book and book.mid
   if self.config.risk and self.config.risk.max_position then
     context.open_qty = open_qty(self, draft)
     context.position = self:position(draft.strategy, draft.venue, draft.symbol).qty

@@ -6,6 +6,7 @@
 ---   read(link, decoder)       one decoded message
 ---   close_class(code, reason, http_status, body)  class of a close, and why in better words
 ---   heartbeat    seconds between two beat(link), which says that we are alive; optional
+---   one_at_a_time  answers name no request: they go through link.turns (turns.lua)
 ---   pings        { idle =, busy =, again = } seconds between our pings, for a venue that holds
 ---                its messages until it hears something: while nothing or something is open, and
 ---                behind a request
@@ -20,6 +21,7 @@ local host = require "moonwire.host"
 local random = require "moonwire.random"
 local socket = require "moonwire.socket"
 local task = require "moonwire.task"
+local turns = require "moonwire.turns"
 
 local Link = { __name = "moonwire.Link" }
 Link.__index = Link
@@ -37,12 +39,14 @@ local LOOK_SECONDS = 1                -- how exactly a missing answer is noticed
 
 ---@param session table  config, log, on_link_live(link), on_link_lost(link, why), on_link_stopped
 function M.new(session, name, spec)
-  return setmetatable({
+  local self = setmetatable({
     session = session, name = name, spec = spec, log = session.log,
     decoder = decode.new(spec.paths), backoff = backoff.new(spec.backoff),
     random = random.new(tonumber(host.seed()), session.name .. name),
     waiting = {}, expected = {}, next_request = 0, bad_frames = 0, state = "down",
   }, Link)
+  self.turns = spec.one_at_a_time and turns.new(self)
+  return self
 end
 
 --- Begins to connect.
@@ -244,6 +248,12 @@ function Link:on_ws_close(_, code, reason, http_status, body)
   self:lost(why, class)
 end
 
+local function fail_requests(self, why)
+  why = "connection lost before the answer: " .. tostring(why)
+  give_up(self, nil, why)
+  if self.turns then self.turns:fail(why) end
+end
+
 --- The connection or the attempt is over: what next is a matter of the class.
 function Link:lost(why, class)
   if self.is_stopped then return end
@@ -257,7 +267,7 @@ function Link:lost(why, class)
   if class == "permanent" then
     self.is_stopped = true
     self.session:on_link_stopped(self, why)
-    return give_up(self, nil, "connection lost before the answer: " .. tostring(why))
+    return fail_requests(self, why)
   end
   local seconds = self.backoff:next(self.random:number())
   if class == "refused" then seconds = math.max(seconds, REFUSED_SECONDS) end
@@ -266,7 +276,7 @@ function Link:lost(why, class)
   end
   self.session:on_link_lost(self, why, seconds)
   self.retry_timer = dispatch.after(seconds, self, "connect")
-  give_up(self, nil, "connection lost before the answer: " .. tostring(why))
+  fail_requests(self, why)
 end
 
 function Link:drop_connection()

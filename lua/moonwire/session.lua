@@ -42,6 +42,7 @@ function M.new(desk, name, config, protocol)
     memory = {},                      -- what the venue's file notes between calls
   }, Session)
   self.has_client_ids = self:capabilities().client_order_id ~= false
+  self.can_cancel = self:capabilities().cancel ~= false
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
   self.countdown = countdown.new(self)
   self.private = link.new(self, "private", protocol.private)
@@ -187,12 +188,28 @@ end
 function Session:load_markets()
   local markets, err, class = self.protocol.fetch_markets(self)
   if not markets then return nil, "markets: " .. err, class end
-  self.markets, self.by_venue_symbol = markets, {}
-  for _, market in pairs(markets) do
-    for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
-  end
+  self.markets, self.by_venue_symbol = {}, {}
+  for _, market in ipairs(markets) do self:add_market(market) end
   self.log.info("%d markets", #markets)
   return true
+end
+
+--- A market that the venue has opened.
+function Session:add_market(market)
+  if self.markets[market.symbol] then self:drop_market(market.symbol) end
+  self.markets[#self.markets + 1], self.markets[market.symbol] = market, market
+  for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
+end
+
+--- A market that the venue has closed for good.
+function Session:drop_market(symbol)
+  local market = self.markets[symbol]
+  if not market then return end
+  for i, other in ipairs(self.markets) do
+    if other == market then table.remove(self.markets, i) break end
+  end
+  self.markets[symbol] = nil
+  for _, name in ipairs(market.names) do self.by_venue_symbol[name] = nil end
 end
 
 --- After the private log-on, still in its task: nothing is announced before it is healed.
@@ -267,9 +284,8 @@ end
 
 function Session:keep_warm()
   if self.http_used_at and dispatch.now() - self.http_used_at < WARM_SECONDS / 2 then return end
-  if self.protocol.warm then
-    send_http(self, self.protocol.warm(self), self, "on_warm_answer")
-  end
+  local request = self.protocol.warm and self.protocol.warm(self)
+  if request then send_http(self, request, self, "on_warm_answer") end
 end
 function Session:on_warm_answer() end
 
@@ -364,6 +380,8 @@ end
 --- http.send. nil, err when it did not leave.
 function Session:send_request(request, object, method, context)
   if not request.text then return send_http(self, request, object, method, context) end
+  local turns = self.private.turns
+  if turns then return turns:send(request, object, method, context) end
   local ok, err = self.private:send(request.text)
   if ok and request.id then
     self.private:expect(request.id, request.timeout or self.config.request_timeout, object, method,
@@ -414,7 +432,7 @@ end
 --- Asks for a cancel, at once or as soon as the venue's limit lets it. Over HTTP it leaves whether
 --- the session is up or not.
 function Session:cancel(order)
-  if not order:is_open() or order._cancel_is_under_way then return end
+  if not self.can_cancel or not order:is_open() or order._cancel_is_under_way then return end
   if order._is_held and self.countdown and self.countdown:drop(order) then
     return self:apply(order, { status = "canceled", reason = "never sent" })
   end
@@ -493,6 +511,9 @@ function Session:insist(order)
   if not works or order._cancel_is_under_way then return end
   cancel_in(self, order, INSIST_SECONDS)
 end
+
+--- Whether nothing can be done about an order but wait: the venue has it, and cannot cancel.
+function Session:is_bound(order) return not self.can_cancel and order.status == "new" end
 
 --- Marks an order as unknown until the venue gives evidence.
 function Session:doubt(order)

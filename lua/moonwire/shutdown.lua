@@ -33,12 +33,17 @@ end
 --- An order is in another status now.
 function Shutdown:on_order_changed() dispatch.defer(self, "check") end
 
+-- What is still to end, and what of ours no cancel can end.
 local function left_open(desk)
-  local open = {}
+  local open, bound = {}, {}
   for _, order in ipairs(desk.orders:list_open()) do
-    if desk.orders.owners[order] or order._must_end then open[#open + 1] = order end
+    if desk.orders.owners[order] or order._must_end then
+      local session = desk.sessions[order.venue]
+      local list = session and session:is_bound(order) and bound or open
+      list[#list + 1] = order
+    end
   end
-  return open
+  return open, bound
 end
 
 --- Ends as soon as nothing of ours is open or in doubt.
@@ -68,7 +73,11 @@ function Shutdown:finish()
   self.timer:stop()
   self.looking:stop()
   local desk = self.desk
-  local left = desk.config.on_stop == "leave" and {} or left_open(desk)
+  local left, bound = left_open(desk)
+  if desk.config.on_stop == "leave" then left = {} end
+  for _, order in ipairs(bound) do
+    desk.log.info("stays at the venue, which cannot cancel: %s", order)
+  end
   countdown.finish_all(desk.session_list, left, self)
 end
 

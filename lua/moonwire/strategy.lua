@@ -579,6 +579,9 @@ function Runner:cancel(order)
   if self.desk.orders.owners[order] ~= self.name then
     return nil, "the order is not this strategy's"
   end
+  if not self.desk.sessions[order.venue].can_cancel then
+    return nil, ("venue %s cannot cancel"):format(order.venue)
+  end
   self:ask(self.desk, "cancel", nil, order)
   return true
 end

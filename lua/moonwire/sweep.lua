@@ -32,7 +32,7 @@ Broom.__index = Broom
 local function ours_of(self)
   local list = {}
   for _, order in ipairs(self.session.orders:list_open { venue = self.session.name }) do
-    if not order.external then list[#list + 1] = order end
+    if not (order.external or self.session:is_bound(order)) then list[#list + 1] = order end
   end
   return list
 end

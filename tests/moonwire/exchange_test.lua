@@ -200,6 +200,118 @@ t.test("a feed that the venue does not have is refused", function()
   t.ok(s.session:can_subscribe("book", "A/B"))
 end)
 
+-- One at a time ---------------------------------------------------------------------------------
+
+-- The same venue when its answers do not say what they answer.
+local function wordless()
+  local private = new_link()
+  private.one_at_a_time = true
+  private.read = function(link, decoder)
+    local head = decoder.head
+    if not link.turns:request() then link.strays = (link.strays or 0) + 1 return end
+    link.turns:answer { ok = decode.bool(head[OK]), order_id = decode.text(head[ORDER]) }
+  end
+  return venue { private = private }
+end
+
+t.test("the next request leaves when the one before it has its answer", function()
+  local s = play(wordless())
+  local first, second = s:send(), s:send()
+  t.equal(#s:private().sent, 1)
+  answer(s, 0, true, "5")
+  t.equal(first.status, "new")
+  t.equal(first.order_id, "5")
+  t.equal(second.status, "pending_new")
+  t.equal(#s:private().sent, 2)
+  answer(s, 0, false)
+  t.equal(second.status, "rejected")
+  answer(s, 0, true, "6")
+  t.equal(s.session.private.strays, 1)
+end)
+
+t.test("a missing answer ends the connection: what waited behind it never left", function()
+  local s = play(wordless())
+  local socket = s:private()
+  local first, second = s:send(), s:send()
+  s:advance(2.9)
+  t.equal(first.status, "pending_new")
+  s:advance(0.2)
+  t.equal(first.status, "unknown")
+  t.equal(second.status, "rejected")
+  t.ok(second.reason:find "not sent", second.reason)
+  t.ok(s:private() ~= socket)
+  t.equal(s.session.state, "up")
+end)
+
+t.test("tasks wait for their turn, and what is urgent goes before them", function()
+  local s = play(wordless())
+  local turns, heard = s.session.private.turns, {}
+  for _, name in ipairs { "a", "b", "c" } do
+    s.session:in_task(name, function()
+      local told, err = turns:ask { text = name, urgent = name == "c" }
+      heard[#heard + 1] = name .. (told and told.order_id or " " .. err)
+    end)
+  end
+  answer(s, 0, true, "1")
+  answer(s, 0, true, "2")
+  s:close(s:private(), 1006, "gone")
+  t.equal(table.concat(heard, ", "),
+          "a1, c2, b connection lost before the answer: gone (close code 1006)")
+end)
+
+t.test("without a connection nothing is sent", function()
+  local s = play(wordless())
+  s.keep_closed = true
+  s:close(s:private())
+  local ok, err = s.session.private.turns:send { text = "x" }
+  t.equal(ok, nil)
+  t.equal(err, "not connected")
+end)
+
+-- No cancel ---------------------------------------------------------------------------------------
+
+local function binding() return venue { capabilities = { cancel = false } } end
+
+t.test("where the venue cannot cancel nobody tries, and a stop leaves what it has", function()
+  local s = play(binding())
+  local order = s:send()
+  answer(s, sent(s).id, true, "77")
+  s:drop(order)
+  t.equal(order.status, "new")
+  s:run(s.desk, "stop", 0, "test")
+  s:settle()
+  t.equal(s.stopped, 0)
+  t.equal(#s:private().sent, 1)
+  t.equal(#s:logged "stays at the venue, which cannot cancel", 1)
+end)
+
+t.test("a stop waits for an answer that is missing, and says what it does not know", function()
+  local s = play(binding())
+  s:send()
+  s:run(s.desk, "stop", 0, "test")
+  t.equal(s.stopped, nil)
+  s:advance(11)
+  t.equal(s.stopped, 1)
+  t.equal(#s:logged "left behind", 1)
+end)
+
+-- Markets that come and go ------------------------------------------------------------------------
+
+t.test("a market that opens can be traded, one that closed cannot", function()
+  local s = play()
+  local market = { symbol = "C/B", base = "C", quote = "B", price_step = decimal "1",
+                   qty_step = decimal "1", names = { "C-B" }, unit_cost = decimal "1" }
+  s.session:add_market(market)
+  s.session:add_market(market)
+  t.equal(s.session.by_venue_symbol["C-B"], market)
+  t.equal(#s.session.markets, 2)
+  s.session:drop_market "C/B"
+  s.session:drop_market "C/B"
+  t.equal(#s.session.markets, 1)
+  t.equal(s.session:market_of "C/B", nil)
+  t.equal(s.session.by_venue_symbol["C-B"], nil)
+end)
+
 t.test("capabilities may depend on the configuration", function()
   t.equal(play(nil, { role = "maker" }).session:capabilities().post_only, true)
   t.equal(play(nil, { role = "taker" }).session:capabilities().post_only, false)
