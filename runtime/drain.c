@@ -101,6 +101,10 @@ bool mw_drain_step(struct mw_drain *drain, int64_t now_ns)
         fail(drain, now_ns, &err);
         return false;
     }
+    if (err.text[0] && now_ns - drain->said_ns >= 60 * SECOND) {
+        drain->said_ns = now_ns;
+        mw_logf(drain->log, MW_LOG_WARN, "%s", err.text); /* written, but beyond its limits */
+    }
     bool any = drain->written > 0;
     mw_ring_consume(drain->ring, drain->written);
     drain->written = 0;

@@ -50,10 +50,17 @@ int mw_run(sqlite3_stmt *s)
     return sqlite3_reset(s) == SQLITE_OK ? 0 : -1; /* which repeats the step's error */
 }
 
+int mw_run_new(sqlite3_stmt *s)
+{
+    (void)sqlite3_step(s);
+    int code = sqlite3_reset(s);
+    return code == SQLITE_OK ? 0 : (code & 0xff) == SQLITE_CONSTRAINT ? 1 : -1;
+}
+
 int mw_run_for_number(sqlite3_stmt *s, int64_t *value)
 {
     int rows = 0;
-    while (sqlite3_step(s) == SQLITE_ROW) /* to its end: RETURNING has written only then */
+    while (sqlite3_step(s) == SQLITE_ROW)
         if (rows++ == 0)
             *value = sqlite3_column_int64(s, 0);
     return sqlite3_reset(s) == SQLITE_OK ? rows > 0 : -1;

@@ -25,6 +25,8 @@ void mw_bind_decimal(sqlite3_stmt *s, int place, const struct mw_record *r, size
 
 /* Runs a statement that gives no rows; 0 or -1. */
 MW_MUST_USE int mw_run(sqlite3_stmt *s);
+/* The same; 1 when there is such a row already. */
+MW_MUST_USE int mw_run_new(sqlite3_stmt *s);
 /* One that gives a row or none: 1 and its first column in *value, 0, or -1. */
 MW_MUST_USE int mw_run_for_number(sqlite3_stmt *s, int64_t *value);
 /* The decimal in a column of the row that the statement stands on; 0 for what is none. */

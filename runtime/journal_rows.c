@@ -30,11 +30,11 @@ enum { KEY_SHIFT = 40 };
       " time_in_force, status, strategy, callback, price, qty, amount, is_estimate, external,"     \
       " cum_qty, value, event, created_ns, updated_ns)"                                            \
       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,"  \
-      " '0', '0', ?19, ?20, ?20)"                                                                  \
-      " ON CONFLICT (venue, client_order_id) WHERE client_order_id IS NOT NULL DO UPDATE "         \
-      "SET" ORDER_AGAIN " ON CONFLICT (key) DO UPDATE SET" ORDER_AGAIN " RETURNING key")           \
-    X(find_order, "SELECT key FROM orders WHERE venue = ? AND order_id = ? AND symbol = ?"         \
-                  " ORDER BY key DESC LIMIT 1")                                                    \
+      " '0', '0', ?19, ?20, ?20)")                                                                 \
+    X(order_again, "UPDATE orders SET" ORDER_AGAIN " WHERE key = ?1")                              \
+    X(find_client_id, "SELECT key FROM orders WHERE venue = ? AND client_order_id = ?")            \
+    X(find_order_id, "SELECT key FROM orders WHERE venue = ? AND order_id = ? AND symbol = ?"      \
+                     " ORDER BY key DESC LIMIT 1")                                                 \
     X(status, "UPDATE orders SET status = ?2, order_id = coalesce(?3, order_id), reason = ?4,"     \
               " cum_qty = ?5, value = ?6, updated_ns = ?7 WHERE key = ?1")                         \
     X(fill,                                                                                        \
@@ -163,30 +163,30 @@ static int write_state(struct mw_journal_rows *rows, const struct mw_record *r)
     return mw_run(s);
 }
 
-/* One without a client order id may be of an earlier run all the same. 0, or -1. */
+/* The row of an order that was known before, by its ids: 1 and *key, 0, or -1. */
 static int find_order(struct mw_journal_rows *rows, const struct mw_words *words, int64_t *key)
 {
-    sqlite3_stmt *s = rows->statements[S_find_order];
-    if (words->len[0] > 0 || words->len[1] == 0)
-        return 0;
+    bool has_client_id = words->len[0] > 0;
+    sqlite3_stmt *s = rows->statements[has_client_id ? S_find_client_id : S_find_order_id];
     mw_bind_words(s, 1, words, 2, 2);
-    mw_bind_words(s, 2, words, 1, 1);
-    mw_bind_words(s, 3, words, 3, 3);
-    return mw_run_for_number(s, key) < 0 ? -1 : 0;
+    mw_bind_words(s, 2, words, has_client_id ? 0 : 1, has_client_id ? 0 : 1);
+    if (!has_client_id)
+        mw_bind_words(s, 3, words, 3, 3);
+    return mw_run_for_number(s, key);
 }
 
-static int write_order(struct mw_journal_rows *rows, const struct mw_record *r, int64_t *key)
+/* Writes all of an order by one of two statements, which have the same parameters. As mw_run_new.
+ */
+static int put_order(struct mw_journal_rows *rows, enum statement which, const struct mw_record *r,
+                     const struct mw_words *words, int64_t key)
 {
     static const unsigned flags[] = {MW_ORDER_FLAG_price, MW_ORDER_FLAG_qty, MW_ORDER_FLAG_amount};
     char texts[3][MW_DECIMAL_TEXT_MAX];
-    struct mw_words words = mw_words_of(r);
-    sqlite3_stmt *s = rows->statements[S_order];
-    if (find_order(rows, &words, key) < 0)
-        return -1;
-    mw_bind_number(s, 1, *key);
+    sqlite3_stmt *s = rows->statements[which];
+    mw_bind_number(s, 1, key);
     mw_bind_number(s, 2, rows->run);
     mw_bind_number(s, 3, (int64_t)r->id);
-    mw_bind_words(s, 4, &words, 0, 9);
+    mw_bind_words(s, 4, words, 0, 9);
     for (size_t i = 0; i < 3; i++)
         if (r->flags & flags[i])
             mw_bind_decimal(s, 14 + (int)i, r, i, texts[i]);
@@ -196,7 +196,24 @@ static int write_order(struct mw_journal_rows *rows, const struct mw_record *r, 
     mw_bind_number(s, 18, (r->flags & MW_ORDER_FLAG_external) != 0);
     mw_bind_number(s, 19, (int64_t)r->event);
     mw_bind_number(s, 20, r->time_ns);
-    return mw_run_for_number(s, key) < 0 ? -1 : 0;
+    return mw_run_new(s);
+}
+
+/* Most orders are new, so that is tried first unless the record says otherwise. *key: the usual
+ * one, and then the one that the row has. */
+static int write_order(struct mw_journal_rows *rows, const struct mw_record *r, int64_t *key)
+{
+    struct mw_words words = mw_words_of(r);
+    bool has_id = words.len[0] > 0 || words.len[1] > 0;
+    bool may_be_known = r->flags & MW_ORDER_FLAG_known || words.len[0] == 0;
+    int found = has_id && may_be_known ? find_order(rows, &words, key) : 0;
+    if (found == 0) {
+        int result = put_order(rows, S_order, r, &words, *key);
+        if (result <= 0)
+            return result;
+        found = has_id ? find_order(rows, &words, key) : 0;
+    }
+    return found < 0 || put_order(rows, S_order_again, r, &words, *key) != 0 ? -1 : 0;
 }
 
 static int add_order(struct mw_journal_rows *rows, const struct mw_record *r)
