@@ -20,6 +20,8 @@ enum {
     MASK_ALL = LUA_MASKCOUNT | LUA_MASKLINE | LUA_MASKCALL | LUA_MASKRET,
 };
 static const int64_t second_ns = 1000000000;
+/* A process that stood still for longer has not run a callback for so long. */
+static const int64_t step_max_ns = 250000000;
 
 struct mw_budget {
     struct mw_budget_options options;
@@ -38,8 +40,8 @@ struct mw_budget {
     /* The watch of its own. */
     timer_t timer;
     bool has_timer;
-    volatile uint64_t seen; /* `callbacks` at the last look, */
-    volatile int looks;     /* which was the same that many times */
+    volatile uint64_t seen;                /* `callbacks` at the last look, */
+    volatile int64_t looked_ns, lasted_ns; /* when that was, and for how long it was the same */
 
     lua_Alloc allocate; /* LuaJIT's own */
     void *allocate_arg;
@@ -55,6 +57,18 @@ static struct mw_budget *volatile active;
 static uint64_t callbacks_of(const struct mw_budget *budget)
 {
     return atomic_load_explicit(&budget->shared->callbacks, memory_order_relaxed);
+}
+
+static int64_t clock_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+    return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
+}
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 /* Raising ------------------------------------------------------------------------------------- */
@@ -141,19 +155,17 @@ static void ask(struct mw_budget *budget, uint64_t number, int why)
 /* The process looks at itself. */
 static void look(struct mw_budget *budget)
 {
-    uint64_t now = callbacks_of(budget);
-    if (now != budget->seen) {
-        budget->seen = now;
-        budget->looks = 0;
-    } else if (now % 2 == 1) {
-        int64_t lasted_ns = (int64_t)++budget->looks * WATCH_MS * 1000000;
-        if (lasted_ns > budget->limits.callback_ns)
-            ask(budget, now, MW_INTERRUPT_TIME);
-        else if (lasted_ns > budget->limits.callback_ns / MW_SLOW_PART)
-            mw_shared_mark_slow(budget->shared, now);
-    }
+    uint64_t number = callbacks_of(budget);
+    int64_t now = clock_ns(), step = now - budget->looked_ns;
+    budget->looked_ns = now;
+    budget->lasted_ns = number == budget->seen ? budget->lasted_ns + least(step, step_max_ns) : 0;
+    budget->seen = number;
+    if (number % 2 == 1 && budget->lasted_ns > budget->limits.callback_ns)
+        ask(budget, number, MW_INTERRUPT_TIME);
+    else if (number % 2 == 1 && budget->lasted_ns > budget->limits.callback_ns / MW_SLOW_PART)
+        mw_shared_mark_slow(budget->shared, number);
     if (budget->limits.memory_bytes && mw_budget_memory(getpid()) > budget->limits.memory_bytes)
-        ask(budget, now, MW_INTERRUPT_MEMORY);
+        ask(budget, number, MW_INTERRUPT_MEMORY);
 }
 
 static void on_signal(int number, siginfo_t *info, void *context)
@@ -239,13 +251,6 @@ bool mw_budget_was_refused(struct mw_budget *budget)
 }
 
 /* Slow callbacks ------------------------------------------------------------------------------ */
-
-static int64_t clock_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-    return (int64_t)now.tv_sec * second_ns + now.tv_nsec;
-}
 
 /* Whoever watches has seen it; so no event pays for a look at the clock. */
 void mw_budget_tell_slow(struct mw_budget *budget)
