@@ -64,8 +64,11 @@ static int append(struct buffer *buffer, const char *bytes, size_t len)
 
 void mw_connection_end(struct connection *connection)
 {
+    /* The library's own timer may sleep until something happens on a socket, when this is called
+     * from a timer of ours: being writable ends it too. */
     connection->is_ended = true;
     lws_set_timeout(connection->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+    lws_callback_on_writable(connection->wsi);
 }
 
 int mw_connection_queue(struct connection *connection, const char *bytes, size_t len,
@@ -191,7 +194,9 @@ static int on_callback(struct lws *wsi, enum lws_callback_reasons reason, void *
             on_bytes(*slot, in, len);
         return 0;
     case LWS_CALLBACK_RAW_WRITEABLE:
-        return *slot && !(*slot)->is_ended ? on_writable(*slot) : 0;
+        if (!*slot)
+            return 0;
+        return (*slot)->is_ended ? -1 : on_writable(*slot);
     case LWS_CALLBACK_RAW_CLOSE:
         if (slot && *slot)
             on_end(*slot);
