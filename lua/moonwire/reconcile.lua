@@ -46,6 +46,7 @@ end
 local function on_not_found(self, order)
   local session, now = self.session, dispatch.now()
   local means = session.protocol.not_found_means
+  if means and not order:is_open() and not order:is_missing_fills() then return true end
   if order._was_seen and not means then
     if order.status == "unknown" or not order:is_open() then return false end
     session.log.warn("%s was seen alive and the venue does not find it: kept", order)

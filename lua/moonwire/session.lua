@@ -467,8 +467,9 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body, text) end
   if report then
     self:apply(order, report)
-    -- Without the stream, what was executed before is not known.
-    if self.private.state ~= "live" then self.reconciler:ask(order) end
+    -- Without the stream, what was executed before is not known, unless the answer says it.
+    local is_known = report.cum_qty and not order:is_missing_fills()
+    if self.private.state ~= "live" and not is_known then self.reconciler:ask(order) end
     return
   end
   if not order:is_open() then return end
