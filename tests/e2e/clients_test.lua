@@ -5,7 +5,6 @@ local e2e = require "tests.e2e.lib"
 local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
 
-local CLIENTS = os.getenv("PWD") .. "/tests/e2e/clients/"
 local PYTHON, NODE, SHELL = "/usr/bin/python3", "node", "/bin/sh"
 -- The pair of the dead-man page.
 local DOCUMENT_KEY = "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"
@@ -14,29 +13,8 @@ local DOCUMENT_SECRET = "da78a39e9dda31c399bcc293d997a347dc7fd040"
 
 local function new_sim(arguments) return e2e.sim("indodax", arguments) end
 
--- Starts a client; each library has a variable of its own for the certificates that it trusts.
-local function start(sim, program, file, arguments, more)
-  local info = sim.info
-  local words = { program, CLIENTS .. file }
-  for _, word in ipairs(arguments or {}) do words[#words + 1] = word end
-  local environment = {
-    REST_URL = info.rest_url, PRIVATE_URL = info.private_url, MARKET_URL = info.market_url,
-    KEY = info.key, SECRET = info.secret, PYTHONDONTWRITEBYTECODE = "1",
-    NODE_PATH = "/usr/share/nodejs:/usr/lib/nodejs",
-    SSL_CERT_FILE = info.ca_file, WEBSOCKET_CLIENT_CA_BUNDLE = info.ca_file,
-    NODE_EXTRA_CA_CERTS = info.ca_file, CURL_CA_BUNDLE = info.ca_file,
-  }
-  for name, value in pairs(more or {}) do environment[name] = value end
-  return e2e.spawn(words, environment)
-end
-
--- Runs a client to its end; what it printed.
-local function run(...)
-  local client = start(...)
-  local status = client:wait_exit()
-  if status ~= 0 then error("exit status " .. status .. ": " .. client:out() .. client:err(), 2) end
-  return client:out()
-end
+local function start(sim, ...) return sim:start_client(...) end
+local function run(sim, ...) return sim:run_client(...) end
 
 local function token_of(sim, program, file)
   local text = run(sim, program, file)

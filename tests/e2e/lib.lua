@@ -316,6 +316,35 @@ function Sim:run(strategies, options)
   return run
 end
 
+-- Clients of others -------------------------------------------------------------------------------
+
+local CLIENTS = os.getenv("PWD") .. "/tests/e2e/clients/"
+
+--- Starts a client (a file of tests/e2e/clients) against this venue; each library has a variable of
+--- its own for the certificates that it trusts.
+function Sim:start_client(program, file, arguments, more)
+  local info = self.info
+  local words = { program, CLIENTS .. file }
+  for _, word in ipairs(arguments or {}) do words[#words + 1] = word end
+  local environment = {
+    REST_URL = info.rest_url, PRIVATE_URL = info.private_url, MARKET_URL = info.market_url,
+    KEY = info.key, SECRET = info.secret, PYTHONDONTWRITEBYTECODE = "1",
+    NODE_PATH = "/usr/share/nodejs:/usr/lib/nodejs",
+    SSL_CERT_FILE = info.ca_file, WEBSOCKET_CLIENT_CA_BUNDLE = info.ca_file,
+    NODE_EXTRA_CA_CERTS = info.ca_file, CURL_CA_BUNDLE = info.ca_file,
+  }
+  for name, value in pairs(more or {}) do environment[name] = value end
+  return M.spawn(words, environment)
+end
+
+--- Runs a client to its end; what it printed.
+function Sim:run_client(...)
+  local client = self:start_client(...)
+  local status = client:wait_exit()
+  if status ~= 0 then error("exit status " .. status .. ": " .. client:out() .. client:err(), 2) end
+  return client:out()
+end
+
 -- Tests -------------------------------------------------------------------------------------------
 
 local tests = {}

@@ -631,12 +631,32 @@ t.test("a cancel of an order that the venue does not find is no end: it is asked
   t.equal(order.status, "filled")
 end)
 
+t.test("a cancel that finds nothing, and no open order: what was seen has ended", function()
+  local s, order = resting { del = 80 }
+  s:drop(order)
+  s:advance(2)
+  t.equal(order.status, "canceled")
+  t.equal(order.reason, "not_found")
+end)
+
+t.test("an order that ended while it was asked about is asked about no more", function()
+  local s = play { add = false, del = 80 }
+  local order = s:send(IOC)
+  s:drop(order)
+  s:frame(refuse(tonumber((sent(s, "add"):match '"reqId":(%d+)')), 76))
+  s:settle()
+  t.equal(order.status, "rejected")
+  s:advance(2)
+  t.equal(s.session.reconciler:has_doubts(), false)
+end)
+
 t.test("while the line is down a cancel goes over REST, signed", function()
   local s, order = resting(nil, { ["/api/del"] = '{"id":5,"remainingSize":10000000}' })
   s.keep_closed = true
   s:close(s:private())
   s:drop(order)
   t.equal(order.status, "canceled")
+  t.equal(s.session.reconciler:has_doubts(), false)
   local request = s:asked("/api/del")[1]
   t.ok(request.body:find '^{"orderId":5,"nonce":%d+,"timestamp":%d+}$', request.body)
 end)

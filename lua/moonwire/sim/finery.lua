@@ -22,8 +22,9 @@ Finery.__index = Finery
 Finery.subjects = {
   requests = { rest = true, request = true, add = true, mod = true, del = true, query = true,
                upgrade = true },
-  frames = { ws = true, private = true, market = true, push = true, feed = true, reply = true,
-             add = true, mod = true, del = true, query = true, status = true, ping = true },
+  frames = { ws = true, private = true, market = true, push = true, feed = true, bind = true,
+             reply = true, add = true, mod = true, del = true, query = true, status = true,
+             ping = true },
 }
 
 --- Switches, most of them for what the venue's documents leave open.

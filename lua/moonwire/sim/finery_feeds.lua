@@ -90,10 +90,14 @@ function Connection:close(code, reason)
   self.link:close(code, reason or "")
 end
 
+-- Actions that answer a bind or an unbind; a whole book that is a change counts among them.
+local answers = { S = true, Z = true, U = true }
+
 local function send_feed(self, feed, echo, action, payload)
+  local text = string.format('["%s",%s,"%s",%s]', feed, echo, action, payload)
+  if answers[action] then return self.link:send(text, "bind") end
   local is_book = feed == "F" or feed == "B" or feed == "MD"
-  self.link:send(string.format('["%s",%s,"%s",%s]', feed, echo, action, payload),
-                 is_book and "feed" or "push")
+  self.link:send(text, is_book and "feed" or "push")
 end
 
 -- Binding -----------------------------------------------------------------------------------------

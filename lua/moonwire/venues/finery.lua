@@ -218,9 +218,13 @@ local function canceled(order, remaining)
 end
 
 -- What a refused cancel means: the order may have ended, or the request had no effect.
-local function read_cancel_refusal(reason, class)
+local function read_cancel_refusal(s, order, reason, class)
   if class == "nonce" or class == "clock" then
     return { status = "cancel_refused", reason = reason, needs_asking = true }
+  end
+  if class == "gone" then
+    s.memory.gone = s.memory.gone or setmetatable({}, { __mode = "k" })
+    s.memory.gone[order] = true
   end
   return nil, reason               -- no statement about the order: it is asked about
 end
@@ -228,12 +232,14 @@ end
 function M.cancel_answer(s, order, status, body)
   if type(body) == "string" then
     local answer, reason, class = wire.read_rest(s, status, body)
-    if not answer then return read_cancel_refusal(reason, class) end
+    if not answer then return read_cancel_refusal(s, order, reason, class) end
     return canceled(order, answer.remainingSize and wire.amount(answer.remainingSize))
   end
   local head = body.head
   local code = private.error_of(head)
-  if code then return read_cancel_refusal(wire.explain(code, decode.text(head[slots.param]))) end
+  if code then
+    return read_cancel_refusal(s, order, wire.explain(code, decode.text(head[slots.param])))
+  end
   if head[slots.id].type == 0 then return nil, "an answer that names no order" end
   local has_size = decode.units_into(left, head[slots.remaining_size], wire.DECIMALS)
   return canceled(order, has_size and left)
@@ -312,7 +318,13 @@ function M.fetch_order(s, order)
   local deals
   deals, err, class = fetch_deals(s, order)
   if not deals then return nil, err, class end
-  if #deals == 0 then return nil, "not_found" end
+  if #deals == 0 then
+    -- It was seen, is not listed, and a cancel did not find it either: it has ended.
+    if order._was_seen and s.memory.gone and s.memory.gone[order] then
+      return { status = "canceled", reason = "not_found" }
+    end
+    return nil, "not_found"
+  end
   local total = decimal "0"
   for _, row in ipairs(deals) do total = total + wire.amount(row[15]) end
   local is_filled = order.qty and total >= order.qty or wire.digits(deals[1][9]) == "0"
