@@ -5,8 +5,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 moonwire=$(realpath "${1:-$root/build/release/moonwire}")
 seconds=${2:-10}
 venue=${3:-indodax}
-more=
+more= options=
 case $venue in                  # what the ladder needs to know of a venue: its parameters, limits
+finery)
+    params='symbol = "BTC/USD", qty = "0.01", max_position = "0.1",
+            edge = "0.00015", spacing = "0.0002", tolerance = "0.0001", min_interval = 1'
+    risk='max_order_notional = { USD = "5000" }'
+    options='--set role=maker' ;;
 indodax)
     params='edge = "0.00015", spacing = "0.0002", tolerance = "0.0001"'
     risk='max_order_notional = { IDR = "5000000" }' ;;
@@ -26,7 +31,8 @@ stop() {
 trap stop EXIT
 
 cd "$work"
-"$moonwire" sim "$venue" --seed 7 >sim.lua 2>sim.log &
+# shellcheck disable=SC2086             # several words, or none
+"$moonwire" sim "$venue" --seed 7 $options >sim.lua 2>sim.log &
 sim=$!
 for _ in $(seq 100); do
     grep -q /sim/help sim.lua && break          # the last line that it prints

@@ -75,6 +75,15 @@ t.test("a rounded nonce, or a missing method, would sign something else", functi
   t.equal(begins(signatures.rest[1].body), wrong.add_without_method.begins)
 end)
 
+t.test("the example is a configuration", function()
+  local secrets = { env = function() return KEY end, file = function() return KEY end }
+  local loaded, err = require("moonwire.config").load("examples/finery.lua", secrets,
+                                                      function() return finery end)
+  t.ok(loaded, err)
+  t.equal(loaded.venues.fin.role, "taker")
+  t.equal(loaded.venues.fin.private_url, "wss://test.finerymarkets.com/ws")
+end)
+
 -- The stage ---------------------------------------------------------------------------------------
 
 local INSTRUMENTS = '[[["BTC",1,1,6500000000000,"crypto"],["USD",2,1000000,100000000,"fiat"],'

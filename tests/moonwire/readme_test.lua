@@ -9,6 +9,7 @@ local faults   = require "moonwire.sim.faults"
 local indodax  = require "moonwire.venues.indodax"
 local json     = require "moonwire.json"
 local mw       = require "moonwire"
+local finery   = require "moonwire.venues.finery"
 local peatio   = require "moonwire.venues.peatio"
 local sim      = require "moonwire.sim.indodax_options"
 local strategy = require "moonwire.strategy"
@@ -100,6 +101,10 @@ test("every own key of Peatio is named", function()
       has(README, "`" .. name .. "`", "keys of peatio")
     end
   end
+end)
+
+test("every own key of Finery is named", function()
+  for name in pairs(finery.options) do has(README, "`" .. name .. "`", "keys of finery") end
 end)
 
 test("every command and every option is named", function()
