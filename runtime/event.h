@@ -26,7 +26,8 @@
     X(server_ws_message, "data: the message; num: 1 text, 2 binary")                               \
     X(server_ws_pong, "data: payload")                                                             \
     X(server_ws_close, "num: close code, 0 without one; data: reason")                             \
-    X(server_ws_ping, "data: payload (already answered by the host)")
+    X(server_ws_ping, "data: payload (already answered by the host)")                              \
+    X(file_changed, "data: the paths of watched files that changed together, each ended by NUL")
 
 #define MW_EVENT_ENUM(kind, carries) MW_EVENT_##kind,
 enum mw_event_kind { MW_EVENT_KINDS(MW_EVENT_ENUM) MW_EVENT_COUNT };

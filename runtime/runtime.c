@@ -8,6 +8,7 @@
 #include "shared.h"
 #include "timer.h"
 #include "vault.h"
+#include "watch.h"
 #include "ws.h"
 
 #include <curl/curl.h>
@@ -119,6 +120,7 @@ void mw_runtime_free(struct mw_runtime *runtime)
     struct mw_api *api = &runtime->api;
     mw_budget_free(api->budget);
     mw_script_free(runtime->script); /* first: handles give their secrets back to the vault */
+    mw_watch_free(api->watch);
     mw_server_free(api->server);
     mw_http_free(api->http);
     mw_ws_pool_free(api->ws);

@@ -19,14 +19,15 @@ end
 
 local bound = {}                      -- id -> object
 local timers = {}                     -- id of a timer -> timer
-local listeners = { start = {}, signal = {} }
+local listeners = { start = {}, signal = {}, file_changed = {} }
 local later, later_first, later_last = {}, 1, 0
 
 --- Sends all events of `id` to `object`, as object:on_KIND(id, ...).
 function M.bind(id, object) bound[id] = object end
 function M.unbind(id) bound[id] = nil end
 
---- Adds an object that hears `start` (on_start(text)) or `signal` (on_signal(number)).
+--- Adds an object that hears `start` (on_start(text)), `signal` (on_signal(number)) or
+--- `file_changed` (on_file_changed(paths), each ended by NUL).
 function M.listen(kind, object) table.insert(listeners[kind], object) end
 
 --- The event's time in seconds since 1970, as a Lua number (good to 0.3 us).
@@ -146,7 +147,7 @@ local function handle(kind, id, num, data, text, num2)
   local all = listeners[name]
   if all then
     for _, object in ipairs(all) do
-      object[methods[kind]](object, name == "start" and (data or "") or num)
+      object[methods[kind]](object, name == "signal" and num or data or "")
     end
     return
   end
