@@ -1,5 +1,6 @@
---- A configuration for Finery Markets. The key belongs to one account and to one program: its nonces
---- must rise. `role` is the account's: a taker's orders are ioc and fok, a maker's gtc and post_only.
+--- A configuration for Finery Markets. The key belongs to one account and to one program: its
+--- nonces must rise. `role` is the account's: a taker's orders are ioc and fok, a maker's gtc and
+--- post_only.
 return {
   venues = {
     fin = {

@@ -406,6 +406,76 @@ test("an order of ours from an earlier run is known by its number alone", functi
   equal(sim:orders()[1].status, "canceled")
 end)
 
+-- Deaths ------------------------------------------------------------------------------------------
+
+local SIGKILL = 9
+
+local function is_empty(sim) return #sim:orders(true) == 0 end
+
+test("a killed runtime: the guardian cancels what the venue does not protect", function()
+  local sim = maker()
+  local run = sim:run(REST_LOW, { venue = "dead_man = false," })
+  run:wait_for "pending_new>new"
+  run:signal_runtime(SIGKILL)
+  e2e.await("no open order at the venue", function() return is_empty(sim) end)
+  equal(run:wait_exit(20), 1, "exit status")
+  equal(sim:orders()[1].reason, 1, "canceled by a client")
+  run:wait_for "ended what the dead runtime had left open: %d+ canceled"
+end)
+
+test("a killed runtime: where the venue has canceled already, that is seen and said", function()
+  local sim = maker()
+  local run = sim:run(REST_LOW)
+  run:wait_for "pending_new>new"
+  run:signal_runtime(SIGKILL)
+  e2e.await("no open order at the venue", function() return is_empty(sim) end)
+  equal(sim:orders()[1].reason, 4, "by the disconnect")
+  equal(run:wait_exit(30), 1, "exit status")
+  run:wait_for "ended what the dead runtime had left open: %d+ canceled"
+end)
+
+test("a killed runtime, and a venue that takes no log-on: canceled over REST", function()
+  local sim = maker()
+  local run = sim:run(REST_LOW, { venue = "dead_man = false," })
+  run:wait_for "pending_new>new"
+  sim:control("fault", { fault = "http:503:upgrade" })
+  run:signal_runtime(SIGKILL)
+  e2e.await("no open order at the venue", function() return is_empty(sim) end)
+  local requests = sim:requests "del"
+  equal(requests[1].method, "POST")
+  equal(run:wait_exit(20), 1, "exit status")
+end)
+
+test("guardian and runtime killed: the venue cancels what is protected", function()
+  local sim = maker()
+  local run = sim:run(REST_LOW)
+  run:wait_for "pending_new>new"
+  run:kill_all()
+  e2e.await("no open order at the venue", function() return is_empty(sim) end)
+  equal(sim:orders()[1].reason, 4, "by the disconnect")
+end)
+
+test("a restart after a death knows the order, its owner and its fills", function()
+  local sim = maker()
+  local directory = e2e.directory()
+  local more = { venue = "dead_man = false,",
+                 rest = ('journal = { path = "%s/a.db" }, on_crash = "leave",'):format(directory) }
+  local first = sim:run(REST_HIGH, more)
+  local id = first:wait_for "sent (%d+)"
+  first:wait_for "pending_new>new"
+  first:signal_runtime(SIGKILL)
+  first:wait_exit(20)
+  equal(#sim:orders(true), 1, "open orders")
+  trade(sim, "buy", "70000", "0.004")
+  local second = sim:run(strategy [[
+    function S:on_start() for _, order in ipairs(self.orders) do
+      print("mine " .. order.client_order_id .. " " .. tostring(order.cum_qty)) end end
+  ]], more)
+  second:wait_for("mine " .. id .. " 0.004")
+  equal(second:stop(), 0)
+  equal(is_empty(sim), true)
+end)
+
 -- Market data and clients -------------------------------------------------------------------------
 
 test("the book follows the venue's, change by change", function()
