@@ -14,7 +14,7 @@ end
 function S:on_fill(fill, order)
   local fee = fill.fees[1]
   print("fill " .. tostring(fill.qty) .. "@" .. tostring(fill.price) .. " "
-    .. tostring(fill.liquidity) .. " fee=" .. tostring(fee.amount) .. fee.asset
+    .. tostring(fill.liquidity) .. " fee=" .. (fee and tostring(fee.amount) .. fee.asset or "none")
     .. " cum=" .. tostring(order.cum_qty))
 end
 function S:on_session(venue, state) print("session " .. venue .. " " .. state) end
@@ -371,6 +371,122 @@ test("no secret, token or signature is ever printed", function()
     equal(text:find "eyJ", nil)
     equal(text:find(("%x"):rep(40)), nil)
   end
+end)
+
+-- The ranger --------------------------------------------------------------------------------------
+
+for _, version in ipairs { "1.9", "2.0", "2.1", "2.2", "2.3", "2.4", "3.0" } do
+  test("a ranger of " .. version .. ": an order rests, fills in parts and is canceled", function()
+    local sim = new_sim { "--dialect", "ranger", "--version", version }
+    local run = sim:run(strategy [[ function S:on_start() self:send("sell", "7000", "1") end ]])
+    run:wait_for "order sell pending_new>new cum=0"
+    take(sim, "buy", "7000", "0.4")
+    run:wait_for "fill 0.4@7000"
+    run:wait_for "order sell new>partially_filled cum=0.4"
+    equal(run:stop(), 0)
+    equal(sim:orders()[1].status, "canceled")
+    equal(select(2, run:out():gsub("\nfill ", "")), 1, "fills")
+    check_ledger(sim)
+  end)
+end
+
+test("a ranger's taker is filled, and its fees come by REST", function()
+  local sim = new_sim { "--dialect", "ranger" }
+  quote(sim, "sell", "6990", "0.5")
+  quote(sim, "sell", "6995", "0.5")
+  local run = sim:run(strategy [[
+    function S:on_start() self:send("buy", "7000", "1") self:every(0.05, "look") end
+    function S:look() print("fees " .. self:position():fees_text()) end
+  ]])
+  run:wait_for "fill 0.5@6990 taker"
+  run:wait_for "fill 0.5@6995 taker"
+  run:wait_for "order buy .->filled cum=1"
+  run:wait_for "fees 0.0015 BTC"
+  equal(run:stop(), 0)
+  check_ledger(sim)
+end)
+
+test("a ranger's order that is refused after it was taken is rejected", function()
+  local sim = new_sim { "--dialect", "ranger", "--set", "reject_orders=on" }
+  local run = sim:run(BUY_LOW)
+  run:wait_for "order buy pending_new>rejected cum=0 reason=refused after it was taken"
+  equal(run:stop(), 0)
+end)
+
+test("a ranger's trade with ourselves is two fills", function()
+  local sim = new_sim { "--dialect", "ranger" }
+  local run = sim:run(strategy [[
+    function S:on_start()
+      self:send("sell", "6900", "1")
+      self:after(0.3, "meet")
+    end
+    function S:meet() self:send("buy", "6900", "1") end
+  ]])
+  run:wait_for "order sell .->filled cum=1"
+  run:wait_for "order buy .->filled cum=1"
+  equal(run:stop(), 0)
+  check_ledger(sim)
+end)
+
+test("a ranger's swallowed order is found, and never sent twice", function()
+  local sim = new_sim { "--dialect", "ranger", "--fault", "swallow:trade:1:after" }
+  local run = sim:run(BUY_LOW, { venue = "request_timeout = 0.5," })
+  run:wait_for "order buy pending_new>unknown"
+  run:wait_for "order buy unknown>new"
+  equal(#sim:requests "trade", 1, "trade requests")
+  equal(run:stop(), 0)
+  equal(sim:orders()[1].status, "canceled")
+end)
+
+test("an API key in place of tokens, at a rango", function()
+  local sim = new_sim { "--dialect", "ranger", "--rango", "--version", "3.0", "--key", "kid0001",
+                        "--secret", "apisecret1" }
+  local run = sim:run(BUY_LOW, { venue = 'key = env "MW_KEY", secret = env "MW_SECRET",',
+                                 environment = { MW_KEY = "kid0001", MW_SECRET = "apisecret1" } })
+  run:wait_for "pending_new>new"
+  equal(run:stop(), 0)
+  equal(sim:requests("trade")[1].headers["x-auth-apikey"], "kid0001")
+  equal(sim:requests("trade")[1].headers.authorization, nil)
+end)
+
+test("wrong credentials at a rango end the run, at a ranger they show as a dropped line", function()
+  local sim = new_sim { "--dialect", "ranger", "--rango" }
+  local run = sim:run(BUY_LOW, { environment = { MW_PRIVATE_KEY = "another-secret" } })
+  run:wait_for "handshake refused: HTTP 401"
+  equal(run:wait_exit(), 1)
+  sim = new_sim { "--dialect", "ranger" }
+  run = sim:run(BUY_LOW, { environment = { MW_PRIVATE_KEY = "another-secret" } })
+  run:wait_for "private connection lost"
+end)
+
+test("a ranger's books and trades come by stream", function()
+  local sim = new_sim { "--dialect", "ranger" }
+  quote(sim, "sell", "7100", "0.5")
+  quote(sim, "buy", "6900", "0.5")
+  local run = sim:run(strategy [[
+    function S:on_start() assert(self:subscribe "book") assert(self:subscribe "trades") end
+    function S:on_book(book) print("book " .. tostring(book) .. " mid " .. tostring(book:mid())) end
+    function S:on_trade(trade) print("trade " .. trade.side .. " " .. tostring(trade.price)) end
+  ]])
+  run:wait_for "book BTC/USD 6900 / 7100 mid 7000"
+  quote(sim, "sell", "7050", "0.5")
+  run:wait_for "book BTC/USD 6900 / 7050"
+  take(sim, "buy", "7050", "0.5")
+  run:wait_for "book BTC/USD 6900 / 7100.-book BTC/USD 6900 / 7100"
+  run:wait_for "trade buy 7050"
+  equal(run:stop(), 0)
+end)
+
+test("a ranger's outage heals", function()
+  local sim = new_sim { "--dialect", "ranger" }
+  local run = sim:run(BUY_LOW)
+  run:wait_for "pending_new>new"
+  sim:control("fault", { fault = "http:503:upgrade:for=1s" })
+  sim:control("drop", { socket = "private" })
+  run:wait_for "session idx down"
+  take(sim, "sell", "6000", "0.5")
+  run:wait_for "order buy new>filled cum=0.5.*session idx up"
+  equal(run:stop(), 0)
 end)
 
 -- The rest ----------------------------------------------------------------------------------------

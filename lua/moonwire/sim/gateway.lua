@@ -296,6 +296,7 @@ function Gateway:upgrade(id, text, now)
     end
   end
   local connection, status, answer_headers, body = self.venue:handle_upgrade(target, headers, now)
+  if status == "drop" then return self.out:drop(id) end
   if not connection then return self.out:refuse(id, status, answer_headers, body) end
   connection.link = setmetatable({ id = id, gateway = self, kind = connection.kind, subjects = {},
                                    waiting = 0, not_before = 0, connection = connection }, Link)

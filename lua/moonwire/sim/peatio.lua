@@ -9,10 +9,12 @@ local Auth     = require "moonwire.sim.peatio_auth"
 local Control  = require "moonwire.sim.peatio_control"
 local Floor    = require "moonwire.sim.peatio_floor"
 local MadeMarket = require "moonwire.sim.market"
+local Ranger   = require "moonwire.sim.peatio_ranger"
 local Rest     = require "moonwire.sim.peatio_rest"
 local Socket   = require "moonwire.sim.peatio_socket"
+local V2       = require "moonwire.sim.peatio_v2"
 
-local BASE = "/api/v2"
+local BASE, BASE_V2 = "/api/v2", "/api/v2/peatio"
 
 ---@class moonwire.sim.Peatio
 local Peatio = { __name = "moonwire.sim.Peatio", venue = "peatio", config_name = "pea",
@@ -22,15 +24,19 @@ Peatio.__index = Peatio
 --- What a fault can meet.
 Peatio.subjects = {
   requests = { rest = true, trade = true, cancel = true, query = true, public = true,
-               upgrade = true, private = true },
-  frames = { ws = true, private = true, orderbook = true, trade = true, reply = true,
-             ping = true },
+               upgrade = true, private = true, market = true },
+  frames = { ws = true, private = true, orderbook = true, trade = true, order = true,
+             market = true, reply = true, ping = true },
 }
 
 --- Switches: versions of the venue, and faults that the frames' faults cannot make.
 function Peatio.new_settings()
   return settings.new {
-    { "dialect", "daemon", "how members sign in", choices = { "daemon", "hmac" } },
+    { "dialect", "daemon", "how members sign in", choices = { "daemon", "hmac", "ranger" } },
+    { "version", "2.3", "version of a ranger: its words, and what it does",
+      choices = { "1.9", "2.0", "2.1", "2.2", "2.3", "2.4", "3.0" } },
+    { "rango", false, "rango in place of ranger: 401, pings, messages of 512 bytes" },
+    { "reject_orders", false, "orders are refused after they were taken (ranger, 2.1 and later)" },
     { "lazy_flush", false, "events leave only when bytes arrive, or with a ping" },
     { "executor_min", 5, "least ms from a match to its trade" },
     { "executor_max", 50, "most ms from a match to its trade" },
@@ -66,8 +72,14 @@ function Peatio.new(options)
   sim.auth = Auth.new { floor = sim.desk, settings = sim.settings, tokens = options.tokens,
                         hmac = options.hmac }
   sim.rest = Rest.new { floor = sim.desk, settings = sim.settings }
-  sim.socket = Socket.new { floor = sim.desk, auth = sim.auth, settings = sim.settings,
-                            schedule = sim.schedule, random = stream "socket", clock = sim.clock }
+  sim.v2 = V2.new { floor = sim.desk, settings = sim.settings, accounts = Rest.accounts }
+  local is_ranger = sim.settings.dialect == "ranger"
+  sim.socket = (is_ranger and Ranger or Socket).new {
+    floor = sim.desk, auth = sim.auth, settings = sim.settings, schedule = sim.schedule,
+    random = stream "socket", clock = sim.clock }
+  if is_ranger then
+    sim.private_path, sim.market_path = "/api/v2/ranger/private/", "/api/v2/ranger/public/"
+  end
   sim.market = MadeMarket.new { floor = sim.desk, pairs = options.pairs, schedule = sim.schedule,
                                 random = stream "market", clock = sim.clock }
   return sim
@@ -80,8 +92,14 @@ end
 
 -- Requests ----------------------------------------------------------------------------------------
 
+local subjects_v2 = { place = "trade", cancel = "cancel", cancel_all = "cancel",
+                      markets = "public" }
+
 --- The subjects that a request belongs to (Peatio.subjects).
-function Peatio.names(_, method, path)
+function Peatio.names(self, method, path)
+  if self.settings.dialect == "ranger" then
+    return { "rest", subjects_v2[V2.find(method, (path:gsub("^" .. BASE_V2, "")))] or "query" }
+  end
   local call = path:gsub("^" .. BASE, "")
   if call == "/orders" and method == "POST" or call == "/orders/multi" then
     return { "rest", "trade" }
@@ -91,7 +109,9 @@ function Peatio.names(_, method, path)
 end
 
 --- The subjects of a WebSocket handshake.
-function Peatio.upgrade_names() return { "upgrade", "private" } end
+function Peatio.upgrade_names(_, path)
+  return { "upgrade", path:find("public", 1, true) and "market" or "private" }
+end
 
 local JSON = { { "Content-Type", "application/json" } }
 local TEXT = { { "Content-Type", "text/plain" } }
@@ -187,11 +207,42 @@ local function answer(self, method, path, query, headers, body, now)
   return method == "POST" and 201 or 200, JSON, self.rest:run(name, member, fields, now)
 end
 
+-- Behind the gateway a caller shows the headers of a key, or a token.
+local function caller_v2(self, headers, now)
+  if headers["x-auth-apikey"] then
+    local member, why = self.auth:by_headers(headers, now)
+    return member or V2.fail(401, why)
+  end
+  return headers.authorization and self.auth:by_bearer(headers.authorization, now)
+         or V2.fail(401, "jwt.decode_and_verify")
+end
+
+local function answer_v2(self, method, path, query, headers, body, now)
+  local call = path:match("^" .. BASE_V2 .. "(/.*)$")
+  local fields = read_fields(query, headers, body)
+  if not fields then return 400, JSON, wire.object("error", wire.text "bad request") end
+  local name, more = V2.find(method, call or "")
+  if not name then return 404, TEXT, "404 Not Found" end
+  for key, value in pairs(more) do fields[key] = value end
+  local member
+  if name ~= "markets" then
+    member = caller_v2(self, headers, now)
+    if is_over_limit(self, member, now) then return 429, AGAIN, "Retry later\n" end
+    if call:find "^/market" and member.level < self.settings.required_level then
+      V2.fail(403, "market.trade.not_permitted")
+    end
+  end
+  local answer_body, page = self.v2:run(name, member, fields, now)
+  local answer_headers = { JSON[1], unpack(page or {}) }
+  return method == "POST" and 201 or 200, answer_headers, answer_body
+end
+
 --- Answers a request. `now`: real ms. Events wait for `flush`.
 ---@return integer status, table headers, string body
 function Peatio:handle_request(method, target, headers, body, now)
   local path, query = wire.split_target(target)
-  local ok, status, answer_headers, text = pcall(answer, self, method, path, query, headers, body,
+  local how = self.settings.dialect == "ranger" and answer_v2 or answer
+  local ok, status, answer_headers, text = pcall(how, self, method, path, query, headers, body,
                                                  self.clock:venue(now))
   if ok then return status, answer_headers, text end
   local refused = status
@@ -206,8 +257,11 @@ function Peatio.fault_page(_, status)
          "<html><head><title>" .. status .. "</title></head><body>nginx</body></html>\n"
 end
 
---- A WebSocket handshake: a connection.
-function Peatio:handle_upgrade() return self.socket:upgrade() end
+--- A WebSocket handshake: a connection; or nil and a status, "drop" for none.
+function Peatio:handle_upgrade(target, headers, now)
+  local path, query = wire.split_target(target)
+  return self.socket:upgrade(path, query, headers, now)
+end
 
 --- Ends a turn: what the bus carries goes out.
 function Peatio:flush() self.desk:flush() end

@@ -85,6 +85,30 @@ local function orderbook_text(self, action, order, left)
     "locale", wire.text "en", "future", self.settings.extra_fields and '{"a":[1,null]}' or nil))
 end
 
+-- When the executor has written this down: one after the other, some ms each.
+local function commit_at(self, now)
+  local settings = self.settings
+  local at = now + self.random:integer(settings.executor_min, settings.executor_max)
+  self.busy_until = math.max(self.busy_until, at)
+  return self.busy_until
+end
+
+local function drop(self, job)
+  job.is_off = true
+  for i, other in ipairs(self.pending) do
+    if other == job then return table.remove(self.pending, i) end
+  end
+end
+
+local function later(self, now, job)
+  table.insert(self.pending, job)
+  self.schedule:at(commit_at(self, now), function(at)
+    if job.is_off then return end
+    drop(self, job)
+    job.run(at)
+  end)
+end
+
 -- Orders ------------------------------------------------------------------------------------------
 
 local function charge_asset(pair, side) return side == "sell" and pair.base or pair.quote end
@@ -109,6 +133,16 @@ local function affordable(self, order)
   if order.ord_type == "limit" or order.side == "sell" then return order.volume end
   local qty = self.engine:fillable { symbol = order.pair.id, side = "buy", amount = order.locked }
   return qty < order.volume and qty or order.volume
+end
+
+-- A level of the book that may have changed, as it is now.
+local function tell_level(self, order, price)
+  local pair = order.pair
+  local qty = ZERO
+  for _, level in ipairs(pair.market[order.side].levels) do
+    if level.price == price then qty = level.qty end
+  end
+  tell(self, "on_level", pair, order.side, price, qty)
 end
 
 -- Puts `qty` of an order into the engine and tells what the book shows of it.
@@ -145,6 +179,16 @@ function Floor:withdraw(order)
   table.remove(order.member.orders)
 end
 
+--- A new order that is checked a moment later (2.1 and later): refused then, or matched.
+function Floor:accept_later(order, now)
+  later(self, now, { run = function(at)
+    if self.settings.reject_orders then return self:_finish(order, "reject", at) end
+    order.state, order.updated_ms = "wait", at
+    tell(self, "on_order", order.member, order)
+    self:match_new(order, at)
+  end })
+end
+
 --- Hands a new order to the engine.
 function Floor:match_new(order, now)
   local qty = affordable(self, order)
@@ -173,30 +217,6 @@ end
 
 -- The engine --------------------------------------------------------------------------------------
 
--- When the executor has written this down: one after the other, some ms each.
-local function commit_at(self, now)
-  local settings = self.settings
-  local at = now + self.random:integer(settings.executor_min, settings.executor_max)
-  self.busy_until = math.max(self.busy_until, at)
-  return self.busy_until
-end
-
-local function drop(self, job)
-  job.is_off = true
-  for i, other in ipairs(self.pending) do
-    if other == job then return table.remove(self.pending, i) end
-  end
-end
-
-local function later(self, now, job)
-  table.insert(self.pending, job)
-  self.schedule:at(commit_at(self, now), function(at)
-    if job.is_off then return end
-    drop(self, job)
-    job.run(at)
-  end)
-end
-
 --- What the engine did: the book's changes now, trades and ends by the executor.
 function Floor:match(events, now)
   local taker
@@ -208,6 +228,7 @@ function Floor:match(events, now)
     elseif event.kind == "fill" then
       tell(self, "on_orderbook", orderbook_text(
         self, event.leaves_qty == ZERO and "remove" or "update", order, event.leaves_qty))
+      tell_level(self, order, order.price)
     elseif event.kind == "canceled" then
       self:_ended(order, event, now)
     elseif event.kind == "done" then
@@ -216,6 +237,7 @@ function Floor:match(events, now)
   end
   if taker and taker.piece._level then
     tell(self, "on_orderbook", orderbook_text(self, "add", taker, taker.piece.leaves_qty))
+    tell_level(self, taker, taker.price)
   end
 end
 
@@ -223,6 +245,7 @@ end
 function Floor:_ended(order, event, now)
   if order.ord_type == "limit" and order.in_force ~= "ioc" then
     tell(self, "on_orderbook", orderbook_text(self, "remove", order, event.leaves_qty))
+    tell_level(self, order, order.price)
   end
   order.status = "canceled"
   self:_finish_later(order, "cancel", now)
@@ -308,7 +331,7 @@ function Floor:_publish(trade, at)
 end
 
 function Floor:_finish(order, state, at)
-  if order.state ~= "wait" then return end
+  if order.state ~= "wait" and order.state ~= "pending" then return end
   order.state, order.updated_ms = state, at
   if order.locked > ZERO then
     self.ledger:release(order.owner, order.lock_asset, order.locked)

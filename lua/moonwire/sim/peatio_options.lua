@@ -20,6 +20,8 @@ local function read_settings(options)
   for _, text in ipairs(options.set or {}) do texts[#texts + 1] = text end
   if options.dialect then texts[#texts + 1] = "dialect=" .. options.dialect end
   if options["lazy-flush"] then texts[#texts + 1] = "lazy_flush=on" end
+  if options.version then texts[#texts + 1] = "version=" .. options.version end
+  if options.rango then texts[#texts + 1] = "rango=on" end
   return command_line.set(Peatio.new_settings(), texts)
 end
 
@@ -104,7 +106,8 @@ end
 
 --- The line that tries it.
 function M.curl(ca_file, rest_url)
-  return "curl --cacert " .. ca_file .. " " .. rest_url .. "/api/v2/markets"
+  return "curl --cacert " .. ca_file .. " " .. rest_url .. "/api/v2/markets   "
+         .. "# ranger: /api/v2/peatio/public/markets"
 end
 
 return M

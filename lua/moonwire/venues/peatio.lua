@@ -2,12 +2,14 @@
 --- of it are in use; `dialect` names the one that a venue runs:
 ---   daemon  1.4 to 1.8: one socket for everybody's orders and one's own trades, a JWT as message
 ---   hmac    0.1: the same, an answer to a challenge in place of the token
+---   ranger  1.9 to 3.x: own orders and trades by stream, the token at the handshake
 --- Source: github.com/rubykube/peatio and peatio/peatio; section numbers are those of the venue's
 --- page.
 
 local api = require "moonwire.venues.peatio.api"
 local orders = require "moonwire.venues.peatio.orders"
 local polled = require "moonwire.venues.peatio.polled"
+local ranger = require "moonwire.venues.peatio.ranger"
 local stream = require "moonwire.venues.peatio.stream"
 local understood = require "moonwire.understood"
 
@@ -18,12 +20,13 @@ local M = {
   name = "peatio",
   environments = {},                   -- everybody runs their own: each url is configured
   options = {
-    dialect = { type = "string", choices = { "daemon", "hmac" }, default = "daemon",
-                doc = "generation of the venue's interface: 1.4 to 1.8, or 0.1" },
+    dialect = { type = "string", choices = { "daemon", "hmac", "ranger" }, default = "daemon",
+                doc = "generation of the venue's interface: 1.4 to 1.8, 0.1, or 1.9 to 3.x" },
     rest_url = { type = "url", schemes = HTTP, required = true, doc = "scheme and host of REST" },
     private_url = { type = "url", schemes = WS, required = true, doc = "the WebSocket" },
     market_url = { type = "url", schemes = WS, off = true,
-                   doc = "false: no market data (daemon, hmac: it comes by REST, without a url)" },
+                   doc = "the public WebSocket (ranger; the others' market data comes by REST); "
+                     .. "false: no market data" },
     jwt = { type = "secret", doc = "a ready token; a file is read again before it ends" },
     private_key = { type = "secret", doc = "to make tokens with: PEM; for HS256 the secret" },
     algorithm = { type = "string", choices = { "RS256", "ES256", "HS256" }, default = "RS256",
@@ -35,8 +38,8 @@ local M = {
     state = { type = "string", doc = "the member's, in tokens: the venue takes it over" },
     issuer = { type = "string", default = "barong", doc = "iss of tokens" },
     audience = { type = "string", default = "peatio", doc = "aud of tokens" },
-    key = { type = "secret", doc = "access key (hmac)" },
-    secret = { type = "secret", doc = "secret key (hmac)" },
+    key = { type = "secret", doc = "access key (hmac), or API key in place of tokens (ranger)" },
+    secret = { type = "secret", doc = "secret of the key" },
     symbols = { type = "list", doc = "the markets that are looked at; default: all",
                 each = { type = "string", pattern = "^%w+/%w+$", doc = "BASE/QUOTE" } },
     precision = { type = "map", keys = "^%w+/%w+$", key_name = "BASE/QUOTE", default = {},
@@ -59,6 +62,8 @@ function M.check_config(config)
   end
   if config.dialect == "hmac" then
     want({ "key", "secret" }, "the dialect hmac signs with it")
+  elseif config.dialect == "ranger" and config.key then
+    want({ "secret" }, "the API key's requests are signed with it")
   elseif config.private_key then
     want({ "email", "uid", "level", "state" }, "tokens that are made say it")
   elseif not config.jwt then
@@ -102,6 +107,7 @@ end
 local dialects = {
   daemon = dialect(api.v1, stream.daemon, polled, stream.on_answered),
   hmac = dialect(api.v1, stream.hmac, polled, stream.on_answered),
+  ranger = dialect(api.v2, ranger.private, ranger.market),
 }
 
 --- The venue's file for a configuration.

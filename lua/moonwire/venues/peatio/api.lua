@@ -106,7 +106,7 @@ end
 
 M.v2 = {
   base_path = "/api/v2/peatio", place_path = "/market/orders", list_path = "/market/orders",
-  states = { "wait", "pending", "done", "cancel" },
+  states = { "wait", "pending", "done", "cancel", "reject" },
 }
 
 function M.v2.cancel(order_id) return ("/market/orders/%s/cancel"):format(order_id), {} end

@@ -6,6 +6,7 @@ local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local execution = require "moonwire.execution"
+local fees = require "moonwire.venues.peatio.fees"
 local token = require "moonwire.venues.peatio.token"
 local values = require "moonwire.values"
 
@@ -135,22 +136,6 @@ local function liquidity_of(link, head, slots, order)
 end
 
 local ZERO = decimal "0"
-local income, fee = decimal.sum(ZERO), decimal.sum(ZERO)
-
--- 6: income x rate; the daemon tells no fee.
-local function add_fee(x, market, slots)
-  local rate = slots == ASK and market.sell_fee or slots == BID and market.buy_fee
-  if not rate then return end
-  decimal.set(fee, ZERO)
-  if slots == ASK then
-    decimal.set(income, ZERO)
-    decimal.add_product(income, x.price, x.qty, 1)
-    decimal.add_product(fee, income, rate, 1)
-    return execution.add_fee(x, fee, market.quote_number)
-  end
-  decimal.add_product(fee, x.qty, rate, 1)
-  return execution.add_fee(x, fee, market.base_number)
-end
 
 -- One buffer for all reports, decimals included: session:on_report uses it up.
 local none = nil
@@ -173,7 +158,7 @@ local function read_side(link, head, market, slots)
   r.time = values.iso_time(head[TIME].text, head[TIME].len) or dispatch.now()
   local order = s.orders:find(s.name, nil, r.order_id)
   x.time, x.liquidity = r.time, liquidity_of(link, head, slots, order)
-  add_fee(x, market, slots)
+  fees.add(x, market, slots.side)
   r.symbol, r.side, r.type = market.symbol, slots.side, types[head[slots.type].word]
   r.qty = decode.decimal_into(qty, head[slots.volume]) and qty or nil
   r.cum_qty = decode.decimal_into(cum_qty, head[slots.executed]) and cum_qty or nil
