@@ -36,6 +36,8 @@ static int open_file(struct mw_journal *journal, bool is_again, struct mw_err *e
         return -1;
     if (mw_journal_rows_attach(journal->rows, journal->db) == 0)
         return 0;
+    if (is_again)
+        mw_journal_suspect(journal->path, sqlite3_errcode(journal->db));
     (void)mw_journal_failed(journal->db, journal->path, err);
     mw_journal_pause(journal);
     return -1;
@@ -240,6 +242,7 @@ static int transact(struct mw_journal *journal, const char *how, struct mw_err *
         failed = mw_journal_rows_end_run(journal->rows, mw_host_clock_ns(), how);
     failed = failed || run_sql(journal, "COMMIT");
     if (failed) {
+        mw_journal_suspect(journal->path, sqlite3_errcode(journal->db));
         (void)mw_journal_failed(journal->db, journal->path, err);
         if (!sqlite3_get_autocommit(journal->db))
             (void)run_sql(journal, "ROLLBACK"); /* the cause is told already */

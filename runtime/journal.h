@@ -41,7 +41,8 @@ MW_MUST_USE int mw_journal_write(struct mw_journal *journal, const void *records
 /* Writes all that was taken in one transaction. -1 and `err` with path and cause (no space, ...):
  * nothing was written, nothing is lost, and it can be called again (with or without more taken
  * before). 0 with a text in `err`: all was written, but what is beyond the limits was not deleted;
- * `err` is empty otherwise. */
+ * `err` is empty otherwise. A file that is found to be damaged here is moved aside by the next
+ * mw_journal_open. */
 MW_MUST_USE int mw_journal_commit(struct mw_journal *journal, struct mw_err *err);
 
 /* Notes when and how the run ended ("exit 0", "killed by signal 9"); commits. As mw_journal_commit.

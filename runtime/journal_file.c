@@ -13,6 +13,27 @@
 
 enum { BUSY_MS = 2000, NAME_MAX_BYTES = 4096 + 64, CHECKED_WHOLE_BYTES = 256 << 20 };
 
+static bool is_damage(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
+static const char *suspicion(char name[NAME_MAX_BYTES], const char *path)
+{
+    (void)snprintf(name, NAME_MAX_BYTES, "%s-suspect", path); /* path was checked to fit */
+    return name;
+}
+
+void mw_journal_suspect(const char *path, int code)
+{
+    if (!is_damage(code))
+        return;
+    char name[NAME_MAX_BYTES];
+    int fd = open(suspicion(name, path), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)close(fd); /* nothing was written */
+}
+
 int mw_journal_failed(sqlite3 *db, const char *path, struct mw_err *err)
 {
     int code = db ? sqlite3_errcode(db) & 0xff : SQLITE_OK; /* OK: the failure was not SQLite's */
@@ -45,7 +66,7 @@ int64_t mw_journal_number(sqlite3 *db, const char *path, const char *sql, struct
  */
 
 struct found {
-    bool exists, is_sqlite, is_ours; /* ours: or too short to tell */
+    bool is_sqlite, is_ours, is_suspect; /* ours: or too short to tell */
     int64_t bytes, wal_bytes;
 };
 
@@ -64,8 +85,8 @@ static struct found look(const char *path)
     char wal[NAME_MAX_BYTES];
     (void)snprintf(wal, sizeof wal, "%s-wal", path); /* path was checked to fit */
     found.bytes = size_of(path);
-    found.exists = found.bytes >= 0;
     found.wal_bytes = size_of(wal);
+    found.is_suspect = access(suspicion(wal, path), F_OK) == 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return found;
@@ -83,11 +104,6 @@ static struct found look(const char *path)
 
 /* Damage ----------------------------------------------------------------------------------------
  */
-
-static bool is_damage(int code)
-{
-    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
-}
 
 /* Moves the file and what belongs to it to a name that says when; `err` then tells it. */
 static int move_aside(const char *path, const char *why, struct mw_err *err)
@@ -107,6 +123,7 @@ static int move_aside(const char *path, const char *why, struct mw_err *err)
     failed = failed || (rename(path, to) < 0 && errno != ENOENT);
     (void)snprintf(from, sizeof from, "%s-shm", path);
     failed = failed || (unlink(from) < 0 && errno != ENOENT);
+    failed = failed || (unlink(suspicion(from, path)) < 0 && errno != ENOENT);
     if (failed)
         mw_err_set(err, "journal %s is damaged (%s) and cannot be moved aside: %s", path, why,
                    strerror(errno));
@@ -144,9 +161,9 @@ static int check_after_crash(sqlite3 *db, const struct found *found, char *why, 
 {
     static const char *const tables[] = {"runs",    "orders",   "fills", "persist",
                                          "dropped", "sessions", "log"};
-    if (found->wal_bytes <= 0)
+    if (found->wal_bytes <= 0 && !found->is_suspect)
         return 0;
-    if (found->bytes + found->wal_bytes <= CHECKED_WHOLE_BYTES)
+    if (found->is_suspect || found->bytes + found->wal_bytes <= CHECKED_WHOLE_BYTES)
         return check(db, "", why, size);
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         if (check(db, tables[i], why, size))
@@ -254,16 +271,18 @@ static sqlite3 *open_once(const char *path, const struct found *found, char *why
 
 sqlite3 *mw_journal_file_open(const char *path, bool is_again, struct mw_err *err)
 {
-    char why[256] = "";
+    char why[256] = "", name[NAME_MAX_BYTES];
     struct mw_err notice = {""};
     if (strlen(path) + 64 > NAME_MAX_BYTES) {
         mw_err_set(err, "journal %.64s...: the path is too long", path);
         return NULL;
     }
     struct found found = look(path);
-    if (is_again)
+    if (is_again) {
         found.wal_bytes = 0; /* was left by ourselves */
-    else if (found.bytes == 0 && found.wal_bytes > 0)
+        found.is_suspect = false;
+    }
+    if (!is_again && found.bytes == 0 && found.wal_bytes > 0)
         (void)snprintf(why, sizeof why, "it is empty, and what was to go into it stands beside it");
     sqlite3 *db = *why ? NULL : open_once(path, &found, why, sizeof why, err);
     if (!db && *why && !is_again) {
@@ -274,9 +293,13 @@ sqlite3 *mw_journal_file_open(const char *path, bool is_again, struct mw_err *er
         found = look(path);
         db = open_once(path, &found, why, sizeof why, err);
     }
+    if (db && found.is_suspect)
+        (void)unlink(suspicion(name, path)); /* was looked at; stays where it cannot be removed */
     if (db && err)
         *err = notice;
-    else if (*why && is_again)
+    else if (*why && is_again) {
+        mw_journal_suspect(path, SQLITE_CORRUPT);
         mw_err_set(err, "journal %s: %s", path, why);
+    }
     return db;
 }

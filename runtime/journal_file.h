@@ -11,6 +11,10 @@
 /* SQLite's words for what just failed, with the system's where it has some; returns -1. */
 int mw_journal_failed(sqlite3 *db, const char *path, struct mw_err *err);
 
+/* SQLite's `code` for a failure of an open journal: when it is damage, that is noted beside the
+ * file, and the next start looks at all of it. */
+void mw_journal_suspect(const char *path, int code);
+
 /* Runs statements that give no rows. */
 MW_MUST_USE int mw_journal_exec(sqlite3 *db, const char *path, const char *sql, struct mw_err *err);
 /* The number that a statement gives; -1 and `err`. */

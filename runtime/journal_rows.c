@@ -248,11 +248,12 @@ static int format_fees(char *text, const struct mw_execution *x, const struct mw
     char *out = text;
     for (int i = 0; i < x->fee_count && i < MW_FEES_MAX; i++) {
         char amount[MW_DECIMAL_TEXT_MAX];
+        size_t amount_len = mw_decimal_format(&x->fees[i], amount, sizeof amount);
         const char *name = words->len[i + 1] ? words->at[i + 1] : "?";
         int len = words->len[i + 1] ? words->len[i + 1] : 1;
         if (i)
             out = append(out, ", ", 2);
-        out = append(out, amount, mw_decimal_format(&x->fees[i], amount, sizeof amount));
+        out = append(out, amount, amount_len);
         out = append(out, " ", 1);
         out = append(out, name, (size_t)(len < MW_ASSET_NAME_MAX ? len : MW_ASSET_NAME_MAX));
     }

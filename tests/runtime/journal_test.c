@@ -436,8 +436,11 @@ static void exec_sql(const char *sql)
 
 static void check_refused(const char *words)
 {
+    char suspicion[160];
     reopen();
     CHECK(journal == NULL);
+    (void)snprintf(suspicion, sizeof suspicion, "%s-suspect", path);
+    CHECK(access(suspicion, F_OK) < 0); /* nothing is put beside it */
     if (!strstr(err.text, words) || !strstr(err.text, path))
         CHECK_TEXT(err.text, words);
 }
@@ -569,6 +572,36 @@ static void cut_files(void)
     }
     free(db.at);
     free(wal.at);
+}
+
+/* A sector goes bad while the journal is written: the next start has a new file. */
+static void damage_while_writing(void)
+{
+    static char garbage[8192];
+    begin();
+    put_run();
+    fill_with_orders(0, 300);
+    mw_journal_pause(journal); /* all of that is in the file */
+    struct bytes db = read_file("");
+    memset(garbage, 0x5a, sizeof garbage);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    for (size_t at = sizeof garbage; fd >= 0 && at + sizeof garbage <= db.len; at += sizeof garbage)
+        if (pwrite(fd, garbage, sizeof garbage, (off_t)at) != (ssize_t)sizeof garbage)
+            abort();
+    (void)close(fd);
+    free(db.at);
+    put_order(1000, 0, "mw-b", NULL);
+    CHECK_INT(drain(), -1);
+    CHECK(strstr(err.text, "malformed") && strstr(err.text, path));
+    CHECK_INT(mw_journal_commit(journal, &err), -1);
+    reopen();
+    CHECK(journal != NULL && strstr(err.text, " is damaged ("));
+    new_recorder();
+    put_run();
+    CHECK_INT(drain(), 0);
+    reopen();
+    CHECK(journal != NULL);
+    CHECK_TEXT(err.text, "");
 }
 
 /* No room ---------------------------------------------------------------------------------------
@@ -763,6 +796,8 @@ static const struct test_case cases[] = {
     {"a file is closed and opened again, and a run that was cut off is ended", opened_again},
     {"a file that is no journal of this version is left alone", other_files_are_left_alone},
     {"a file that was cut anywhere opens, or is moved aside and that is told", cut_files},
+    {"a file that goes bad while it is written is moved aside at the next start",
+     damage_while_writing},
     {"a limit on the size of files is an error that loses nothing", files_that_may_not_grow},
     {"a full disk is an error that loses nothing", full_disk},
     {"a limit of size holds, and keeps the newest and all orders", limited_by_size},
