@@ -92,12 +92,17 @@ local takes = {
   maker = "a maker on finery sends limit orders that are gtc or post_only",
 }
 
+local function too_much(name, amount)
+  return nil, ("%s %s is not above 0 or beyond what finery can count"):format(name,
+                                                                              tostring(amount))
+end
+
+-- Without a loop: an order on its way is compiled as one piece.
 local function check_amounts(order)
-  for _, name in ipairs { "price", "qty", "amount" } do
-    if order[name] and not wire.fits(order[name]) then
-      return nil, ("%s %s is not above 0 or beyond what finery can count"):format(name, order[name])
-    end
-  end
+  local price, qty, amount = order.price, order.qty, order.amount
+  if price and not wire.fits(price) then return too_much("price", price) end
+  if qty and not wire.fits(qty) then return too_much("qty", qty) end
+  if amount and not wire.fits(amount) then return too_much("amount", amount) end
   return true
 end
 
