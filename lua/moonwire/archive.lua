@@ -192,7 +192,9 @@ end
 --- its guardian; nil when its end is in the journal.
 ---@return number|nil
 function Archive:unwritten_since()
-  local run = rows_of(self, "SELECT how, ended_ns FROM runs ORDER BY run DESC LIMIT 1")[1]
+  -- This run may have a row already, by its first log line.
+  local run = rows_of(self, "SELECT how, ended_ns FROM runs WHERE ended_ns IS NOT NULL "
+    .. "ORDER BY run DESC LIMIT 1")[1]
   return run and run.how == CUT_OFF and seconds(run.ended_ns) or nil
 end
 
