@@ -1,6 +1,7 @@
 --- A restart: what the next run knows of the one before, with its journal and without.
 
 local e2e = require "tests.e2e.lib"
+local decimal = require "moonwire.decimal"
 local test, equal = e2e.test, e2e.equal
 
 -- Rests two orders where there is none yet, keeps how often it has started, and tells all it hears.
@@ -42,6 +43,28 @@ function S:on_fill(fill, order)
   if order.price == mw.decimal "1499000000" and self.state.persist.begun == 1 then
     self:buy { qty = "0.001", price = "1498000000" }
   end
+end
+return S
+]]
+
+-- Trades all the time, and keeps what it was told.
+local TRADER = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start()
+  self.state.persist.told = self.state.persist.told or mw.decimal "0"
+  print(("start: position %s, told %s"):format(self:position().qty, self.state.persist.told))
+  self:every(0.1, "trade")
+end
+function S:trade()
+  self.n = (self.n or 0) + 1
+  if #self.orders > 3 then self:cancel(self.orders[1]) end
+  if self.n % 3 == 0 then self:sell { qty = "0.0001", price = "1500001000" }
+  else self:buy { qty = "0.0001", price = self.n % 2 == 0 and "1500000000" or "1499000000" } end
+end
+function S:on_fill(fill, order)
+  local keep = self.state.persist
+  keep.told = order.side == "buy" and keep.told + fill.qty or keep.told - fill.qty
 end
 return S
 ]]
@@ -226,6 +249,47 @@ test("audit --repair books what the venue says, where no runtime does", function
   second:wait_for "fill %d+ 0.001"
   second:wait_for "order %S+ filled"
   equal(second:stop(), 0)
+end)
+
+-- What the venue has executed for us, bought less sold.
+local function net_of(sim)
+  local net = decimal "0"
+  for _, order in ipairs(sim:orders()) do
+    local qty = decimal(order.cum_qty)
+    if not order.client_order_id:find "^mw%-" then qty = decimal "0" end
+    net = order.side == "buy" and net + qty or net - qty
+  end
+  return tostring(net)
+end
+
+test("however often it dies, the position is the venue's, and the strategy was told all of it",
+  function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim, nil, nil, TRADER)
+  for round = 1, 4 do
+    run:wait_for "start: position"
+    local before = #sim:orders()
+    e2e.await("orders", function()
+      sell_into(sim, "0.00015")
+      sim:control("trade", { pair = "btc_idr", side = "buy", price = "1500001000",
+                             qty = "0.00015" })
+      return #sim:orders() >= before + 12
+    end)
+    if round % 2 == 0 then run:kill_all()
+    else
+      run:signal_runtime(9)
+      run:wait_exit()
+    end
+    sell_into(sim, "0.0001")
+    run = run.again()
+  end
+  run:wait_for "start: position"
+  equal(run:stop(), 0)
+  equal(audit(run, sim):wait_exit(), 0)
+  local last = run.again()
+  local net = net_of(sim):gsub("%p", "%%%0")
+  last:wait_for(("start: position %s, told %s\n"):format(net, net))
+  equal(last:stop(), 0)
 end)
 
 e2e.run_all()
