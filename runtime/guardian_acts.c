@@ -94,7 +94,7 @@ void mw_guardian_tell(const struct guardian *g, int number)
 void mw_guardian_unlock(struct guardian *g)
 {
     for (uint32_t i = 0; i < g->lock_count; i++)
-        mw_lock_release(g->locks[i]);
+        mw_lock_remove(g->locks[i]); /* there is no child now */
     g->lock_count = 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,4 +89,15 @@ void mw_lock_release(int fd)
 {
     if (fd >= 0)
         (void)close(fd); /* nothing was left to write */
+}
+
+void mw_lock_remove(int fd)
+{
+    char fd_path[64], path[PATH_MAX];
+    (void)snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(fd_path, path, sizeof path - 1);
+    path[len > 0 ? len : 0] = '\0';
+    if (is_at(path, fd))
+        (void)unlink(path); /* one that stays locks nothing */
+    mw_lock_release(fd);
 }

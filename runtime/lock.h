@@ -18,6 +18,8 @@ MW_MUST_USE int mw_lock_directory(char *dir, size_t size, struct mw_err *err);
  * when the file cannot be opened. */
 MW_MUST_USE int mw_lock_take(const char *path, const char *holder, char *holder_of, size_t size,
                              struct mw_err *err);
-void mw_lock_release(int fd); /* takes -1 */
+void mw_lock_release(int fd); /* takes -1; a child that inherited it still holds it */
+/* The same, and takes the file away. Only when no child holds the lock. */
+void mw_lock_remove(int fd);
 
 #endif

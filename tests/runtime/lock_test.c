@@ -68,6 +68,22 @@ static void test_removed(void)
     mw_lock_release(second);
 }
 
+static void test_remove(void)
+{
+    struct mw_err err = {""};
+    char other[128];
+    int fd = mw_lock_take(path, "first", other, sizeof other, &err);
+    CHECK(access(path, F_OK) == 0);
+    mw_lock_remove(fd);
+    CHECK(access(path, F_OK) < 0);
+    fd = mw_lock_take(path, "first", other, sizeof other, &err);
+    CHECK(unlink(path) == 0);
+    int second = mw_lock_take(path, "second", other, sizeof other, &err);
+    mw_lock_remove(fd); /* the file there is not its own */
+    CHECK(access(path, F_OK) == 0);
+    mw_lock_remove(second);
+}
+
 static void test_what_is_shown(void)
 {
     struct mw_err err = {""};
@@ -110,6 +126,7 @@ int main(void)
         {"a lock has one holder, who is named", test_one_holder},
         {"a lock lasts as long as a child of its holder", test_inherited},
         {"a lock whose file was removed is taken anew, once", test_removed},
+        {"a lock's file goes with it, and no other's", test_remove},
         {"what a holder wrote is shown as one harmless line", test_what_is_shown},
         {"a lock that cannot be opened says why; links are not followed", test_refused},
         {"the directory of locks is ours alone", test_directory},
