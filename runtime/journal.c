@@ -26,8 +26,7 @@ struct mw_journal {
     int64_t rare_ns; /* when old orders were looked for */
 };
 
-/* Opening and closing ---------------------------------------------------------------------------
- */
+/* Opening and closing -------------------------------------------------------------------------- */
 
 static int open_file(struct mw_journal *journal, bool is_again, struct mw_err *err)
 {
@@ -107,8 +106,7 @@ void mw_journal_close(struct mw_journal *journal)
     free(journal);
 }
 
-/* Taking ----------------------------------------------------------------------------------------
- */
+/* Taking --------------------------------------------------------------------------------------- */
 
 /* Data of these are numbers, not text. */
 static bool has_numbers(unsigned kind)
@@ -175,8 +173,7 @@ int mw_journal_write(struct mw_journal *journal, const void *records, size_t len
     return 0;
 }
 
-/* Committing ------------------------------------------------------------------------------------
- */
+/* Committing ----------------------------------------------------------------------------------- */
 
 static void extend(struct mw_chunk *chunk, const struct mw_record *r)
 {

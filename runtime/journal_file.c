@@ -62,11 +62,10 @@ int64_t mw_journal_number(sqlite3 *db, const char *path, const char *sql, struct
     return value;
 }
 
-/* What stands there before it is opened ---------------------------------------------------------
- */
+/* What stands there before it is opened -------------------------------------------------------- */
 
 struct found {
-    bool is_sqlite, is_ours, is_suspect; /* ours: or too short to tell */
+    bool is_ours, is_suspect; /* ours: or too short to tell */
     int64_t bytes, wal_bytes;
 };
 
@@ -96,14 +95,12 @@ static struct found look(const char *path)
     const unsigned char *at = head + APPLICATION_AT;
     uint32_t application =
         (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | (uint32_t)at[3];
-    found.is_sqlite = memcmp(head, magic, seen < sizeof magic ? seen : sizeof magic) == 0;
-    found.is_ours =
-        found.is_sqlite && (seen < sizeof head || application == MW_JOURNAL_APPLICATION);
+    bool is_sqlite = memcmp(head, magic, seen < sizeof magic ? seen : sizeof magic) == 0;
+    found.is_ours = is_sqlite && (seen < sizeof head || application == MW_JOURNAL_APPLICATION);
     return found;
 }
 
-/* Damage ----------------------------------------------------------------------------------------
- */
+/* Damage --------------------------------------------------------------------------------------- */
 
 /* Moves the file and what belongs to it to a name that says when; `err` then tells it. */
 static int move_aside(const char *path, const char *why, struct mw_err *err)
@@ -171,8 +168,7 @@ static int check_after_crash(sqlite3 *db, const struct found *found, char *why, 
     return 0;
 }
 
-/* Opening ---------------------------------------------------------------------------------------
- */
+/* Opening -------------------------------------------------------------------------------------- */
 
 /* With the mode that a record of money wants; SQLite gives the same to its other files. */
 static int make_file(const char *path, struct mw_err *err)

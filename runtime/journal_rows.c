@@ -107,8 +107,7 @@ void mw_journal_rows_detach(struct mw_journal_rows *rows)
     rows->db = NULL;
 }
 
-/* Runs and orders -------------------------------------------------------------------------------
- */
+/* Runs and orders ------------------------------------------------------------------------------ */
 
 /* Every process that records is a run: what it numbers is its own. A sweeper's has no name. */
 static int begin_run(struct mw_journal_rows *rows, const struct mw_record *r)
@@ -231,8 +230,7 @@ static int add_order(struct mw_journal_rows *rows, const struct mw_record *r)
     return key == before ? 0 : mw_map64_put(&rows->known, usual, (uint64_t)key);
 }
 
-/* Fills -----------------------------------------------------------------------------------------
- */
+/* Fills ---------------------------------------------------------------------------------------- */
 
 enum { FEES_TEXT_MAX = MW_FEES_MAX * (MW_DECIMAL_TEXT_MAX + MW_ASSET_NAME_MAX + 4) };
 
@@ -350,8 +348,7 @@ static int add_fill(struct mw_journal_rows *rows, const struct mw_record *r)
                                           : write_fill(rows, r, &x, &x.qty);
 }
 
-/* All others ------------------------------------------------------------------------------------
- */
+/* All others ----------------------------------------------------------------------------------- */
 
 static int add_log(struct mw_journal_rows *rows, const struct mw_record *r)
 {

@@ -114,8 +114,7 @@ static const char *ask(const char *sql)
     return text;
 }
 
-/* Records of orders -----------------------------------------------------------------------------
- */
+/* Records of orders ---------------------------------------------------------------------------- */
 
 static struct mw_decimal decimal(const char *text)
 {
@@ -160,8 +159,7 @@ static void put_fill(uint64_t number, unsigned flags, const char *trade_id, cons
     mw_record_fill(recorder, number, flags, &x, trade_id, 0);
 }
 
-/* Rows ------------------------------------------------------------------------------------------
- */
+/* Rows ----------------------------------------------------------------------------------------- */
 
 static void an_order_and_its_fills(void)
 {
@@ -308,8 +306,7 @@ static void all_other_rows(void)
     CHECK_TEXT(ask("SELECT how, ended_ns >= started_ns FROM runs"), "killed by signal 9|1");
 }
 
-/* Chunks ----------------------------------------------------------------------------------------
- */
+/* Chunks --------------------------------------------------------------------------------------- */
 
 static void put_message(const char *text)
 {
@@ -385,8 +382,7 @@ static void no_record(void)
     CHECK_TEXT(ask("SELECT count(*) FROM runs"), "1");
 }
 
-/* Files -----------------------------------------------------------------------------------------
- */
+/* Files ---------------------------------------------------------------------------------------- */
 
 static void reopen(void)
 {
@@ -604,8 +600,7 @@ static void damage_while_writing(void)
     CHECK_TEXT(err.text, "");
 }
 
-/* No room ---------------------------------------------------------------------------------------
- */
+/* No room -------------------------------------------------------------------------------------- */
 
 /* Bytes that do not go away, until the journal fails; then room is made, and it goes on. */
 static void check_full(const char *words, void (*make_room)(void))
@@ -677,8 +672,7 @@ static void full_disk(void)
         abort();
 }
 
-/* Retention -------------------------------------------------------------------------------------
- */
+/* Retention ------------------------------------------------------------------------------------ */
 
 static int64_t file_bytes(void)
 {
@@ -742,8 +736,7 @@ static void limited_by_age(void)
     options.max_age_ns = 0;
 }
 
-/* Deaths ----------------------------------------------------------------------------------------
- */
+/* Deaths --------------------------------------------------------------------------------------- */
 
 /* A writer that is killed in the middle: what it had committed is there, and no damage. */
 static void killed_writers(void)
