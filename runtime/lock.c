@@ -93,11 +93,11 @@ void mw_lock_release(int fd)
 
 void mw_lock_remove(int fd)
 {
-    char fd_path[64], path[PATH_MAX];
-    (void)snprintf(fd_path, sizeof fd_path, "/proc/self/fd/%d", fd);
-    ssize_t len = readlink(fd_path, path, sizeof path - 1);
-    path[len > 0 ? len : 0] = '\0';
-    if (is_at(path, fd))
-        (void)unlink(path); /* one that stays locks nothing */
+    char link[64], name[PATH_MAX];
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t len = readlink(link, name, sizeof name - 1);
+    name[len > 0 ? len : 0] = '\0';
+    if (is_at(name, fd))
+        (void)unlink(name); /* one that stays locks nothing */
     mw_lock_release(fd);
 }
