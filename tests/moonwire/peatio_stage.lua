@@ -52,7 +52,7 @@ M.created_at = "2026-09-21T16:13:20+02:00"           -- the stage's first second
 local function taken(s)
   return function(request)
     if request.method == "GET" then
-      local state = request.url:match "state=(%w+)"
+      local state = stage.parameter(request, "state")
       return json.encode(json.array(s.lists[state] or {}))
     end
     s.next_id = s.next_id + 1

@@ -144,12 +144,14 @@ end
 --- The name of what a request asks: a TAPI method, or a path.
 function M.name_of(request)
   local body = type(request.body) == "string" and request.body or ""
-  return body:match("method=(%w+)") or request.url:match("^https://[^/]+([^?]*)")
+  local url = type(request.url) == "table" and request.url[1] or request.url
+  return body:match("method=(%w+)") or url:match("^https://[^/]+([^?]*)")
 end
 
 --- One parameter of a request's body or query.
 function M.parameter(request, name)
   local text = type(request.body) == "string" and request.body or request.url
+  if type(text) == "table" then text = text[#text] end       -- behind an access key
   return text:match("[?&]" .. name .. "=([^&]*)") or text:match("^" .. name .. "=([^&]*)")
 end
 
