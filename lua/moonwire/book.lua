@@ -8,6 +8,7 @@ local decimal = require "moonwire.decimal"
 ---@field bids { price: moonwire.decimal, qty: moonwire.decimal }[]  highest price first
 ---@field asks { price: moonwire.decimal, qty: moonwire.decimal }[]  lowest price first
 ---@field time number  seconds since 1970
+---@field pool table|nil  where stakes are pooled and nothing is quoted (moonwire.Pool)
 local methods = {}                    -- apart from the class: book.__index leads nowhere
 local Book = { __name = "moonwire.Book", __index = methods }
 
@@ -44,7 +45,12 @@ end
 
 --- The same book in tables of its own.
 function methods:copy()
-  return M.new(self.venue, self.symbol, copy_levels(self.bids), copy_levels(self.asks), self.time)
+  local copied = M.new(self.venue, self.symbol, copy_levels(self.bids), copy_levels(self.asks),
+                       self.time)
+  local pool = self.pool
+  copied.pool = pool and { multiplier = pool.multiplier, backing = pool.backing,
+                           total = pool.total, is_blocked = pool.is_blocked }
+  return copied
 end
 
 function Book:__tostring()

@@ -217,8 +217,8 @@ local function venue_fields(state, checker, common, given, path)
   local all = {}
   for key, field in pairs(common) do all[key] = field end
   for key, field in pairs(protocol.options or {}) do
-    all[key] = field
-    if field.type == "url" and not field.schemes then
+    all[key] = field or nil                            -- false: not a key of this protocol
+    if field and field.type == "url" and not field.schemes then
       all[key] = setmetatable({ schemes = HTTP }, { __index = field })
     end
   end

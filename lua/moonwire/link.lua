@@ -4,7 +4,7 @@
 ---   silence      seconds without a byte after which the line counts as dead
 ---   logon(link)  a task: link:open, link:send, link:await; true, or nil, err, class
 ---   read(link, decoder)       one decoded message
----   close_class(code, reason, http_status, body)  class of a close, and why in better words
+---   close_class(code, reason, http_status, body, link)  class of a close, and why in better words
 ---   heartbeat    seconds between two beat(link), which says that we are alive; optional
 ---   one_at_a_time  answers name no request: they go through link.turns (turns.lua)
 ---   pings        { idle =, busy =, again = } seconds between our pings, for a venue that holds
@@ -234,7 +234,7 @@ function Link:on_ws_close(_, code, reason, http_status, body)
   elseif code ~= 0 then
     why = ("%s (close code %d)"):format(why, code)
   end
-  local class, better = self.spec.close_class(code, reason or "", http_status, body or "")
+  local class, better = self.spec.close_class(code, reason or "", http_status, body or "", self)
   why = better or why
   local opening = self.opening
   if opening then

@@ -194,8 +194,9 @@ function Session:load_markets()
   return true
 end
 
---- A market that the venue has opened.
+--- A market that the venue has opened. While all of them are being asked for it is among those.
 function Session:add_market(market)
+  if not self.markets then return end
   if self.markets[market.symbol] then self:drop_market(market.symbol) end
   self.markets[#self.markets + 1], self.markets[market.symbol] = market, market
   for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
@@ -203,7 +204,7 @@ end
 
 --- A market that the venue has closed for good.
 function Session:drop_market(symbol)
-  local market = self.markets[symbol]
+  local market = self.markets and self.markets[symbol]
   if not market then return end
   for i, other in ipairs(self.markets) do
     if other == market then table.remove(self.markets, i) break end

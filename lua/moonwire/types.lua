@@ -323,12 +323,20 @@ function Order:wait(status, seconds) end
 ---@field price moonwire.decimal
 ---@field qty moonwire.decimal
 
+--- What a target of a pool stands at; it changes with each stake until betting stops.
+---@class moonwire.Pool
+---@field multiplier moonwire.decimal   what would come back for one unit, the stake included
+---@field backing moonwire.decimal      staked on this target
+---@field total moonwire.decimal        staked on all targets
+---@field is_blocked boolean            no stakes are taken
+
 ---@class moonwire.Book
 ---@field venue string
 ---@field symbol string
 ---@field bids moonwire.Level[]        highest price first
 ---@field asks moonwire.Level[]        lowest price first
 ---@field time number                  seconds since 1970
+---@field pool moonwire.Pool|nil        where stakes are pooled: there are no bids and no asks
 local Book = {}
 
 ---@return moonwire.decimal|nil
@@ -499,9 +507,10 @@ function LinkSpec.read(link, decoder) end
 ---@param reason string
 ---@param http_status integer  of a refused handshake, else 0
 ---@param body string          of a refused handshake
+---@param link table
 ---@return moonwire.Class
 ---@return string|nil why      in better words than those of the transport
-function LinkSpec.close_class(code, reason, http_status, body) end
+function LinkSpec.close_class(code, reason, http_status, body, link) end
 
 --- Optional, with `heartbeat`: says that we are alive.
 ---@param link table
@@ -555,7 +564,8 @@ function CountdownSpec.answer(s, status, body) end
 ---@class moonwire.Venue
 ---@field name string
 ---@field environments table<string, table<string, string>>  urls by environment
----@field options table<string, moonwire.Field>|nil  own configuration keys (fields.lua)
+---@field options table<string, moonwire.Field|false>|nil  own configuration keys (fields.lua);
+---                                      false: a common key that means nothing here
 ---@field capabilities table<string, boolean>|fun(config: table): table<string, boolean>
 ---                                      false of `client_order_id` and `cancel` changes what the
 ---                                      session does
@@ -622,7 +632,8 @@ function Venue.submit(s, order) end
 ---@return string|nil err
 function Venue.submit_answer(s, order, status, body) end
 
---- The request that cancels an order; nil, err when it cannot be made now.
+--- The request that cancels an order; nil, err when it cannot be made now. This and cancel_answer
+--- are not there where the capability `cancel` is false.
 ---@param s table
 ---@param order moonwire.Order
 ---@return moonwire.Request

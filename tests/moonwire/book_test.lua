@@ -19,6 +19,15 @@ t.test("best prices, mid and spread of a book with two sides", function()
   t.equal(b.venue .. b.symbol .. b.time, "idxBTC/IDR1790000000")
 end)
 
+t.test("what a pool stands at is copied with its book", function()
+  local b = new({}, {})
+  b.pool = { multiplier = decimal "2.5", backing = decimal "4", total = decimal "10" }
+  local copied = b:copy()
+  t.ok(copied.pool ~= b.pool)
+  t.equal(tostring(copied.pool.multiplier), "2.5")
+  t.equal(copied:mid(), nil)
+end)
+
 t.test("a mid between prices of one step is exact", function()
   t.equal(tostring(new(levels "0.00000001", levels "0.00000002"):mid()), "0.000000015")
 end)

@@ -163,7 +163,7 @@ Stage.__index = Stage
 --- options: protocol (a venue's module in place of Indodax's) with config (its further keys),
 --- greeting (what it sends when a socket is open), reply (function(text, socket): its answer);
 --- risk, on_error, on_stop, dead_man (as in a configuration), market (false: no market data),
---- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body }, a
+--- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body, headers }, a
 --- function(request) that gives either, or false: stays without an answer).
 function M.new(options)
   options = options or {}
@@ -249,7 +249,7 @@ local function answer_one(self)
     if answer == nil then error("no answer for " .. M.name_of(request), 0) end
     if answer then
       if type(answer) == "string" then answer = { 200, answer } end
-      self:answer(request, answer[1], answer[2], "")
+      self:answer(request, answer[1], answer[2], answer[3] or "")
       return true
     end
   end

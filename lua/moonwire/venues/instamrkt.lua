@@ -1,0 +1,490 @@
+--- Instamrkt: a play-money prediction market. A stake on one target of a pool is an order here: it
+--- is new when the venue has taken it, and filled when the pool is decided, at what came back for
+--- each unit. There are no prices to post, nothing is matched, and nothing can be canceled.
+--- Source: the venue's REST and WebSocket documentation (API 1.0); sections are the page's.
+
+local candidates = require "moonwire.candidates"
+local decimal = require "moonwire.decimal"
+local decode = require "moonwire.decode"
+local dispatch = require "moonwire.dispatch"
+local poll = require "moonwire.poll"
+local pools = require "moonwire.venues.instamrkt.pools"
+local private = require "moonwire.venues.instamrkt.private"
+local rest = require "moonwire.venues.instamrkt.rest"
+local settle = require "moonwire.venues.instamrkt.settle"
+local understood = require "moonwire.understood"
+local wire = require "moonwire.venues.instamrkt.wire"
+
+---@class moonwire.venue.Instamrkt : moonwire.Venue
+local M = {
+  name = "instamrkt",
+  environments = {
+    production = { rest_url = "https://instamrkt.com/i",
+                   private_url = "wss://instamrkt.com:9999" },
+    demo = { rest_url = "https://dev.instamrkt.com/i", private_url = "wss://instamrkt.com:9999" },
+  },
+  options = {
+    key = false, secret = false, market_url = false,
+    rest_url = { type = "url", schemes = { "https", "http" },
+                 doc = "scheme, host and the prefix of REST; default: the environment's" },
+    source_id = { type = "string", pattern = "^[%w-]+$", required = true,
+                  doc = "the source whose games are played; there is no call that lists sources" },
+    games = { type = "list", doc = "ids of the games to join, where our name is shown to the other "
+                .. "players; default: all that are open",
+              each = { type = "string", pattern = "^[%w-]+$", doc = "id of a game" } },
+    login = { type = "string", doc = "user name, to log in with" },
+    password = { type = "secret", doc = "its password" },
+    user_id = { type = "string", pattern = "^[%w-]+$", doc = "in place of login: the user's id" },
+    session_key = { type = "secret", doc = "and a session key, which lives for 24 hours and ends "
+                      .. "with the next login" },
+  },
+  capabilities = {
+    client_order_id = false, trade_ids = true, market_data = true, post_only = false,
+    market_orders = true, limit_orders = false, sell = false, cancel = false, countdown = false,
+  },
+  limits = {                                     -- none is published
+    { name = "user", count = 50, per = 1, kinds = { "submit", "query" }, reserve = 10 },
+  },
+  late_arrival = 10,
+  private = private,
+}
+
+--- Who plays: a user name and a password, or an id and a key, each whole.
+function M.check_config(config)
+  local problems = {}
+  local function want(name, why)
+    if config[name] == nil then problems[#problems + 1] = { name, "missing: " .. why } end
+  end
+  if config.login or config.password then
+    want("login", "password goes with it")
+    want("password", "login goes with it")
+    if config.session_key then
+      problems[#problems + 1] = { "session_key", "a login makes its own: give one or the other" }
+    end
+  else
+    want("user_id", "expected login and password, or user_id and session_key")
+    want("session_key", "expected login and password, or user_id and session_key")
+  end
+  return problems
+end
+
+--- The cheapest call, where bets go over REST.
+function M.warm(s)
+  return s.memory.cookies and { method = "GET", url = s.config.rest_url .. "/" } or nil
+end
+
+-- Markets -----------------------------------------------------------------------------------------
+
+--- Joins the games; a market for each target of each pool, by symbol and as a list.
+function M.fetch_markets(s)
+  local memory = s.memory
+  memory.games, memory.pools, memory.ended = {}, {}, memory.ended or {}
+  local ok, err, class = pools.enter_games(s)
+  if not ok then return nil, err, class end
+  local markets = {}
+  for _, pool in pairs(memory.pools) do          -- also those that were opened meanwhile
+    for _, market in ipairs(pool.markets) do
+      markets[#markets + 1], markets[market.symbol] = market, market
+    end
+  end
+  table.sort(markets, function(a, b) return a.symbol < b.symbol end)
+  return markets
+end
+
+local function tell_book(line, subscription)
+  local s = line.session
+  local market = s.markets and s.markets[subscription.symbol]
+  local pool = market and s.memory.pools[market.pool_id]
+  if pool then pools.tell_book(s, pool, market) end
+  return true                                    -- one that is over has no book any more
+end
+
+--- What a target stands at comes over the private connection; whoever begins to listen is told.
+M.market = { ask = tell_book, every = 60, soonest = 1, subscribe = poll.subscribe,
+             feeds = { book = true } }
+
+-- Orders ------------------------------------------------------------------------------------------
+
+local function check_kind(order)
+  if order.side ~= "buy" then
+    return nil, "instamrkt takes stakes (buy) and never gives them back"
+  end
+  if order.type ~= "market" or order.price then
+    return nil, "a stake on instamrkt has no price: what it brings shows when the pool is decided"
+  end
+  if order.time_in_force ~= "fok" and order.time_in_force ~= "gtc" then
+    return nil, "instamrkt takes a stake whole or not at all (fok), not " .. order.time_in_force
+  end
+  if not order.qty or order.amount then return nil, "instamrkt wants `qty`: the stake" end
+  if order.qty:sign() <= 0 then return nil, "a stake is above 0" end
+  return true
+end
+
+-- What is left, less the stakes that the venue has not answered yet.
+local function check_funds(s, order, currency)
+  local held = (s.memory.balances or {})[currency]
+  if not held then return true end
+  local left = held.available
+  for _, other in ipairs(s.orders.open) do
+    if other.venue == s.name and not other.order_id and other.qty
+      and other.symbol:sub(-#currency - 1) == "/" .. currency then
+      left = left - other.qty
+    end
+  end
+  if order.qty <= left then return true end
+  return nil, ("a stake of %s %s is above what is available: %s"):format(order.qty, currency, left)
+end
+
+--- What this venue cannot do, or would refuse as things stand, is refused before it is recorded.
+function M.check_order(s, order, market)
+  local ok, err = check_kind(order)
+  if not ok then return nil, err end
+  local pool = s.memory.pools[market.pool_id]
+  local game = s.memory.games[market.game_id]
+  if not pool then return nil, "the pool is over" end
+  if not pools.takes_bets(game) then
+    return nil, ("the game takes no bets: %s"):format(tostring(game and game.status))
+  end
+  if pool.is_blocked then return nil, "betting in this pool is blocked" end
+  if pool.stop_at and s:venue_ms() / 1000 >= pool.stop_at then
+    return nil, "the time for bets in this pool is over"
+  end
+  if candidates.has_twin(s, order) then
+    return nil, "an equal stake is on its way or in doubt, and instamrkt has no client order ids "
+      .. "to tell the two apart: wait for its answer"
+  end
+  return check_funds(s, order, market.quote)
+end
+
+local BET = { bet_placed_in_betting_pool = true }
+
+--- Over REST, where the answer names the request, when we have logged in there.
+function M.submit(s, order)
+  local market = s.markets[order.symbol]
+  if s.memory.cookies then return rest.bet(s, market, order.qty) end
+  return {
+    text = wire.text(s, "place_bet_in_betting_pool", market.content .. decimal.text(order.qty)
+                     .. '"'),
+    answers = BET, is_bet = true, urgent = true,
+  }
+end
+
+local function check_amount(s, order, amount)
+  if amount and amount ~= order.qty then
+    s.log.error("%s: the venue took a stake of %s: look there", order, amount)
+  end
+end
+
+local slots = private.slots
+
+local function read_frame(s, order, decoder)
+  local head = decoder.head
+  if s.private.codes.names[decode.integer(head[slots.res])] == "error" then
+    return { status = "rejected", reason = decode.text(head[slots.text]) or "no reason was told" }
+  end
+  local bet_id = decode.text(head[slots.bet_id])
+  if not bet_id then return nil, "an answer without bet_id" end
+  local pool_id = decode.text(head[slots.pool_id])
+  if pool_id ~= s.markets[order.symbol].pool_id then
+    s.log.warn("%s: the answer names pool %s; no other bet was on its way", order, pool_id)
+  end
+  check_amount(s, order, decode.decimal(head[slots.amount]))
+  return { status = "new", order_id = bet_id }
+end
+
+-- Who we are was not taken: a new login, and a new connection with it.
+local function sign_in_again(s, why)
+  s.memory.key, s.memory.cookies = nil, nil
+  dispatch.defer(s.private, "restart", why)
+end
+
+local function read_http(s, order, status, body)
+  local answer, reason, class = rest.read_answer(status, body)
+  if not answer then
+    if class == "unknown" then return nil, reason end
+    if class == "login" then sign_in_again(s, "a bet was refused: " .. reason) end
+    return { status = "rejected", reason = reason }
+  end
+  local bet = answer.bet_obj
+  local bet_id = type(bet) == "table" and wire.id(bet.bet_id)
+  if not bet_id then return nil, "an answer without bet_id" end
+  check_amount(s, order, wire.amount(bet.amount))
+  return { status = "new", order_id = bet_id }
+end
+
+function M.submit_answer(s, order, status, answer)
+  if type(answer) == "string" then return read_http(s, order, status, answer) end
+  return read_frame(s, order, answer)
+end
+
+-- Questions ---------------------------------------------------------------------------------------
+
+local LISTS = {
+  list_my_running_pools_for_game = { my_running_pools_for_game = true },
+  list_my_resolved_pools_for_game = { my_resolved_pools_for_game = true },
+}
+
+local function fetch_pools(s, list, game_id)
+  local answer, err, class = wire.ask(s, list, LISTS[list], { game_id = game_id })
+  if not answer then return nil, err, class end
+  return answer.pools_list or {}
+end
+
+-- Our bets in a pool's row, as reports; `symbol_of` a target.
+local function bets_in(s, row, currency)
+  local user_id, reports = s.memory.user_id, {}
+  for _, entry in ipairs(row.distribution or {}) do
+    local target = wire.id(entry.target_id)
+    for _, bet in ipairs(entry.bets or {}) do
+      if wire.id(bet.user_id) == user_id then
+        reports[#reports + 1] = {
+          status = "working", order_id = wire.id(bet.bet_id), side = "buy", type = "market",
+          time_in_force = "fok", qty = wire.amount(bet.amount), target = target,
+          symbol = pools.symbol(wire.id(row.pool_id), target, currency),
+          time = wire.seconds(bet.placed_at),
+        }
+      end
+    end
+  end
+  return reports
+end
+
+local function sorted_ids(set)
+  local ids = {}
+  for id in pairs(set or {}) do ids[#ids + 1] = id end
+  table.sort(ids)
+  return ids
+end
+
+local function game_ids(s) return sorted_ids(s.memory.games) end
+
+local function has_lost_orders(s)
+  for _, order in ipairs(s.orders.open) do
+    if order.venue == s.name and not order.order_id then return true end
+  end
+  return false
+end
+
+local function fetch_exposure(s, currency)
+  local answer, err, class = wire.ask(s, "get_my_exposure", { my_exposure = true },
+                                      { currency = currency })
+  if not answer then return nil, err, class end
+  local exposure = wire.amount(answer.exposure)
+  if not exposure then return nil, "get_my_exposure: no amount in the answer", "retry" end
+  return exposure
+end
+
+local function currencies(s)
+  local seen, list = { [wire.DEFAULT_CURRENCY] = true }, { wire.DEFAULT_CURRENCY }
+  for _, id in ipairs(game_ids(s)) do
+    local currency = s.memory.games[id].currency
+    if not seen[currency] then seen[currency], list[#list + 1] = true, currency end
+  end
+  return list
+end
+
+-- All our bets in pools that run, as reports; and their stakes by currency.
+local function fetch_running(s)
+  local reports, stakes = {}, {}
+  for _, game_id in ipairs(game_ids(s)) do
+    local currency = s.memory.games[game_id].currency
+    local rows, err, class = fetch_pools(s, "list_my_running_pools_for_game", game_id)
+    if not rows then return nil, err, class end
+    for _, row in ipairs(rows) do
+      for _, report in ipairs(bets_in(s, row, currency)) do
+        reports[#reports + 1] = report
+        stakes[currency] = (stakes[currency] or decimal.ZERO) + report.qty
+      end
+    end
+  end
+  return reports, stakes
+end
+
+-- Stakes in games that we are not in; learned once, while nothing of ours is in doubt.
+local function learn_elsewhere(s, stakes)
+  if s.memory.elsewhere or has_lost_orders(s) then return true end
+  local elsewhere = {}
+  for _, currency in ipairs(currencies(s)) do
+    local exposure, err, class = fetch_exposure(s, currency)
+    if not exposure then return nil, err, class end
+    elsewhere[currency] = exposure - (stakes[currency] or decimal.ZERO)
+  end
+  s.memory.elsewhere = elsewhere
+  return true
+end
+
+--- Our bets in pools that are not decided.
+function M.fetch_open_orders(s)
+  local reports, stakes, class = fetch_running(s)
+  if not reports then return nil, stakes, class end
+  local ok, err
+  ok, err, class = learn_elsewhere(s, stakes)
+  if not ok then return nil, err, class end
+  return reports
+end
+
+local function as_bet(report)
+  return { bet_id = report.order_id, target = report.target, stake = report.qty }
+end
+
+-- What a pool that was decided (390) says of one bet. Bets that came too late are not in it.
+local function decided_report(s, row, order_id)
+  local bets, mine = {}, nil
+  local outcome = private.outcome_of(s, row)
+  if not outcome.winner then return nil, "a decided pool without its winner" end
+  for _, report in ipairs(bets_in(s, row, "")) do
+    local bet = as_bet(report)
+    bets[#bets + 1] = bet
+    if bet.bet_id == order_id then mine = bet end
+  end
+  if not mine then return settle.returned({ bet_id = order_id }, "invalidated", outcome.time) end
+  local total, backing = wire.amount(row.amount_total), nil
+  for _, entry in ipairs(row.distribution) do
+    if settle.wins(wire.id(entry.target_id), outcome.winner) then
+      backing = wire.amount(entry.backing_money)
+    end
+  end
+  if not backing or backing:sign() <= 0 then outcome.is_money_return = true end
+  outcome.won, outcome.is_invalidated = wire.amount(row.total_winnings), false
+  local reports = settle.reports(bets, outcome, backing and total
+                                 and pools.multiplier(total, backing))
+  for i, bet in ipairs(bets) do
+    if bet == mine and reports[i] then return reports[i] end
+  end
+  return nil, ("pool %s: what was won there (%s) does not fit the stakes: look what came back")
+    :format(tostring(row.pool_id), tostring(outcome.won)), "ambiguous"
+end
+
+-- The pool of that id among our decided ones, also of games that are over; false when it is not
+-- there.
+local function find_decided(s, pool_id)
+  for _, set in ipairs { s.memory.games or {}, s.memory.ended or {} } do
+    for _, game_id in ipairs(sorted_ids(set)) do
+      local rows, err, class = fetch_pools(s, "list_my_resolved_pools_for_game", game_id)
+      if not rows and class ~= "refused" then return nil, err, class end
+      for _, row in ipairs(rows or {}) do
+        if wire.id(row.pool_id) == pool_id then return row end
+      end
+    end
+  end
+  return false
+end
+
+local function with_fills(report)
+  if report and report.trade_id then
+    report.fills = { {
+      order_id = report.order_id, trade_id = report.trade_id, last_qty = report.last_qty,
+      last_price = report.last_price, liquidity = report.liquidity, fees = report.fees,
+      time = report.time,
+    } }
+  end
+  return report
+end
+
+local function fetch_known(s, order, pool_id)
+  local running, err, class = fetch_running(s)
+  if not running then return nil, err, class end
+  for _, report in ipairs(running) do
+    if report.order_id == order.order_id then return report end
+  end
+  local row
+  row, err, class = find_decided(s, pool_id)
+  if row == nil then return nil, err, class end
+  if not row then return nil, "not_found" end
+  local report
+  report, err, class = decided_report(s, row, order.order_id)
+  return with_fills(report), err, class
+end
+
+local DISTRIBUTION = { betting_pool_bets_distribution = true }
+
+-- The rows in which a lost bet may stand: the pool's as it is, or as it was decided.
+local function fetch_pool(s, pool_id)
+  local row, err, class = wire.ask(s, "get_betting_pool_bets_distribution", DISTRIBUTION,
+                                   { pool_id = pool_id })
+  if row then
+    row.pool_id = pool_id
+    return row
+  end
+  if class ~= "refused" then return nil, err, class end
+  return find_decided(s, pool_id)
+end
+
+-- Whether more is at stake than what is shown: then a bet may stand and not be listed yet.
+local function check_exposure(s, order)
+  local currency = order.symbol:match "/([^/]+)$"
+  local running, stakes, class = fetch_running(s)
+  if not running then return nil, stakes, class end
+  local exposure, err
+  exposure, err, class = fetch_exposure(s, currency)
+  if not exposure then return nil, err, class end
+  local hidden = exposure - (stakes[currency] or decimal.ZERO)
+    - ((s.memory.elsewhere or {})[currency] or decimal.ZERO)
+  if hidden < order.qty then return true end
+  return nil, ("%s %s are at stake beyond the bets that are listed"):format(hidden, currency)
+end
+
+-- A bet without an answer, by its content and time (10).
+local function find_lost(s, order, pool_id)
+  local row, err, class = fetch_pool(s, pool_id)
+  if row == nil then return nil, err, class end
+  local found = row and bets_in(s, row, order.symbol:match "/([^/]+)$") or {}
+  local sent_at = (order._sent_at or order.created_at) + s.clock_offset_ms / 1000
+  local report
+  report, err = candidates.pick(s, order, found, nil, sent_at)
+  if not report and err ~= "not_found" then return nil, err, "ambiguous" end
+  if report and row.winning_target then
+    local id = report.order_id
+    report, err, class = decided_report(s, row, id)
+    return with_fills(report), err, class
+  end
+  if report then return report end
+  local ok
+  ok, err, class = check_exposure(s, order)
+  if not ok then return nil, err, class end
+  return nil, "not_found"
+end
+
+--- One bet as a report, with what it came to.
+function M.fetch_order(s, order)
+  local pool_id = pools.parts(order.symbol)
+  if not pool_id then return nil, "not_found" end
+  if order.order_id then return fetch_known(s, order, pool_id) end
+  return find_lost(s, order, pool_id)
+end
+
+--- What a bet came to: one execution, once its pool is decided.
+function M.fetch_fills(s, order)
+  if not order.order_id then return {} end
+  local report, err, class = M.fetch_order(s, order)
+  if not report and err ~= "not_found" then return nil, err, class end
+  return report and report.fills or {}
+end
+
+--- Balances by currency; held is what is at stake.
+function M.fetch_balances(s)
+  local balances = {}
+  for _, currency in ipairs(currencies(s)) do
+    local fields = { currency = currency }
+    local current, err, class = wire.ask(s, "get_my_current_balance",
+                                         { my_current_balance = true }, fields)
+    if not current then return nil, err, class end
+    local available
+    available, err, class = wire.ask(s, "get_my_available_balance",
+                                     { my_available_balance = true }, fields)
+    if not available then return nil, err, class end
+    local free, total = wire.amount(available.available_balance),
+                        wire.amount(current.current_balance)
+    if not (free and total) then return nil, "a balance without an amount", "retry" end
+    private.keep_balance(s, currency, free, total)
+    balances[currency] = { free = free, held = total - free }
+  end
+  return balances
+end
+
+for _, name in ipairs { "fetch_markets", "fetch_open_orders", "fetch_order", "fetch_fills",
+                        "fetch_balances" } do
+  M[name] = understood(M[name])
+end
+
+return M
