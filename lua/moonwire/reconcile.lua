@@ -15,6 +15,7 @@ local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one ord
 local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, NOT_FOUND_SECONDS = 3, 10
+local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
 local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
 
 function M.new(session)
@@ -53,11 +54,11 @@ local function on_not_found(self, order)
     return false
   end
   local from = (order._sent_at or order.created_at or now) + session.protocol.late_arrival
-  if now < from then return false end
+  if now < from and not order._was_seen then return false end
   order._not_found_since = order._not_found_since or now
   order._not_found_times = (order._not_found_times or 0) + 1
   if order._not_found_times < NOT_FOUND_TIMES
-    or now - order._not_found_since < NOT_FOUND_SECONDS then
+    or now - order._not_found_since < (order._was_seen and GONE_SECONDS or NOT_FOUND_SECONDS) then
     return false
   end
   session.orders:apply(order, { status = means and means(session, order) or "rejected",

@@ -95,7 +95,9 @@ t.test("one that was seen and is not found has ended where finished ones are not
   local s, order = play { protocol = forgetful() }
   t.equal(order.status, "new")
   s:close(s:private())
-  s:advance(40)
+  s:advance(5)
+  t.equal(order.status, "new")
+  s:advance(6)
   t.equal(order.status, "canceled")
   t.equal(order.reason, "not_found")
 end)
