@@ -18,16 +18,38 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { STARVED_MAX = 20 };
+
 struct mw_runtime {
     struct mw_api api;
     struct mw_script *script;
+    unsigned starved; /* so many events in a row failed for want of memory */
+    bool is_starved;  /* this one did */
 };
 
 static void report(void *arg, const struct mw_event *event, const char *text)
 {
     struct mw_runtime *runtime = arg;
+    runtime->is_starved |= text && strncmp(text, "not enough memory", 17) == 0;
     mw_logf(runtime->api.log, MW_LOG_ERROR, "%s event %llu: %s", mw_event_name(event->kind),
             (unsigned long long)event->seq, text);
+}
+
+/* Lua that has no memory for its own code cannot cancel either: it ends as a crash does, and the
+ * guardian sweeps. */
+static void look_for_starving(struct mw_runtime *runtime)
+{
+    const struct mw_shared *shared = runtime->api.shared;
+    runtime->starved = runtime->is_starved ? runtime->starved + 1 : 0;
+    runtime->is_starved = false;
+    if (!shared || runtime->starved < STARVED_MAX)
+        return;
+    mw_logf(runtime->api.log, MW_LOG_ERROR,
+            "memory: not even the runtime's own code has any, memory_limit_mb is %lld; orders are "
+            "canceled and the runtime stops: look for what a strategy keeps and never lets go, or "
+            "raise the limit",
+            (long long)(shared->plan.memory_limit_bytes >> 20));
+    mw_host_stop(runtime->api.host, 1);
 }
 
 static void on_slow(void *arg, const char *text)
@@ -45,6 +67,7 @@ static void on_event(void *arg, const struct mw_event *event)
     mw_record_event(api->recorder, event);
     if (mw_script_dispatch(runtime->script, event) < 0 && event->kind == MW_EVENT_start)
         mw_host_stop(api->host, 1);
+    look_for_starving(runtime);
     mw_record_event_end(api->recorder);
 }
 
