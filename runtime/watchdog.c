@@ -55,7 +55,7 @@ enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *
     observe(dog, shared, step);
     weigh(dog, rss_bytes, step);
     if (dog->hang_limit_ns && (dog->still_ns > limit_of_turns(dog) ||
-                               dog->large_ns > 2 * dog->large_limit_ns + dog->hang_limit_ns))
+                               dog->large_ns > dog->large_limit_ns + dog->hang_limit_ns))
         return MW_WATCH_HUNG;
     if (dog->callback_limit_ns && dog->callback_ns > dog->callback_limit_ns)
         return interrupt(dog, MW_WATCH_LATE, now_ns);
