@@ -85,7 +85,7 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _final = false,              -- "filled" was told, and fills are missing
     _sent_at = false, _mark = false,     -- _mark: what the venue's file notes of it
     _position = false, _is_awaited = false,
-    _cancel_wanted = false, _cancel_lost = false, _cancel_is_due = false,
+    _cancel_wanted = false, _cancel_lost = false, _cancel_is_due = false,   -- lost: when
     _cancel_is_under_way = false, _must_end = false,
     _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)

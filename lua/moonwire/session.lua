@@ -441,7 +441,12 @@ function Session:cancel(order)
     order._cancel_wanted = true                -- sent as soon as its id is known
     return
   end
-  local ok, wait = self.limiter:try("cancel", order.symbol, dispatch.now())
+  local now, lost_at = dispatch.now(), order._cancel_lost
+  -- The venue is being asked what became of the last one: no storm of cancels meanwhile.
+  if lost_at and now - lost_at < INSIST_SECONDS then
+    return cancel_in(self, order, math.min(INSIST_SECONDS, INSIST_SECONDS - (now - lost_at)))
+  end
+  local ok, wait = self.limiter:try("cancel", order.symbol, now)
   if not ok then
     return cancel_in(self, order, wait)
   end
@@ -478,7 +483,7 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   if status == 0 and not maybe_sent then
     return self:apply(order, { status = "cancel_refused", reason = text })
   end
-  order._cancel_lost = true
+  order._cancel_lost = dispatch.now()
   self.reconciler:ask(order)
 end
 

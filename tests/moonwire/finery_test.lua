@@ -648,6 +648,17 @@ t.test("a cancel that finds nothing, and no open order: what was seen has ended"
   t.equal(order.reason, "not_found")
 end)
 
+t.test("a cancel that was answered with nothing is repeated once a second at most", function()
+  local s = play { add = false, del = 80 }
+  local order = s:send(IOC)
+  for _ = 1, 20 do
+    s:drop(order)
+    s:advance(0.1)
+  end
+  local _, count = sent(s, "del")
+  t.ok(count >= 2 and count <= 3, count)
+end)
+
 t.test("an order that ended while it was asked about is asked about no more", function()
   local s = play { add = false, del = 80 }
   local order = s:send(IOC)
