@@ -27,7 +27,10 @@
     X(server_ws_pong, "data: payload")                                                             \
     X(server_ws_close, "num: close code, 0 without one; data: reason")                             \
     X(server_ws_ping, "data: payload (already answered by the host)")                              \
-    X(file_changed, "data: the paths of watched files that changed together, each ended by NUL")
+    X(file_changed, "data: the paths of watched files that changed together, each ended by NUL")   \
+    X(console_open, "num: the client's process; num2, of all three: the listener, or 0")           \
+    X(console_line, "data: the line, without LF")                                                  \
+    X(console_close, "text: why it was sent away, or empty")
 
 #define MW_EVENT_ENUM(kind, carries) MW_EVENT_##kind,
 enum mw_event_kind { MW_EVENT_KINDS(MW_EVENT_ENUM) MW_EVENT_COUNT };

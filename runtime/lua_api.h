@@ -21,6 +21,7 @@ struct mw_recorder;
 struct mw_shared;
 struct mw_budget;
 struct mw_watch;
+struct mw_console;
 
 /* The mechanisms that a Lua state may use. Kept in the registry; owned by runtime.c. */
 struct mw_api {
@@ -35,7 +36,8 @@ struct mw_api {
     struct mw_recorder *recorder; /* or NULL; not owned, and neither is the next */
     struct mw_shared *shared;
     struct mw_budget *budget;
-    struct mw_watch *watch; /* made by who watches first */
+    struct mw_watch *watch; /* made by who watches first, as */
+    struct mw_console *console;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */
@@ -73,6 +75,7 @@ extern const luaL_Reg mw_lua_journal[];
 extern const luaL_Reg mw_lua_record[];
 extern const luaL_Reg mw_lua_budget[];
 extern const luaL_Reg mw_lua_watch[];
+extern const luaL_Reg mw_lua_console[];
 extern const luaL_Reg mw_lua_host[];
 extern const luaL_Reg mw_lua_guardian[];
 

@@ -1,5 +1,6 @@
 #include "runtime.h"
 #include "budget.h"
+#include "console.h"
 #include "http.h"
 #include "log.h"
 #include "record.h"
@@ -143,6 +144,7 @@ void mw_runtime_free(struct mw_runtime *runtime)
     struct mw_api *api = &runtime->api;
     mw_budget_free(api->budget);
     mw_script_free(runtime->script); /* first: handles give their secrets back to the vault */
+    mw_console_free(api->console);
     mw_watch_free(api->watch);
     mw_server_free(api->server);
     mw_http_free(api->http);

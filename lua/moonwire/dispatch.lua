@@ -139,6 +139,9 @@ local arguments = {
   server_ws_ping    = function(_, data) return data end,
   server_ws_pong    = function(_, data) return data end,
   server_ws_close   = function(num, data) return num, data end,
+  console_open      = function(num) return num end,
+  console_line      = function(_, data) return data end,
+  console_close     = function(_, _, text) return text end,
 }
 
 local function handle(kind, id, num, data, text, num2)
@@ -151,8 +154,9 @@ local function handle(kind, id, num, data, text, num2)
     end
     return
   end
-  -- Events of a server's connections go to whoever is bound to the server.
-  local object = bound[id] or name:find("^server_") and bound[num2]
+  -- Events of a server's connections go to whoever is bound to the server; so with the console's.
+  local is_served = name:find "^server_" or name:find "^console_"
+  local object = bound[id] or is_served and bound[num2]
   if object then object[methods[kind]](object, id, arguments[name](num, data, text, num2)) end
   if name == "ws_close" or name == "http_done" then bound[id] = nil end
 end
