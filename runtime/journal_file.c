@@ -235,6 +235,7 @@ static int prepare(sqlite3 *db, const char *path, const struct found *found, cha
     int failed = is_new ? make_tables(db, path, err) : check_version(db, path, err);
     if (!failed)
         failed = mw_journal_exec(db, path,
+                                 MW_JOURNAL_VERSIONS
                                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
                                  "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192",
                                  err);

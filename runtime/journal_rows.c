@@ -55,7 +55,10 @@ enum { KEY_SHIFT = 40 };
                " VALUES (?, ?, ?, ?, ?, ?, ?)")                                                    \
     X(persist,                                                                                     \
       "INSERT INTO persist (strategy, text, time_ns) VALUES (?, ?, ?)"                             \
-      " ON CONFLICT (strategy) DO UPDATE SET text = excluded.text, time_ns = excluded.time_ns")
+      " ON CONFLICT (strategy) DO UPDATE SET text = excluded.text, time_ns = excluded.time_ns")    \
+    X(version, "INSERT OR REPLACE INTO versions (name, why, file, number, time_ns, text)"          \
+               " VALUES (?, ?, ?, ?, ?, ?)")                                                       \
+    X(trim_versions, "DELETE FROM versions WHERE name = ?1 AND number <= ?2 - 10")
 
 #define STATEMENT_ENUM(name, sql) S_##name,
 enum statement { STATEMENTS(STATEMENT_ENUM) S_COUNT };
@@ -396,6 +399,25 @@ static int add_persist(struct mw_journal_rows *rows, const struct mw_record *r)
     return mw_run(s);
 }
 
+/* A version of code; what else is recorded of a reload stands in its chunk. */
+static int add_version(struct mw_journal_rows *rows, const struct mw_record *r)
+{
+    struct mw_words words = mw_words_of(r);
+    sqlite3_stmt *s = rows->statements[S_version];
+    if (r->num <= 0)
+        return 0;
+    mw_bind_words(s, 1, &words, 0, 2);
+    mw_bind_number(s, 4, r->num);
+    mw_bind_number(s, 5, r->time_ns);
+    (void)sqlite3_bind_text(s, 6, mw_record_data(r), (int)r->data_len, SQLITE_STATIC); /* "" too */
+    if (mw_run(s) < 0)
+        return -1;
+    s = rows->statements[S_trim_versions];
+    mw_bind_words(s, 1, &words, 0, 0);
+    mw_bind_number(s, 2, r->num);
+    return mw_run(s);
+}
+
 static int add_stop(struct mw_journal_rows *rows, const struct mw_record *r)
 {
     char how[512];
@@ -426,6 +448,8 @@ int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r)
         return add_dropped(rows, r);
     case MW_RECORD_persist:
         return add_persist(rows, r);
+    case MW_RECORD_reload:
+        return add_version(rows, r);
     case MW_RECORD_stop:
         return add_stop(rows, r);
     default:

@@ -7,6 +7,12 @@
 
 enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
 
+/* The last ten versions of the code that was loaded, a row a file. Journals that are older than it
+ * get it when they are opened. */
+#define MW_JOURNAL_VERSIONS                                                                        \
+    "CREATE TABLE IF NOT EXISTS versions (name TEXT, number INTEGER, file TEXT, time_ns INTEGER,"  \
+    " why TEXT, text TEXT, PRIMARY KEY (name, number, file));"
+
 /* PRAGMA application_id and user_version hold the two numbers above. */
 #define MW_JOURNAL_SCHEMA                                                                          \
     "CREATE TABLE runs (run INTEGER PRIMARY KEY, name TEXT, version TEXT, config TEXT,"            \
@@ -32,6 +38,7 @@ enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     "CREATE TABLE log (run INTEGER, time_ns INTEGER, level TEXT, text TEXT);"                      \
     "CREATE TABLE dropped (run INTEGER, time_ns INTEGER, event INTEGER, strategy TEXT,"            \
     " callback TEXT, command TEXT, why TEXT);"                                                     \
-    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns INTEGER);"
+    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns "                         \
+    "INTEGER);" MW_JOURNAL_VERSIONS
 
 #endif

@@ -35,23 +35,26 @@ static int64_t check_whole(lua_State *L, int arg)
     return (int64_t)number;
 }
 
-/* host.record(kind, text [, num [, num2]]): a record of what is not hot, "session", "console", ...;
- * text: a string, or a list of strings where the kind has a list. Nothing without a journal. */
+/* host.record(kind, text [, num [, num2 [, data]]]): a record of what is not hot, "session",
+ * "console", ...; text: a string, or a list of strings where the kind has a list. Nothing without a
+ * journal. */
 static int l_record(lua_State *L)
 {
-    size_t len;
+    size_t len, data_len;
     const char *name = luaL_checkstring(L, 1);
     int kind = kind_of(name);
     luaL_argcheck(L, kind >= 0, 1, "no kind of record");
     struct mw_record fields = {
         .kind = (uint16_t)kind, .num = check_whole(L, 3), .num2 = check_whole(L, 4)};
+    const char *data = luaL_optlstring(L, 5, "", &data_len);
+    fields.data_len = (uint32_t)data_len;
     if (lua_istable(L, 2)) {
         join(L, 2);
         lua_replace(L, 2);
     }
     const char *text = luaL_checklstring(L, 2, &len);
     fields.text_len = (uint32_t)len;
-    mw_record_put(mw_api_of(L)->recorder, &fields, NULL, text);
+    mw_record_put(mw_api_of(L)->recorder, &fields, data, text);
     return 0;
 }
 

@@ -32,7 +32,8 @@
     X(log, "num: level; text: the line's message and fields")                                      \
     X(dropped, "text: list: strategy, callback, command, why")                                     \
     X(persist, "text: strategy, NUL, its self.state.persist as text")                              \
-    X(reload, "text: list: what, outcome")                                                         \
+    X(reload, "num: number of a version, 0: none; data: the text of its file; text: list: what,"   \
+              " why, file, outcome")                                                               \
     X(console, "text: list: who, line")                                                            \
     X(alarm, "text: what")                                                                         \
     X(secret, "text: never stored: is masked in all that follows; flags: MW_SECRET_FLAG_")         \

@@ -225,6 +225,23 @@ function Archive:untold(prefix)
   return list
 end
 
+--- The versions of code that were loaded, oldest first, by the name of what they are of.
+---@return table<string, moonwire.Version[]>
+function Archive:versions()
+  local by_name = {}
+  for _, row in ipairs(rows_of(self, "SELECT * FROM versions ORDER BY name, number, file")) do
+    local list = by_name[row.name] or {}
+    by_name[row.name] = list
+    local last = list[#list]
+    if not last or last.number ~= row.number then
+      last = { number = row.number, time = seconds(row.time_ns), by = row.why or "", files = {} }
+      list[#list + 1] = last
+    end
+    last.files[row.file] = row.text or ""
+  end
+  return by_name
+end
+
 --- The highest epoch (ms since 1970) that ids of this runtime carry; 0 when there are none.
 function Archive:last_epoch_ms(runtime)
   local last = tonumber((rows_of(self, "SELECT max(epoch) AS epoch FROM runs")[1] or {}).epoch) or 0

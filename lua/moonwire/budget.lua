@@ -14,6 +14,7 @@ local NONE, MEMORY = 0, 2               -- enum mw_interrupt
 local MB = 1024 * 1024
 local SAY_AGAIN = 60                    -- seconds
 local places = {}                       -- text -> its place in shared.names
+local free_places = {}                  -- whose texts are not used any more
 
 --- struct mw_shared, for other modules that say what they do.
 M.shared = shared
@@ -46,11 +47,24 @@ function M.place(strategy, what, code)
   end
   local place = places[text]
   if place then return place end
-  place = shared.name_count
+  place = table.remove(free_places) or shared.name_count
   if place >= PLACES then return 0 end
   write_name(place, text)
-  places[text], shared.name_count = place, place + 1
+  places[text] = place
+  if place == shared.name_count then shared.name_count = place + 1 end
   return place
+end
+
+--- Names that are not used any more, { [callback] = place }: others may have their places.
+function M.forget(used)
+  local is_free = {}
+  for _, place in pairs(used) do is_free[place] = place ~= 0 end
+  for text, place in pairs(places) do
+    if is_free[place] then
+      places[text] = nil
+      free_places[#free_places + 1] = place
+    end
+  end
 end
 
 --- A strategy's code begins to run.

@@ -96,6 +96,12 @@ M.keys = {
                              .. "send no new ones until it can" },
     on_error = { type = "string", choices = { "stop", "continue" }, default = "stop",
                  doc = "what an error in a callback does to its strategy" },
+    probation = { type = "record", default = {}, off = true,
+                  doc = "of code that was reloaded: it is rolled back when it fails too often; "
+                    .. "false: none", fields = {
+      errors = { type = "integer", min = 1, max = 1000, default = 3, doc = "so many are too many" },
+      seconds = { type = "number", min = 1, max = 86400, default = 30,
+                  doc = "so long after the reload" } } },
     max_callback = { type = "number", min = 0.01, max = 3600, default = 1,
                      doc = "seconds that a callback may take; then it is ended, and its strategy "
                        .. "stopped" },
@@ -127,6 +133,7 @@ M.keys = {
 ---@field hang_limit number         seconds
 ---@field on_journal_failure "cancel"|"halt"
 ---@field on_error "stop"|"continue"
+---@field probation { errors: integer, seconds: number }|false
 ---@field max_callback number       seconds
 ---@field memory_limit_mb integer
 ---@field spin boolean

@@ -333,6 +333,15 @@ function Desk:on_runner_stopped()
   self:stop(failed and 1 or 0, "all strategies have stopped")
 end
 
+-- Reload (reload.lua says what the arguments are) -------------------------------------------------
+
+--- Loads code again: a strategy or a venue's file by name, or all that changed. What became of it
+--- as text; or nil, err.
+function Desk:reload(name, by) return self.reloader:reload(name, by) end
+function Desk:rollback(name, number) return self.reloader:rollback(name, number) end
+function Desk:versions(name) return self.reloader:versions(name) end
+function Desk:diff(name, a, b) return self.reloader:diff(name, a, b) end
+
 --- Stops everything, cleanly; see shutdown.lua.
 function Desk:stop(status, reason) shutdown.begin(self, status, reason) end
 

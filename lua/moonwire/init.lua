@@ -26,6 +26,16 @@ M.sleep = task.sleep
 --- Text files under the working directory: read(path), write(path, text), append(path, text).
 M.file = file
 
+--- What modules keep across reloads (code.lua puts that of each strategy here): with
+--- mw.keep("counters", {}) every version of the code gets the same table. `init`, or what it
+--- returns when it is a function, is the value of the first time.
+---@param name string
+---@param init any
+---@return any
+function M.keep(name, init) -- luacheck: no unused args
+  error("mw.keep() is for the files of strategies", 2)
+end
+
 --- The venue of that name in the configuration.
 ---@return moonwire.VenueHandle
 M.venue = strategy.venue_handle

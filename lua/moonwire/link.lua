@@ -221,6 +221,7 @@ end
 function Link:on_bad_message(err)
   self.bad_frames = self.bad_frames + 1
   self.log.warn("%s: message not understood: %s", self.name, err)
+  if self.session.probation then self.session.probation:on_error("a message") end
 end
 
 function Link:on_ws_ping() end

@@ -1,18 +1,30 @@
 --- Puts a runtime together from its configuration: protocols, sessions, strategies. Connects to
 --- nothing by itself, so that `moonwire check` and `moonwire run` load the very same things.
 
-local budget = require "moonwire.budget"
+local code = require "moonwire.code"
 local config = require "moonwire.config"
 local desk_module = require "moonwire.desk"
-local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
-local sandbox = require "moonwire.sandbox"
 local session = require "moonwire.session"
 local strategy = require "moonwire.strategy"
 
 local M = {}
 
-local secrets = { env = host.secret_env, file = host.secret_file }
+-- A variable is gone once it was read, and the same words give the same handle as long as the
+-- process runs: so a configuration can be read again.
+local handles = {}
+
+local function once(kind, make)
+  return function(argument)
+    local words = kind .. "\0" .. argument
+    if handles[words] then return handles[words] end
+    local handle, err = make(argument)
+    handles[words] = handle
+    return handle, err
+  end
+end
+
+local secrets = { env = once("env", host.secret_env), file = once("file", host.secret_file) }
 
 --- A venue's module: a name of lua/moonwire/venues, or the path of a Lua file.
 local function load_protocol(name)
@@ -34,32 +46,14 @@ local function load_protocol(name)
 end
 
 --- Reads a configuration file; nil, err when there is anything wrong with it. The guardian's
---- children see it as it was when the guardian had it read, whatever was changed since.
-function M.load_config(path)
-  return config.load(path, secrets, load_protocol, host.planned_config())
-end
-
-local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
-
--- Runs a strategy's file in its own sandbox and returns what it returned.
-local function load_class(spec)
-  local file, err = io.open(spec.file, "r")
-  if not file then return nil, err end
-  local text = file:read("*a")
-  file:close()
-  local environment = sandbox.environment {
-    trusted = spec.trusted, print = host.print_line, clock = dispatch.now,
-    root = directory_of(spec.file), seed = tonumber(host.seed()),
-  }
-  if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
-  local chunk
-  chunk, err = loadstring(text, "@" .. spec.file)
-  if not chunk then return nil, err end
-  local class
-  class, err = budget.load(spec, setfenv(chunk, environment))
-  if not err then return class end
-  local hint = sandbox.hint(err)
-  return nil, hint and err .. "\n" .. hint or err
+--- children see it as it was when the guardian had it read, whatever was changed since, unless they
+--- want it as it is now.
+---@param path string
+---@param is_now boolean|nil
+---@return moonwire.Configuration|nil
+---@return string|nil err
+function M.load_config(path, is_now)
+  return config.load(path, secrets, load_protocol, not is_now and host.planned_config() or nil)
 end
 
 --- Everything of a configuration, loaded and ready to start: a desk, or nil and a list of errors.
@@ -75,11 +69,15 @@ function M.load(settings)
     else problems[#problems + 1] = ("venues.%s: %s"):format(name, err) end
   end
   for _, spec in ipairs(settings.strategies) do
-    local class, runner, err
-    class, err = load_class(spec)
-    if class then runner, err = strategy.new(desk, spec, class) end
+    local kept, runner = {}, nil
+    local loaded, err = code.load(spec, { kept = kept })
+    if loaded then runner, err = strategy.new(desk, spec, loaded.class) end
     local is_added = false
-    if runner then is_added, err = desk:add_runner(runner) end
+    if runner then
+      loaded.keeper:settle()
+      runner.code, runner.kept, runner.environments[loaded.environment] = loaded, kept, true
+      is_added, err = desk:add_runner(runner)
+    end
     if not is_added then problems[#problems + 1] = err end
   end
   if #problems > 0 then return nil, problems end

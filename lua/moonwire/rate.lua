@@ -162,6 +162,35 @@ local function ring_of(gate, key)
   return ring
 end
 
+-- The last uses of a ring that still count, in their order, in one of another size.
+local function carried(ring, count)
+  local times, carried_over = {}, {}
+  for i = 1, #ring do times[i] = ring[i] end
+  table.sort(times)
+  for i = math.max(1, #times - count + 1), #times do
+    carried_over[#carried_over + 1] = times[i]
+  end
+  carried_over.head = #carried_over % count + 1
+  return carried_over
+end
+
+--- Goes on from another limiter's uses and blocks: the venue has counted them, whatever the rules
+--- are called now. Rules are the same ones by their names.
+---@param other moonwire.Limiter
+---@return moonwire.Limiter self
+function Limiter:go_on_from(other)
+  self.blocked, self.shift, self.last = other.blocked, other.shift, other.last
+  for _, gate in ipairs(self.gates) do
+    for _, old in ipairs(other.gates) do
+      if old.name == gate.name and old.except == gate.except and old.key == gate.key then
+        if gate.ring then gate.ring = carried(old.ring, gate.count) end
+        for key, ring in pairs(old.rings or {}) do gate.rings[key] = carried(ring, gate.count) end
+      end
+    end
+  end
+  return self
+end
+
 local function left(until_time, time)
   return until_time and until_time > time and until_time - time + PAD or 0
 end

@@ -9,12 +9,14 @@ local guarded = require "moonwire.guarded"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
 local recovery = require "moonwire.recovery"
+local reload = require "moonwire.reload"
 local watch = require "moonwire.watch"
 
 local M = {
   options = {
     config = { value = "FILE", doc = "configuration (default moonwire.lua)" },
     events = { doc = "print order events to standard output, and a summary at the end" },
+    ["no-watch"] = { doc = "files that are saved are not loaded again by themselves" },
     seconds = { value = "N", doc = "stop by itself after so many seconds" },
   },
 }
@@ -25,13 +27,29 @@ local names = { [SIGHUP] = "SIGHUP", [SIGINT] = "SIGINT", [SIGTERM] = "SIGTERM" 
 
 function Signals:on_signal(number)
   if number == SIGHUP then
-    return self.desk.log.warn("SIGHUP: reload is not part of this version; nothing changed")
+    if self.desk:reload(nil, "SIGHUP") == "nothing changed" then
+      self.desk.log.info("SIGHUP: what runs is what stands in the files")
+    end
+    return
   elseif number == SIGUSR1 then
     return self.desk:stop(1, "the guardian died")
   elseif number == SIGUSR2 then
     return budget.on_memory(self.desk)
   end
   self.desk:stop(0, names[number] or "signal " .. number)
+end
+
+-- The configuration, the command line's strategies and log options added.
+local function settings_of(options, files, is_now)
+  local settings, err = loader.load_config(options.config or "moonwire.lua", is_now)
+  if not settings then return nil, err end
+  local ok
+  ok, err = config.add_strategies(settings, files)
+  if not ok then return nil, err end
+  -- What the command line says about logs goes before the configuration.
+  settings.log.level = options["log-level"] or settings.log.level
+  settings.log.format = options["log-format"] or settings.log.format
+  return settings
 end
 
 --- Reads the configuration, the command line's strategies added; nil, err with all that is wrong.
@@ -44,14 +62,10 @@ function M.read(options, files)
       return nil, "--seconds wants a number above 0"
     end
   end
-  local settings, err = loader.load_config(options.config or "moonwire.lua")
+  local settings, err = settings_of(options, files)
   if not settings then return nil, err end
   local ok
-  ok, err = config.add_strategies(settings, files)
-  if not ok then return nil, err end
-  -- What the command line says about logs goes before the configuration.
-  ok, err = host.log_setup(options["log-level"] or settings.log.level,
-                           options["log-format"] or settings.log.format)
+  ok, err = host.log_setup(settings.log.level, settings.log.format)
   if not ok then return nil, err end
   return settings
 end
@@ -88,7 +102,12 @@ function M.run(options, files)
                    "the time given by --seconds is over")
   end
   local journal = desk.config.journal
-  recovery.begin(desk, archive.open(journal and journal.path, desk.log), cli.VERSION)
+  local past = archive.open(journal and journal.path, desk.log)
+  recovery.begin(desk, past, cli.VERSION)
+  reload.begin(desk, {
+    watch = not options["no-watch"], past = past:versions(),
+    reread = function() return settings_of(options, files, true) end,
+  })
   guarded.begin(desk)
   desk:start()
 end

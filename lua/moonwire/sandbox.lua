@@ -41,8 +41,8 @@ end
 
 -- Time and chance ---------------------------------------------------------------------------------
 
-local function clocked_os(clock)
-  local began = clock()
+local function clocked_os(clock, began)
+  began = began or clock()
   return {
     time = function(when) return when and os.time(when) or math.floor(clock()) end,
     clock = function() return clock() - began end,
@@ -91,24 +91,20 @@ local function loader_of(environment)
   end
 end
 
--- The text of a module under `root`: nil, and where was looked.
-local function find_module(name, root)
+-- The text of a module under the root: nil, and where was looked.
+local function find_module(name, options)
   local path = name:gsub("%.", "/")
   local tried = {}
-  local base = root .. "/" .. path
+  local base = options.root .. "/" .. path
   for _, candidate in ipairs { base .. ".lua", base .. "/init.lua" } do
-    local file = io.open(candidate, "r")
-    if file then
-      local text = file:read("*a")
-      file:close()
-      return text, candidate
-    end
+    local text = options.read(candidate)
+    if text then return text, candidate end
     tried[#tried + 1] = "\n\tno file '" .. candidate .. "'"
   end
   return nil, table.concat(tried)
 end
 
-local function require_in(environment, root, given)
+local function require_in(environment, options, given)
   local loaded = given
   return function(name)
     if type(name) ~= "string" then error("require takes a name", 2) end
@@ -117,7 +113,7 @@ local function require_in(environment, root, given)
       or name:find("..", 1, true) then
       error(("module '%s': not a name"):format(name), 2)
     end
-    local text, place = find_module(name, root)
+    local text, place = find_module(name, options)
     if not text then
       error(("module '%s' not found: the sandbox has \"moonwire\" and what lies beside the strategy"
              .. "%s"):format(name, place), 2)
@@ -169,8 +165,9 @@ end
 
 local function guarded_xpcall(f, handler, ...) return xpcall(f, passed_over(handler), ...) end
 
-local function user_library()
+local function user_library(keep)
   local library = copy(require "moonwire")
+  library.keep = keep
   -- What README documents: the rest writes into a sum in place, or takes what FFI takes.
   local decimal = require "moonwire.decimal"
   local public = { parse = decimal.parse, is = decimal.is, min = decimal.min, max = decimal.max,
@@ -186,21 +183,23 @@ local function trusted(options)
   local environment = setmetatable({
     print = line_printer(options.print), math = seeded_math(options.seed), xpcall = guarded_xpcall,
   }, { __index = _G })
-  environment.os = setmetatable(clocked_os(options.clock), { __index = os })
+  environment.os = setmetatable(clocked_os(options.clock, options.began), { __index = os })
   environment._G = environment
-  local find = require_in(environment, options.root, {})
+  local library = setmetatable({ keep = options.keep }, { __index = require "moonwire" })
+  local find = require_in(environment, options, {})
   function environment.require(name)
+    if name == "moonwire" then return library end
     local own = type(name) == "string" and name:find("^[%w_.-]+$") and not name:find("..", 1, true)
-      and find_module(name, options.root)
-    if own and name ~= "moonwire" then return find(name) end
-    return require(name)
+      and find_module(name, options)
+    return own and find(name) or require(name)
   end
   return environment
 end
 
 --- The environment of one strategy's file.
----@param options table  trusted (boolean), print(line), clock() -> seconds, root (the directory of
----                      its modules), seed (integer)
+---@param options table  trusted (boolean), print(line), clock() -> seconds, began (of os.clock;
+---                      default: now), root (the directory of its modules), read(path) -> text
+---                      or nil, keep (mw.keep), seed (integer)
 ---@return table environment
 function M.environment(options)
   if options.trusted then return trusted(options) end
@@ -210,12 +209,12 @@ function M.environment(options)
   environment.setmetatable, environment.getmetatable = metatable_functions()
   environment.math = seeded_math(options.seed)
   environment.xpcall = guarded_xpcall
-  environment.os = clocked_os(options.clock)
+  environment.os = clocked_os(options.clock, options.began)
   environment.print = line_printer(options.print)
   environment.load = loader_of(environment)
   environment.loadstring = environment.load
-  environment.require = require_in(environment, options.root,
-    { moonwire = user_library(), bit = environment.bit, string = environment.string,
+  environment.require = require_in(environment, options,
+    { moonwire = user_library(options.keep), bit = environment.bit, string = environment.string,
       table = environment.table, math = environment.math, coroutine = environment.coroutine })
   function environment.collectgarbage(what)
     if what == "count" then return collectgarbage "count" end

@@ -40,6 +40,7 @@ function M.new(desk, name, config, protocol)
     markets = nil, subscriptions = {}, held = false, suspended = false,
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls
+    probation = false,                -- of a new version of it (probation.lua)
   }, Session)
   self.has_client_ids = self:capabilities().client_order_id ~= false
   self.can_cancel = self:capabilities().cancel ~= false
@@ -78,6 +79,33 @@ function Session:stop()
   if self.countdown then self.countdown:stop() end
   self.private:stop()
   if self.market then self.market:stop() end
+end
+
+-- Reload (reload_venue.lua) -----------------------------------------------------------------------
+
+--- What Session:swap_protocol takes to come back to what runs now.
+function Session:protocol_now()
+  return { protocol = self.protocol,
+           decoders = { private = self.private.decoder, market = self.market
+                        and self.market.decoder } }
+end
+
+--- Goes on with another version of the venue's file, between two events. The connections stay,
+--- unless the file has `reconnect_on_reload`.
+function Session:swap_protocol(protocol, decoders)
+  self.protocol = protocol
+  self.order_share = rate.share(protocol.limits, "submit")
+  self.limiter = rate.new(protocol.limits):go_on_from(self.limiter)
+  self.has_client_ids = self:capabilities().client_order_id ~= false
+  if protocol.one_at_a_time and not self.lane then self.lane = lane.new() end
+  if self.countdown then self.countdown.spec = protocol.countdown end
+  self.private.spec, self.private.decoder = protocol.private, decoders.private
+  if self.market then self.market.spec, self.market.decoder = protocol.market, decoders.market end
+  if not protocol.reconnect_on_reload then return end
+  self.markets = nil                        -- fetched anew at the log-on
+  for _, line in ipairs { self.private, self.market } do
+    if line.id then line:restart("the venue's file was reloaded") end
+  end
 end
 
 -- State -------------------------------------------------------------------------------------------
@@ -374,6 +402,7 @@ local function build(self, what, order)
   local ok, request, err = xpcall(self.protocol[what], debug.traceback, self, order)
   if ok then return request, err end
   self.log.error("%s %s: %s", what, order.client_order_id, request)
+  if self.probation then self.probation:on_error(what) end
   return nil, "internal error in " .. what
 end
 

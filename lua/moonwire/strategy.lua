@@ -185,6 +185,8 @@ local function merged_params(defaults, given, name)
   return params
 end
 
+M.merge_params = merged_params
+
 local Runner = { __name = "moonwire.Runner" }
 Runner.__index = Runner
 
@@ -206,6 +208,9 @@ function M.new(desk, spec, class)
     persisted = false,                         -- what was recorded of state.persist, as a text
     asks = {},                                 -- callbacks that ever asked for anything
     places = {},                               -- name of a callback -> its place in budget.lua
+    code = false, kept = {},                   -- see code.lua: the version that runs, mw.keep's
+    environments = setmetatable({}, { __mode = "k" }),     -- the globals of all its versions
+    probation = false,                         -- of a new version (probation.lua)
     log = log.new { strategy = spec.name },
   }, Runner)
   local instance = {
@@ -323,6 +328,9 @@ end
 
 local function is_busy() return current ~= nil or is_committing end
 
+--- Whether a strategy's callback is running, or what it asked for is being done.
+M.is_busy = is_busy
+
 -- A strategy's code is entered here and nowhere else: the guardian sees which it is.
 local function begin_callback(self, name, code)
   local place = self.places[name]
@@ -437,6 +445,7 @@ function Runner:ended(name)
   self:drop(name, "callback was ended")
   self.log.error("%s was ended: %s", name, report)
   if is_memory then return stop_for_memory(self, name) end
+  if self.probation then return self.probation:fail(name .. " ran too long") end
   self:stop(name .. " ran too long")
 end
 
@@ -446,6 +455,7 @@ function Runner:failed(name, err)
   local hint = sandbox.hint(tostring(err))
   if hint then self.log.error("%s", hint) end
   if budget.is_out_of_memory(err) then return stop_for_memory(self, name) end
+  if self.probation then return self.probation:on_error(name) end
   if self.desk.config.on_error ~= "continue" then self:stop("error in " .. name) end
 end
 
@@ -479,6 +489,48 @@ function Runner:stop(reason)
     end
   end
   self.desk:on_runner_stopped(self)
+end
+
+-- Reload ------------------------------------------------------------------------------------------
+
+--- Runs f(...) as this strategy's code, between two events, where nothing can be asked for.
+---@return boolean|nil ok
+---@return any result  what f returned; or what went wrong
+function Runner:evaluate(name, f, ...)
+  begin_callback(self, name, f)
+  local ok, result = xpcall(f, explain, ...)
+  current = nil
+  local was_ended = budget.leave()
+  self:drop(name, "nothing can be asked for there")
+  if was_ended then ok, result = false, select(2, budget.take()) end
+  return ok or nil, result
+end
+
+-- Timers hold names; those whose method is gone, as was said, end.
+local function stop_orphaned_timers(self)
+  for timer in pairs(self.timers) do
+    if type(timer.method) == "string" and type(self.class[timer.method]) ~= "function" then
+      self.log.warn("the timer of %g s for %s ends: there is no such method any more",
+                    timer.seconds, timer.method)
+      timer:stop()
+    end
+  end
+end
+
+--- Another version of the code goes on from here; between two events (reload.lua).
+---@param version { class: table, code: moonwire.Code, params: table, state: table|nil }
+---        state nil: it stays
+function Runner:swap(version)
+  local old_params = self.instance.params
+  budget.forget(self.places)
+  self.class, self.code, self.asks, self.places = version.class, version.code, {}, {}
+  self.environments[version.code.environment] = true
+  self.instance.params = version.params
+  if version.state then self.instance.state = version.state end
+  stop_orphaned_timers(self)
+  if self.state ~= "running" then return end
+  keep_persist(self)
+  self:call("on_reload", old_params)
 end
 
 -- Timers ------------------------------------------------------------------------------------------

@@ -30,6 +30,13 @@ function library.now() end
 ---@param seconds number
 function library.sleep(seconds) end
 
+--- What modules keep across reloads: the same value in every version of the code. `init`, or what
+--- it returns when it is a function, is the value of the first time.
+---@param name string
+---@param init any
+---@return any
+function library.keep(name, init) end
+
 --- The venue of that name in the configuration; in a callback or a task. Raises when there is none.
 ---@param name string
 ---@return moonwire.VenueHandle
@@ -153,7 +160,11 @@ function FileLibrary.append(path, text) end
 ---@field on_trade fun(self: table, trade: moonwire.Trade)|nil
 ---@field on_session fun(self: table, venue: string, state: moonwire.SessionState)|nil
 ---@field on_stop fun(self: table)|nil   cancels leave, new orders are refused
----@field migrate fun(state: table, old_params: table): table|nil
+---@field on_reload fun(self: table, old_params: table)|nil  this code has taken over
+---@field migrate fun(state: table, old_params: table): table|nil  before it does: makes the state
+---                                       for this code of a copy of the state of before
+---@field removed table<string, string>|nil  callbacks, methods of timers that the code before had
+---                                       and this one has not: why
 local Strategy = {}
 
 --- Sends an order. Returned at once as pending_new; nil and why when it was refused unsent.
@@ -571,6 +582,7 @@ function CountdownSpec.answer(s, status, body) end
 ---                                      session does
 ---@field client_order_ids "text"|"number"|nil  what the venue takes; text: 36 of [a-z0-9-]
 ---@field one_at_a_time boolean|nil       HTTP requests never overtake each other
+---@field reconnect_on_reload boolean|nil  this version of the file needs connections of its own
 ---@field limits moonwire.RateRule[]      rate.lua; of "submit", "cancel" and what requests name
 ---@field late_arrival number             seconds for which a request that left may be taken
 ---@field private moonwire.LinkSpec

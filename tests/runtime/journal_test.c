@@ -280,6 +280,25 @@ static void amended_fills(void)
                "0.15|940000000|1");
 }
 
+static void put_version(int64_t number, const char *text)
+{
+    struct mw_record reload = {.kind = MW_RECORD_reload, .num = number};
+    put(reload, text, "ladder\0saved\0ladder.lua\0loaded\0", 31);
+}
+
+static void ten_versions(void)
+{
+    begin();
+    put_run();
+    for (int64_t number = 1; number <= 12; number++)
+        put_version(number, number == 12 ? "return 12" : "return");
+    put_version(0, NULL); /* one that failed: no version */
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT count(*), min(number), max(number) FROM versions"), "10|3|12");
+    CHECK_TEXT(ask("SELECT name, file, why, text FROM versions WHERE number = 12"),
+               "ladder|ladder.lua|saved|return 12");
+}
+
 static void all_other_rows(void)
 {
     begin();
@@ -782,6 +801,7 @@ static const struct test_case cases[] = {
     {"a process that numbers anew is a run of its own", numbers_begin_anew},
     {"the last word about an order counts", a_word_in_between},
     {"an amended fill changes its row, and names what was counted by total", amended_fills},
+    {"the last ten versions of code are kept", ten_versions},
     {"sessions, log, dropped commands and persisted state have rows", all_other_rows},
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
     {"no secret is anywhere, and ids stay as they are", secrets_are_nowhere},

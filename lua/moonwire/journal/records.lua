@@ -97,7 +97,7 @@ local lists = {
   fill = { "trade_id" },
   session = { "venue", "state", "why" },
   dropped = { "strategy", "callback", "command", "why" },
-  reload = { "what", "outcome" },
+  reload = { "what", "why", "file", "outcome" },
   console = { "who", "line" },
 }
 

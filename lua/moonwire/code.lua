@@ -1,0 +1,148 @@
+--- The code of one strategy: its file and the modules that it requires, loaded into an environment
+--- of their own. Whoever runs is not touched by it.
+
+local budget = require "moonwire.budget"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local sandbox = require "moonwire.sandbox"
+
+local M = {}
+
+---@class moonwire.Code
+---@field class table                     what the strategy's file returned
+---@field files table<string, string|false>  path -> the text that was loaded; false: was looked for
+---@field environment table               the globals that its functions see
+---@field keeper moonwire.Keeper
+
+local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
+
+--- The text of a file, or nil, err.
+---@param path string
+---@return string|nil text
+---@return string|nil err
+function M.read_file(path)
+  local file, err = io.open(path, "r")
+  if not file then return nil, err end
+  local text
+  text, err = file:read("*a")
+  file:close()
+  if not text then return nil, path .. ": " .. err end
+  return text
+end
+
+-- What modules keep (mw.keep) --------------------------------------------------------------------
+
+---@class moonwire.Keeper
+---@field kept table<string, any>   of the strategy, across all versions of its code
+---@field fresh table<string, any>|nil  what was first kept while this version was being loaded
+local Keeper = { __name = "moonwire.Keeper" }
+Keeper.__index = Keeper
+
+local function keeper_of(kept) return setmetatable({ kept = kept, fresh = {} }, Keeper) end
+
+function Keeper:keep(name, init)
+  if type(name) ~= "string" then error("mw.keep takes a name and a value", 3) end
+  local value = self.kept[name]
+  if value == nil and self.fresh then value = self.fresh[name] end
+  if value ~= nil then return value end
+  if type(init) == "function" then value = init() else value = init end
+  local place = self.fresh or self.kept
+  place[name] = value
+  return value
+end
+
+--- The version runs: what it kept stays.
+function Keeper:settle()
+  for name, value in pairs(self.fresh or {}) do self.kept[name] = value end
+  self.fresh = nil
+end
+
+-- Errors ------------------------------------------------------------------------------------------
+
+-- LuaJIT cuts long names of files: "...ategies/ladder.lua".
+local function text_of(files, name)
+  if files[name] then return files[name] end
+  local ending = name:match("^%.%.%.(.+)$")
+  for path, text in pairs(files) do
+    if ending and path:sub(-#ending) == ending then return text end
+  end
+end
+
+local function line_of(text, number)
+  local at = 0
+  for line in (text .. "\n"):gmatch("([^\n]*)\n") do
+    at = at + 1
+    if at == number then return line end
+  end
+end
+
+-- Of a traceback, what lies in the code that was loaded.
+local function own_lines(traceback, files)
+  local own = {}
+  for line in traceback:gmatch("[^\n]+") do
+    local name = line:match("^\t(.-):%d+: ")
+    if name and text_of(files, name) then own[#own + 1] = "\n" .. line end
+  end
+  return #own > 1 and table.concat(own) or ""            -- the first is told already
+end
+
+--- An error with the text of the line that it names, and the way to it as far as it leads through
+--- the code itself.
+---@param err string
+---@param files table<string, string|false>
+---@return string
+function M.explain(err, files)
+  local first, rest = err:match("^([^\n]*)(.*)$")
+  local name, number = first:match("^(.-):(%d+): ")
+  local text = name and text_of(files, name)
+  local line = text and line_of(text, tonumber(number))
+  if not line then return err end
+  local hint = sandbox.hint(err)
+  line = line:gsub("^%s+", "")
+  return ("%s\n  %s | %s%s%s"):format(first, number, line, own_lines(rest, files),
+                                      hint and "\n" .. hint or "")
+end
+
+-- Loading -----------------------------------------------------------------------------------------
+
+-- Runs the file's text; the class, or nil, err.
+local function run(spec, text, environment)
+  if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
+  local chunk, err = loadstring(text, "@" .. spec.file)
+  if not chunk then return nil, err end
+  local class
+  class, err = budget.load(spec, setfenv(chunk, environment))
+  if err then return nil, err end
+  if type(class) == "table" and type(class.default_params) == "table" then return class end
+  return nil, spec.file .. ": a strategy file returns the table that mw.strategy{...} made"
+end
+
+--- Loads a strategy's file and what it requires.
+---@param spec { file: string, name: string, trusted: boolean|nil }
+---@param options table  kept: of mw.keep; read(path) -> text or nil, err (default: from the disk);
+---                      began: when os.clock() was 0, seconds (default: now)
+---@return moonwire.Code|nil code
+---@return string|nil err   with file, line and the text of the line
+---@return table<string, string|false> files  what was read, and looked for, up to there
+function M.load(spec, options)
+  local files, from = {}, options.read or M.read_file
+  local keeper = keeper_of(options.kept)
+  local function read(path)
+    local text, err = from(path)
+    files[path] = text or false
+    return text, err
+  end
+  local text, err = read(spec.file)
+  if not text then return nil, err, files end
+  local environment = sandbox.environment {
+    trusted = spec.trusted, print = host.print_line, clock = dispatch.now, began = options.began,
+    root = directory_of(spec.file), seed = tonumber(host.seed()), read = read,
+    keep = function(name, init) return keeper:keep(name, init) end,
+  }
+  local class
+  class, err = run(spec, text, environment)
+  if not class then return nil, M.explain(err, files), files end
+  return { class = class, files = files, environment = environment, keeper = keeper }, nil, files
+end
+
+return M

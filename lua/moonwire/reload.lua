@@ -1,0 +1,372 @@
+--- Reload: code changes, state stays. What changed is loaded aside and checked; then all of it
+--- takes the place of the old code, between two events, or nothing does. Pieces of code are
+--- strategies and venues' files (moonwire.ReloadUnit); the configuration changes with them.
+
+local code = require "moonwire.code"
+local diff = require "moonwire.diff"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local jit = require "jit"
+local log = require "moonwire.log"
+local reload_config = require "moonwire.reload_config"
+local reload_strategy = require "moonwire.reload_strategy"
+local reload_venue = require "moonwire.reload_venue"
+local strategy = require "moonwire.strategy"
+local versions = require "moonwire.versions"
+
+local M = {}
+-- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
+-- into new ones: now and then it is made anew.
+local FLUSH_EVERY = 16
+
+---@class moonwire.ReloadUnit
+---@field name string
+---@field log table
+---@field versions moonwire.Versions
+---@field tried table<string, string|false>  the files of the last attempt
+---@field is_behind boolean|nil            good, and not in place because of others
+---@field files fun(self): table<string, string|false>  of what runs
+---@field prepare fun(self, plan: table): table|nil, string|nil, table
+---@field swap fun(self, version: table, by: string): integer
+
+local Reload = { __name = "moonwire.Reload" }
+Reload.__index = Reload
+
+local function add(self, unit)
+  self.units[#self.units + 1] = unit
+  self.by_name[unit.name] = self.by_name[unit.name] or unit
+end
+
+local function add_venues(self, limits, past)
+  local sessions_of, protocols = {}, {}
+  for _, session in ipairs(self.desk.session_list) do
+    local protocol = session.config.protocol
+    if not sessions_of[protocol] then
+      sessions_of[protocol] = {}
+      protocols[#protocols + 1] = protocol
+    end
+    table.insert(sessions_of[protocol], session)
+  end
+  for _, protocol in ipairs(protocols) do
+    local name = protocol:match("([^/]+)%.lua$") or protocol
+    local unit = reload_venue.new(protocol, sessions_of[protocol], limits, past[name])
+    add(self, unit)
+    for _, session in ipairs(unit.sessions) do
+      self.by_name[session.name] = self.by_name[session.name] or unit
+    end
+  end
+end
+
+--- From here on the desk's code can be reloaded.
+---@param desk moonwire.Desk
+---@param options { watch: boolean|nil, reread: (fun(): table|nil, string|nil)|nil,
+---                 past: table<string, moonwire.Version[]>|nil }
+---        watch: files that are saved; reread: the configuration, as it is now; past: the versions
+---        of earlier runs, by name
+---@return moonwire.Reload
+function M.begin(desk, options)
+  local self = setmetatable({ desk = desk, units = {}, by_name = {}, is_watching = options.watch,
+                              reread = options.reread, watched = {}, count = 0, log = log.new() },
+                            Reload)
+  local past, limits = options.past or {}, desk.config.probation
+  for _, runner in ipairs(desk.runner_list) do
+    local spec = { name = runner.name, file = runner.file, params = {} }
+    for _, each in ipairs(desk.config.strategies) do
+      if each.name == runner.name then spec = each end
+    end
+    if runner.code then add(self, reload_strategy.new(runner, spec, limits, past[runner.name])) end
+  end
+  add_venues(self, limits, past)
+  desk.reloader = self
+  self:watch_all()
+  if options.watch then dispatch.listen("file_changed", self) end
+  return self
+end
+
+-- Watching ----------------------------------------------------------------------------------------
+
+-- Files of what runs, and of what was tried and could not be loaded.
+function Reload:watch_all()
+  if not self.is_watching then return end
+  local wanted = { [self.desk.config.path or false] = true }
+  for _, unit in ipairs(self.units) do
+    for path in pairs(unit:files()) do wanted[path] = true end
+    for path in pairs(unit.tried) do wanted[path] = true end
+  end
+  wanted[false] = nil
+  for path in pairs(self.watched) do
+    if not wanted[path] then
+      host.unwatch(path)
+      self.watched[path] = nil
+    end
+  end
+  for path in pairs(wanted) do
+    if not self.watched[path] then
+      local ok, err = host.watch(path)
+      if ok then self.watched[path] = true
+      else self.log.warn("changes of %s are not noticed: %s", path, err) end
+    end
+  end
+end
+
+-- All of it or nothing ----------------------------------------------------------------------------
+
+-- Nothing that is prepared goes in: says why, for each.
+local function refuse(self, plans, by)
+  local broken, reasons = {}, {}
+  for _, plan in ipairs(plans) do
+    if not plan.version then
+      broken[#broken + 1], reasons[#reasons + 1] = plan.unit.name, plan.err
+    end
+  end
+  for _, plan in ipairs(plans) do
+    local unit = plan.unit
+    if plan.version then
+      unit.is_behind = true
+      unit.log.warn("not reloaded: it changed together with %s; it is reloaded with the next "
+                    .. "change", table.concat(broken, ", "))
+    else
+      unit.log.error("not reloaded (%s), version %d goes on: %s", by, unit.versions.running,
+                     plan.err)
+      unit.versions:note(by, plan.err)
+    end
+  end
+  self:watch_all()
+  return nil, table.concat(reasons, "\n")
+end
+
+local function put_in(self, plans, by)
+  local told = {}
+  for i, plan in ipairs(plans) do
+    local unit = plan.unit
+    unit.is_behind = false
+    local number = unit:swap(plan.version, by)
+    told[i] = ("%s: version %d"):format(unit.name, number)
+  end
+  self.count = self.count + #plans
+  if self.count >= FLUSH_EVERY then
+    self.count = 0
+    jit.flush()
+  end
+  self:watch_all()
+  return told
+end
+
+-- Prepares all plans and puts them in place: what became of it as a text; or nil, err.
+local function apply(self, plans, by)
+  if self.desk.stopping then return nil, "the runtime is stopping" end
+  local began, all_good = host.monotonic(), true
+  for _, plan in ipairs(plans) do
+    plan.by = by
+    plan.version, plan.err = plan.unit:prepare(plan)
+    all_good = all_good and plan.version ~= nil
+  end
+  if not all_good then return refuse(self, plans, by) end
+  local told = put_in(self, plans, by)
+  local took = (host.monotonic() - began) * 1000
+  for i, plan in ipairs(plans) do
+    plan.unit.log.info("reloaded (%s): %s, in %.1f ms", by, told[i], took)
+  end
+  return table.concat(told, ", ")
+end
+
+-- What changed ------------------------------------------------------------------------------------
+
+local function differs(files, read)
+  for path, text in pairs(files) do
+    if (read(path) or false) ~= text then return true end
+  end
+  return false
+end
+
+-- The configuration's part of a change: plans by unit, and what else to do. nil, err.
+local function change_of_config(self, plans)
+  local settings, err = self.reread()
+  if not settings then return nil, err end
+  local change = reload_config.compare(self.desk.config, settings)
+  for name, params in pairs(change.params) do
+    local unit = self.by_name[name]
+    if plans[unit] then plans[unit].params = params
+    else plans[unit] = { unit = unit, params = params, keeps_code = true } end
+  end
+  change.settings = settings
+  return change
+end
+
+local function take_live(self, change)
+  local names = {}
+  for name, value in pairs(change.live) do
+    self.desk.config[name], names[#names + 1] = value, name
+  end
+  table.sort(names)
+  local level = change.live.log
+  if level then assert(host.log_setup(level.level, level.format)) end
+  self.desk.config.text = change.settings.text
+  if #names > 0 then
+    self.log.info("configuration: %s changed and counts from now on", table.concat(names, ", "))
+  end
+  if #change.later > 0 then
+    self.log.warn("configuration: what cannot change under way waits for the next start: %s",
+                  table.concat(change.later, ", "))
+  end
+end
+
+-- In the order of the units, so that it does not depend on a table's.
+local function listed(self, plans)
+  local list = {}
+  for _, unit in ipairs(self.units) do list[#list + 1] = plans[unit] end
+  return list
+end
+
+local function apply_all(self, plans, with_config, by)
+  local change, err
+  if with_config then
+    change, err = change_of_config(self, plans)
+    if not change then
+      self.log.error("configuration not reloaded (%s), the one before counts: %s", by, err)
+      return nil, err
+    end
+  end
+  local list, told = listed(self, plans), "nothing changed"
+  if #list > 0 then told, err = apply(self, list, by) end
+  if not told then return nil, err end
+  if change then take_live(self, change) end
+  return told
+end
+
+--- Files were saved, written, renamed or removed.
+function Reload:on_file_changed(paths)
+  local changed, plans = {}, {}
+  for path in paths:gmatch("(%Z+)%z") do changed[path] = true end
+  local function is_touched(unit)
+    for path in pairs(changed) do
+      local known = unit.tried[path]
+      if known == nil then known = unit:files()[path] end
+      if known ~= nil and known ~= (code.read_file(path) or false) then return true end
+    end
+  end
+  local any = false
+  for _, unit in ipairs(self.units) do
+    if is_touched(unit) then plans[unit], any = { unit = unit }, true end
+  end
+  local config = self.desk.config
+  local with_config = config.path ~= nil and changed[config.path]
+    and code.read_file(config.path) ~= config.text
+  if not any and not with_config then return end
+  for _, unit in ipairs(self.units) do
+    if unit.is_behind then plans[unit] = plans[unit] or { unit = unit } end
+  end
+  apply_all(self, plans, with_config, "saved")
+end
+
+-- By hand -----------------------------------------------------------------------------------------
+
+-- From inside a callback nothing can be swapped: it is done when the event is.
+local function must_wait(self, method, a, b)
+  if not strategy.is_busy() then return false end
+  dispatch.defer(self, method, a, b)
+  return true
+end
+
+local WAITS = "it is done when this event is; the log tells the outcome"
+
+--- Loads everything again whose files are not what runs, and the configuration.
+---@param by string
+---@return string|nil told  "ladder: version 4"
+---@return string|nil err
+function Reload:reload_all(by)
+  if must_wait(self, "reload_all", by) then return WAITS end
+  local plans = {}
+  for _, unit in ipairs(self.units) do
+    if unit.is_behind or differs(unit:files(), code.read_file) then
+      plans[unit] = { unit = unit }
+    end
+  end
+  return apply_all(self, plans, self.reread ~= nil and self.desk.config.path ~= nil, by)
+end
+
+local function unit_of(self, name)
+  local unit = self.by_name[name]
+  if unit then return unit end
+  local names = {}
+  for known in pairs(self.by_name) do names[#names + 1] = known end
+  table.sort(names)
+  return nil, ("nothing here is called %s; there are %s"):format(tostring(name),
+                                                                 table.concat(names, ", "))
+end
+
+--- Loads one again, whether its files changed or not: a strategy by its name, a venue's file by the
+--- name of the venue or of the protocol.
+---@param name string|nil  nil: as reload_all
+---@param by string|nil    who wants it, for the record
+---@return string|nil told
+---@return string|nil err
+function Reload:reload(name, by)
+  by = by or "reload"
+  if not name then return self:reload_all(by) end
+  local unit, err = unit_of(self, name)
+  if not unit then return nil, err end
+  if must_wait(self, "reload", name, by) then return WAITS end
+  return apply(self, { { unit = unit } }, by)
+end
+
+--- Goes back to a version that is kept, by default the one before that which runs. Callbacks may be
+--- missing in it.
+---@param name string
+---@param number integer|nil
+---@return string|nil told
+---@return string|nil err
+function Reload:rollback(name, number)
+  local unit, err = unit_of(self, name)
+  if not unit then return nil, err end
+  local version
+  version, err = unit.versions:find(number)
+  if not version then return nil, err end
+  if must_wait(self, "rollback", name, version.number) then return WAITS end
+  local tried = unit.tried
+  local function read(path)
+    if version.files[path] then return version.files[path] end
+    return nil, ("%s: not in version %d"):format(path, version.number)
+  end
+  local told
+  told, err = apply(self, { { unit = unit, read = read, is_forced = true } }, "rollback")
+  unit.tried = tried                            -- what stands in the files is known and not wanted
+  return told, err
+end
+
+--- The versions that are kept: { number =, time =, by =, is_running =, files = }, oldest first.
+---@param name string
+---@return table[]|nil
+---@return string|nil err
+function Reload:versions(name)
+  local unit, err = unit_of(self, name)
+  if not unit then return nil, err end
+  return unit.versions:describe()
+end
+
+--- What differs between two versions, as text; by default between the one before and that which
+--- runs. With `a` alone: between it and that which runs.
+---@param name string
+---@param a integer|nil
+---@param b integer|nil
+---@return string|nil
+---@return string|nil err
+function Reload:diff(name, a, b)
+  local unit, err = unit_of(self, name)
+  if not unit then return nil, err end
+  local old, new
+  old, err = unit.versions:find(a)
+  if not old then return nil, err end
+  new, err = unit.versions:find(b or unit.versions.running)
+  if not new then return nil, err end
+  local all, parts = {}, {}
+  for path in pairs(old.files) do all[path] = true end
+  for path in pairs(new.files) do all[path] = true end
+  for _, path in ipairs(versions.paths(all)) do
+    local text = diff.texts(old.files[path] or "", new.files[path] or "")
+    if text ~= "" then parts[#parts + 1] = path .. "\n" .. text end
+  end
+  return #parts > 0 and table.concat(parts, "\n") or "no difference"
+end
+
+return M

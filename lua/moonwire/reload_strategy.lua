@@ -1,0 +1,181 @@
+--- The reload of one strategy: its next version is loaded aside and checked, and put in the place
+--- of the one that runs when nothing is against it.
+
+local code = require "moonwire.code"
+local dispatch = require "moonwire.dispatch"
+local old_code = require "moonwire.old_code"
+local probation = require "moonwire.probation"
+local state_copy = require "moonwire.state_copy"
+local strategy = require "moonwire.strategy"
+local versions = require "moonwire.versions"
+
+local M = {}
+local CALLBACKS = { "on_start", "on_order", "on_fill", "on_book", "on_trade", "on_session",
+                    "on_stop" }
+
+---@class moonwire.StrategyUnit : moonwire.ReloadUnit
+local Unit = { __name = "moonwire.StrategyUnit", kind = "strategy" }
+Unit.__index = Unit
+
+--- @param runner moonwire.Runner
+--- @param spec table     its section of the configuration
+--- @param limits { errors: integer, seconds: number }|false  of its probation
+--- @param past moonwire.Version[]|nil  of earlier runs
+function M.new(runner, spec, limits, past)
+  local self = setmetatable({
+    runner = runner, name = runner.name, spec = spec, limits = limits, log = runner.log,
+    began = dispatch.now(), versions = versions.new(runner.name, past),
+  }, Unit)
+  self.versions:add(runner.code.files, "start")
+  self.tried = runner.code.files
+  return self
+end
+
+--- What is loaded, and was looked for: path -> text, or false.
+function Unit:files() return self.runner.code.files end
+
+-- Checks ------------------------------------------------------------------------------------------
+
+local function line_of(f)
+  if type(f) ~= "function" then return "" end
+  local info = debug.getinfo(f, "S")
+  return (" (%s:%d)"):format(info.short_src, info.linedefined)
+end
+
+-- A reason that the new code gives for what it does not have any more.
+local function reason_of(class, name)
+  local removed = class.removed
+  local reason = type(removed) == "table" and removed[name]
+  return type(reason) == "string" and reason ~= ""
+end
+
+local function missing(name, what)
+  return ("%s is gone, %s; give it back, or say why: "
+          .. 'S.removed = { %s = "the reason" }'):format(name, what, name)
+end
+
+-- What the old code gave and somebody still calls. Nil, or what is against the new one.
+local function lost(runner, class)
+  for _, name in ipairs(CALLBACKS) do
+    local old = rawget(runner.class, name)
+    if old and type(class[name]) ~= "function" and not reason_of(class, name) then
+      return missing(name, "which the code before had" .. line_of(old))
+    end
+  end
+  for timer in pairs(runner.timers) do
+    local name = timer.method
+    if type(name) == "string" and type(class[name]) ~= "function" and not reason_of(class, name)
+    then
+      return missing(name, ("which a timer of %g s calls"):format(timer.seconds))
+    end
+  end
+end
+
+-- Preparing ---------------------------------------------------------------------------------------
+
+-- What migrate makes of a copy of the state; nil when there is none. false, err.
+local function migrated(runner, class, files)
+  if type(class.migrate) ~= "function" then return nil end
+  local ok, result = runner:evaluate("migrate", class.migrate,
+                                     state_copy.copy(runner.instance.state),
+                                     runner.instance.params)
+  if not ok then return false, "migrate: " .. code.explain(tostring(result), files) end
+  if type(result) ~= "table" then
+    return false, ("migrate returned %s, expected the state"):format(type(result))
+  end
+  if result.persist == nil then result.persist = {} end
+  return result
+end
+
+--- Loads the next version aside: what Unit:swap takes, or nil and why not. Nothing that runs is
+--- touched. Then also the files that were read up to there.
+---@param plan { read: function|nil, params: table|nil, keeps_code: boolean|nil, by: string,
+---              is_forced: boolean|nil }  read: of files, default from the disk; params: of the
+---              configuration, default as they are; keeps_code: only the parameters change;
+---              is_forced: by a person who goes back, so callbacks may be missing
+---@return table|nil version
+---@return string|nil err
+---@return table<string, string|false> files
+function Unit:prepare(plan)
+  local runner = self.runner
+  local loaded, err, files
+  if plan.keeps_code then loaded, files = runner.code, runner.code.files
+  else
+    loaded, err, files = code.load(self.spec, { read = plan.read, kept = runner.kept,
+                                                began = self.began })
+    self.tried = files
+  end
+  if not loaded then return nil, err, files end
+  local class, given = loaded.class, plan.params or self.spec.params
+  local params
+  params, err = strategy.merge_params(class.default_params, given, self.name)
+  local problem = err or not plan.is_forced and lost(runner, class)
+  if problem then return nil, problem, files end
+  local state
+  state, err = migrated(runner, class, files)
+  if state == false then return nil, err, files end
+  return { class = class, code = loaded, params = params, given = given, state = state }, nil, files
+end
+
+-- Changing ----------------------------------------------------------------------------------------
+
+local function tell_of_old_code(self, version)
+  if version.code == self.runner.code then return end
+  local found = old_code.find(self.runner, version.state or self.runner.instance.state,
+                              version.code.environment)
+  if #found > 0 then
+    self.log.warn("old code stays in use: %s; names of methods in their place run the new code",
+                  table.concat(found, "; "))
+  end
+end
+
+-- What would be taken back: the last version that has proven itself.
+local function proven(self)
+  local runner = self.runner
+  if runner.probation then return runner.probation.before end
+  return { class = runner.class, code = runner.code, params = runner.instance.params,
+           given = self.spec.params, state = runner.instance.state }
+end
+
+local function end_probation(self)
+  if self.runner.probation then self.runner.probation:stop() end
+  self.runner.probation = false
+end
+
+--- Puts a version that was prepared in place, between two events.
+---@param version table
+---@param by string  "saved", "SIGHUP", "reload", ...
+---@return integer number  of the version
+function Unit:swap(version, by)
+  local runner, before = self.runner, proven(self)
+  tell_of_old_code(self, version)
+  end_probation(self)
+  version.code.keeper:settle()
+  self.spec.params = version.given
+  if self.limits and runner.state == "running" then
+    runner.probation = probation.begin(self, before, self.limits)
+  end
+  local number = self.versions:add(version.code.files, by).number
+  runner:swap(version)
+  return number
+end
+
+--- The probation was failed: the version before goes on, with its own state where migrate had made
+--- another one of it.
+function Unit:roll_back(before, why)
+  local runner = self.runner
+  if runner.state == "stopped" then return end
+  end_probation(self)
+  self.spec.params = before.given
+  local number = self.versions:add(before.code.files, "rolled back").number
+  runner:swap(before)
+  self.log.error("rolled back to version %d: %s; mend the file and save it", number, why)
+  self.versions:note("rolled back", why)
+end
+
+function Unit:on_proven()
+  self.runner.probation = false
+  self.log.info("version %d has passed its probation", self.versions.running)
+end
+
+return M

@@ -1,0 +1,102 @@
+--- The versions of one piece of code: the last ten, with their texts; kept in the journal as well.
+
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+
+local M = {}
+local MOST = 10
+
+---@class moonwire.Version
+---@field number integer
+---@field time number                     when it was first loaded, seconds since 1970
+---@field by string                       why: "start", "saved", "SIGHUP", a command
+---@field files table<string, string>     path -> text
+
+local Versions = { __name = "moonwire.Versions" }
+Versions.__index = Versions
+
+--- @param name string             of the strategy or of the protocol
+--- @param past moonwire.Version[]|nil  of earlier runs, oldest first
+function M.new(name, past)
+  return setmetatable({ name = name, list = past or {}, running = 0 }, Versions)
+end
+
+-- Without the places where a module was looked for and not found.
+local function texts_of(files)
+  local texts = {}
+  for path, text in pairs(files) do texts[path] = text or nil end
+  return texts
+end
+
+local function are_same(a, b)
+  for path, text in pairs(a) do if b[path] ~= text then return false end end
+  for path in pairs(b) do if a[path] == nil then return false end end
+  return true
+end
+
+--- The paths of a version, in order.
+---@param files table<string, any>
+---@return string[]
+function M.paths(files)
+  local paths = {}
+  for path in pairs(files) do paths[#paths + 1] = path end
+  table.sort(paths)
+  return paths
+end
+
+local function record(self, version)
+  for _, path in ipairs(M.paths(version.files)) do
+    host.record("reload", { self.name, version.by, path, "loaded" }, version.number, 0,
+                version.files[path])
+  end
+end
+
+--- This code runs now. A text that is that of a version which is known is that version.
+---@return moonwire.Version
+function Versions:add(files, by)
+  local texts, last = texts_of(files), self.list[#self.list]
+  for _, version in ipairs(self.list) do
+    if are_same(version.files, texts) then
+      self.running = version.number
+      return version
+    end
+  end
+  local version = { number = last and last.number + 1 or 1, time = dispatch.now(), by = by,
+                    files = texts }
+  table.insert(self.list, version)
+  if #self.list > MOST then table.remove(self.list, 1) end
+  self.running = version.number
+  record(self, version)
+  return version
+end
+
+--- Something that became of a reload and is no new version.
+function Versions:note(by, outcome) host.record("reload", { self.name, by, "", outcome }) end
+
+--- The version of that number; without one, the one before that which runs. nil, err.
+---@param number integer|nil
+---@return moonwire.Version|nil
+---@return string|nil err
+function Versions:find(number)
+  local before
+  for _, version in ipairs(self.list) do
+    if version.number == number then return version end
+    if not number and version.number < self.running then before = version end
+  end
+  if before then return before end
+  if not number then return nil, self.name .. ": there is no version before the one that runs" end
+  return nil, ("%s: no version %s is kept"):format(self.name, tostring(number))
+end
+
+--- { { number =, time =, by =, is_running =, files = { path, ... } }, ... }, oldest first.
+function Versions:describe()
+  local described = {}
+  for i, version in ipairs(self.list) do
+    described[i] = { number = version.number, time = version.time, by = version.by,
+                     is_running = version.number == self.running,
+                     files = M.paths(version.files) }
+  end
+  return described
+end
+
+return M

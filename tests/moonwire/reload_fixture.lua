@@ -1,0 +1,96 @@
+--- Strategies in files on a stage, to be changed while they run.
+
+local stage = require "tests.moonwire.stage"
+local code = require "moonwire.code"
+local dispatch = require "moonwire.dispatch"
+local ffi = require "ffi"
+local host = require "moonwire.host"
+local reload = require "moonwire.reload"
+local strategy = require "moonwire.strategy"
+
+ffi.cdef "char *mkdtemp(char *s);"
+
+local M = {}
+local directory = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-reload-XXXXXX")))
+
+M.HEAD = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR", qty = "0.001" }
+]]
+
+function M.path(name) return directory .. "/" .. name end
+
+function M.write(name, text)
+  local file = assert(io.open(M.path(name), "w"))
+  file:write(text)
+  file:close()
+end
+
+--- A strategy's file: what all have, and `body` between that and the end. Line 3 is its first.
+function M.file(name, body) M.write(name, M.HEAD .. body .. "\nreturn S\n") end
+
+function M.remove(name) os.remove(M.path(name)) end
+
+-- Watching is the host's; here a test says what changed.
+function host.watch() return true end
+function host.unwatch() end
+
+--- A stage with these strategies, { name = params }, of files of those names, started.
+---@param strategies table<string, table>
+---@param options table|nil  as of stage.new; probation, reload (of reload.begin), trusted, config
+function M.play(strategies, options)
+  options = options or {}
+  local names, loaded = {}, {}
+  for name in pairs(strategies) do names[#names + 1] = name end
+  table.sort(names)
+  options.strategies = {}
+  for _, name in ipairs(names) do
+    local spec = { name = name, file = M.path(name .. ".lua"), params = strategies[name],
+                   trusted = options.trusted }
+    local kept = {}
+    local ok, err = code.load(spec, { kept = kept })
+    loaded[name] = assert(ok, err)
+    loaded[name].kept = kept
+    spec.class = loaded[name].class
+    table.insert(options.strategies, spec)
+  end
+  local s = stage.new(options)
+  s.desk.config.strategies = options.strategies
+  s.desk.config.probation = options.probation == nil and { errors = 3, seconds = 30 }
+    or options.probation
+  for name, runner in pairs(s.runners) do
+    loaded[name].keeper:settle()
+    runner.code, runner.kept = loaded[name], loaded[name].kept
+    runner.environments[loaded[name].environment] = true
+  end
+  s.reloader = reload.begin(s.desk, options.reload or { watch = true })
+  s:start()
+  return s, s.runners[names[1]]
+end
+
+--- The host tells that these files changed, in one event.
+function M.saved(s, ...)
+  local paths = {}
+  for _, name in ipairs { ... } do paths[#paths + 1] = M.path(name) .. "\0" end
+  s:run(s.reloader, "on_file_changed", table.concat(paths))
+  s:settle()
+end
+
+--- The reloader's method, outside of any callback; what it returned.
+function M.ask(s, method, ...)
+  local args, n, results = { ... }, select("#", ...), nil
+  local caller = {}
+  function caller.ask() results = { s.reloader[method](s.reloader, unpack(args, 1, n)) } end
+  s:run(caller, "ask")
+  s:settle()
+  return results[1], results[2]
+end
+
+M.strategy, M.dispatch = strategy, dispatch
+
+function M.done()
+  os.execute("rm -rf " .. directory)
+  stage.done()
+end
+
+return M
