@@ -1,6 +1,7 @@
 --- What the control path can do to the trading floor of any simulator: money, the made market, the
 --- book. A venue's own commands stand beside it. `sim` has desk (ledger, engine, members,
---- member_list, by_ticker, by_id, place_market, check), market and clock.
+--- member_list, by_ticker, by_id, place_market, check), market and clock; where nothing is quoted,
+--- desk has ledger, members, member_list, default_asset and check.
 
 local decimal = require "moonwire.decimal"
 local wire    = require "moonwire.sim.wire"
@@ -8,7 +9,7 @@ local wire    = require "moonwire.sim.wire"
 local text, object = wire.text, wire.object
 
 local M = {}
-local commands = {}
+local money, market = {}, {}
 
 --- The pair that `pair` names; nil and what is wrong.
 function M.find_pair(sim, fields)
@@ -45,7 +46,7 @@ local find_pair, find_member, read_amount, one_of = M.find_pair, M.find_member, 
 
 -- Money -------------------------------------------------------------------------------------------
 
-function commands.ledger(sim)
+function money.ledger(sim)
   local accounts = {}
   for owner, account in pairs(sim.desk.ledger.accounts) do
     local assets = {}
@@ -57,17 +58,18 @@ function commands.ledger(sim)
   return wire.map(accounts)
 end
 
-function commands.check(sim)
+function money.check(sim)
   local ok, problem = sim.desk:check()
   return object("ok", ok or false, "problem", problem and text(problem))
 end
 
-function commands.deposit(sim, fields)
+function money.deposit(sim, fields)
   local member, err = find_member(sim, fields)
   local amount
   if member then amount, err = read_amount(fields, "amount") end
   if not amount then return nil, err end
-  sim.desk.ledger:deposit(member.name, fields.asset or sim.desk.pairs[1].quote, amount)
+  local asset = fields.asset or sim.desk.default_asset or sim.desk.pairs[1].quote
+  sim.desk.ledger:deposit(member.name, asset, amount)
   return object("ok", true)
 end
 
@@ -90,13 +92,13 @@ local function market_order(sim, fields, now, in_force)
 end
 
 --- The market takes: `pair`, `side`, `qty`, `price` (default: the best).
-function commands.trade(sim, fields, now) return market_order(sim, fields, now, "ioc") end
+function market.trade(sim, fields, now) return market_order(sim, fields, now, "ioc") end
 
 --- The market rests an order: `pair`, `side`, `price`, `qty`.
-function commands.quote(sim, fields, now) return market_order(sim, fields, now, "gtc") end
+function market.quote(sim, fields, now) return market_order(sim, fields, now, "gtc") end
 
 --- Moves the made market to `price` or by `percent`, and quotes there.
-function commands.move(sim, fields, now)
+function market.move(sim, fields, now)
   local pair, err = find_pair(sim, fields)
   if not pair then return nil, err end
   local percent = tonumber(fields.percent)
@@ -107,14 +109,14 @@ function commands.move(sim, fields, now)
 end
 
 --- `on=1` or `on=0`; `withdraw=1` also takes the quotes out.
-function commands.market(sim, fields, now)
+function market.market(sim, fields, now)
   local state, err = one_of(fields, "on", { "1", "0" })
   if not state then return nil, err end
   if state == "1" then sim.market:start(now) else sim.market:stop(now, fields.withdraw == "1") end
   return object("on", sim.market.is_on)
 end
 
-function commands.book(sim, fields)
+function market.book(sim, fields)
   local pair, err = find_pair(sim, fields)
   if not pair then return nil, err end
   local function side(name)
@@ -127,17 +129,22 @@ function commands.book(sim, fields)
   return object("buy", side "buy", "sell", side "sell")
 end
 
---- Adds these commands, and those of the venue, to a module: run(sim, name, fields, now) and names.
----@param own table<string, function>  name -> function(sim, fields, now)
-function M.module(own)
+local function module_of(sets)
   local all, names = {}, {}
-  for _, set in ipairs { commands, own } do
+  for _, set in ipairs(sets) do
     for name, command in pairs(set) do all[name], names[name] = command, true end
   end
-  --- Runs a command with its fields (texts); JSON text, or nil and what is wrong.
   return { names = names, run = function(sim, name, fields, now)
     return all[name](sim, fields, now)
   end }
 end
+
+--- Adds these commands, and those of the venue, to a module: run(sim, name, fields, now), which
+--- gives JSON text, or nil and what is wrong; and names.
+---@param own table<string, function>  name -> function(sim, fields, now)
+function M.module(own) return module_of { money, market, own } end
+
+--- The same for a venue where nothing is quoted.
+function M.money_module(own) return module_of { money, own } end
 
 return M

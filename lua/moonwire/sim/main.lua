@@ -19,6 +19,7 @@ local M = {}
 local venues = {
   finery = "moonwire.sim.finery_options",
   indodax = "moonwire.sim.indodax_options",
+  instamrkt = "moonwire.sim.instamrkt_options",
   peatio = "moonwire.sim.peatio_options",
 }
 

@@ -1,0 +1,239 @@
+--- The simulated Instamrkt's WebSocket: who is connected, requests and answers, and who hears what
+--- (page sections 3 to 6). Pushes wait until the turn is over: an answer goes before them, but for
+--- the distribution after a bet, which may come first.
+
+local Auth = require "moonwire.sim.instamrkt_auth"
+local json = require "moonwire.json"
+local Ops  = require "moonwire.sim.instamrkt_ops"
+local rows = require "moonwire.sim.instamrkt_rows"
+local wire = require "moonwire.sim.wire"
+
+local text, object = wire.text, wire.object
+
+---@class moonwire.sim.InstamrktSocket
+local Socket = { __name = "moonwire.sim.InstamrktSocket" }
+Socket.__index = Socket
+
+--- `options`: floor, auth, codes, settings, random, clock, sources, source_id.
+function Socket.new(options)
+  local socket = setmetatable({ connections = {}, pushes = {} }, Socket)
+  for name, value in pairs(options) do socket[name] = value end
+  return socket
+end
+
+local Connection = {}
+Connection.__index = Connection
+
+-- What faults can meet, by operation.
+local subjects = {
+  place_bet_in_betting_pool = "bet", ping = "ping", logon = "logon", get_opcodes = "opcodes",
+  join_game = "join",
+}
+function Socket.subjects_of(operation)
+  return { subjects[operation] or operation and operation:find "^[gl][ei][ts]t?_" and "query"
+           or "other", "request" }
+end
+
+-- Connecting --------------------------------------------------------------------------------------
+
+--- A WebSocket handshake: a connection, or nil, status, headers, body. How a digest is refused is a
+--- switch.
+function Socket:upgrade(query, real_now)
+  local now = self.clock:venue(real_now)
+  local fields = wire.parse_form(query)
+  local user = self.auth:check_digest(fields.id, fields.n, fields.h, now)
+  if not user and self.settings.refuse == "upgrade" then
+    return nil, 403, { { "Content-Type", "text/plain" } }, "Forbidden"
+  end
+  local connection = setmetatable({
+    socket = self, user = user and user.name, account = user, member = user and user.member,
+    kind = "private", subscribed = {},
+    is_in = user ~= nil and Auth.returns_soon(user, now),
+  }, Connection)
+  self.connections[#self.connections + 1] = connection
+  return connection
+end
+
+function Connection:on_open()
+  if self.member or self.socket.settings.refuse ~= "close" then return end
+  self.link:close(1008, "bad digest")
+end
+
+function Connection:on_pong() return self end
+
+function Connection:on_close()
+  local socket = self.socket
+  for i, other in ipairs(socket.connections) do
+    if other == self then table.remove(socket.connections, i) break end
+  end
+  if self.account then self.account.closed_at = socket.clock:now() end
+end
+
+function Connection:close(code, reason)
+  self.link:close(code, reason or "closed")
+  self:on_close()
+end
+
+-- Sending -----------------------------------------------------------------------------------------
+
+local function message_of(self, number, members)
+  return object("response_header", object("t", self.clock:now()), "res", number, unpack(members))
+end
+
+local function tell(self, connection, number, members, subject)
+  self.pushes[#self.pushes + 1] = { connection = connection, subject = subject or "push",
+                                    text = message_of(self, number, members) }
+end
+
+-- Numbers of pushes that have no name in the table.
+local nameless = { hot = 367, blocked_action = 370, allowed_action = 371 }
+local push_subjects = { bet_pool_resolved = "resolved", bet_pool_expired = "resolved",
+                        betting_pool_bets_distribution_update = "distribution",
+                        balance_update = "balance" }
+
+--- Tells everybody in a game, but for one connection.
+function Socket:tell_game(game, name, members, except)
+  local number = self.codes:push(name) or nameless[name]
+  for _, connection in ipairs(self.connections) do
+    if connection.subscribed[game.id] and connection ~= except then
+      tell(self, connection, number, members, push_subjects[name])
+    end
+  end
+end
+
+--- Tells everybody who is logged on.
+function Socket:tell_all(name, members, except)
+  for _, connection in ipairs(self.connections) do
+    if connection.is_in and connection ~= except then
+      tell(self, connection, self.codes:push(name), members)
+    end
+  end
+end
+
+--- Tells a member what it has, on all its connections.
+function Socket:tell_balance(member, currency)
+  local floor = self.floor
+  local available = floor:available(member, currency)
+  local members = { "current_balance", rows.float(available + floor:exposure(member, currency)),
+                    "available_balance", rows.float(available), "currency", text(currency) }
+  for _, connection in ipairs(self.connections) do
+    if connection.member == member and connection.is_in then
+      tell(self, connection, self.codes:push "balance_update", members, "balance")
+    end
+  end
+end
+
+--- Sends what is waiting.
+function Socket:flush()
+  local pushes = self.pushes
+  self.pushes = {}
+  for _, push in ipairs(pushes) do push.connection.link:send(push.text, push.subject) end
+end
+
+-- Requests ----------------------------------------------------------------------------------------
+
+local function log_on(connection)
+  if not connection.member then return "logon_fail", {} end
+  if connection.is_in then return "logon_fail_already_logged_in", {} end
+  connection.is_in = true
+  return "logon_success", { "session_key", text "4" }
+end
+
+-- The number and the members of the answer to a message.
+local function answer_to(self, connection, message, operation, now)
+  local function failed(words) return self.codes:push "error", { "text", text(words) } end
+  if type(message) ~= "table" then return failed "malformed request" end
+  if type(message.header) ~= "table" then return failed "missing header" end
+  if not operation then return failed("unknown op " .. tostring(message.op)) end
+  if operation == "logon" then
+    local name, members = log_on(connection)
+    return self.codes:push(name), members
+  end
+  if not connection.is_in and operation ~= "ping" and operation ~= "get_opcodes" then
+    return failed "not logged on"
+  end
+  local members, err = Ops.run(connection, operation, message, now)
+  if not members then return failed(err) end
+  return self.codes:answer(operation), members
+end
+
+local function process(self, connection, message, operation, real_now, give)
+  local now = self.clock:venue(real_now)
+  local number, members = answer_to(self, connection, message, operation, now)
+  local answer = message_of(self, number, members)
+  if self.is_early then
+    self.is_early = false
+    self:flush()
+  end
+  give(answer)
+  self:flush()
+end
+
+function Connection:on_text(raw)
+  local socket = self.socket
+  local message = json.decode(raw)
+  local op = type(message) == "table" and tonumber(message.op)
+  local operation = op and socket.codes:operation(op)
+  self.link:request(Socket.subjects_of(operation), raw, function(now, give)
+    process(socket, self, message, operation, now, give)
+  end)
+end
+
+-- What happens on the floor -----------------------------------------------------------------------
+
+local on = {}
+
+function on.new_pool(self, pool)
+  self:tell_game(pool.game, "new_betting_pool", rows.pool_members(pool))
+end
+
+-- Whether the distribution comes before the answer to the bet.
+local function is_early(self)
+  local when = self.settings.distribution
+  return when == "before" or when == "seeded" and self.random:number() < 0.5
+end
+
+function on.bet(self, bet)
+  local pool = bet.pool
+  self.is_early = is_early(self)
+  self:tell_game(pool.game, "betting_pool_bets_distribution_update", {
+    "pool_id", text(pool.id), "target_level", pool.level,
+    "distribution", (rows.distribution(pool, true)), "new_bets", wire.list { rows.bet(bet) } })
+  self:tell_balance(bet.member, pool.game.currency)
+end
+
+function on.resolved(self, pool)
+  self:tell_game(pool.game, pool.is_expired and "bet_pool_expired" or "bet_pool_resolved",
+                 rows.decided_members(pool))
+  local seen = {}
+  for _, bet in ipairs(pool.bets) do
+    if not seen[bet.member] then self:tell_balance(bet.member, pool.game.currency) end
+    seen[bet.member] = true
+  end
+end
+
+function on.happened(self, event)
+  self:tell_game(event.game, "new_game_event", rows.event_members(event))
+end
+
+function on.blocked(self, pool, now)
+  self:tell_game(pool.game, pool.is_blocked and "betting_in_pool_blocked"
+                 or "betting_in_pool_allowed",
+                 { "pool_id", text(pool.id),
+                   pool.is_blocked and "blocked_at" or "allowed_at", now })
+end
+
+function on.action_blocked(self, game, action_id, is_blocked, now)
+  self:tell_game(game, is_blocked and "blocked_action" or "allowed_action",
+                 { "game_id", text(game.id), "action_id", text(action_id),
+                   is_blocked and "blocked_at" or "allowed_at", now })
+end
+
+function on.game_closed(self, game)
+  self:tell_game(game, "game_closed", { "game_id", text(game.id) })
+end
+
+--- Hears what happens on the floor.
+function Socket:event(name, ...) on[name](self, ...) end
+
+return Socket

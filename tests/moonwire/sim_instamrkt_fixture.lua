@@ -1,0 +1,170 @@
+--- A simulated Instamrkt behind its gateway, without sockets: time is a number, frames and answers
+--- are tables.
+
+local host      = require "moonwire.host"
+local json      = require "moonwire.json"
+local Faults    = require "moonwire.sim.faults"
+local Gateway   = require "moonwire.sim.gateway"
+local Instamrkt = require "moonwire.sim.instamrkt"
+local Schedule  = require "moonwire.sim.schedule"
+
+local M = { KEY = "9f1c0a52-6d3e-4b7a-8e25-c1d4f7a90b36", NOW = 1763683200123 }
+
+function M.sha256(text) return host.digest("sha256", text, "hex") end
+
+local Sim = {}
+Sim.__index = Sim
+
+local function new_out(sim)
+  local out = {}
+  function out:reply(id, status, headers, body)
+    sim.answers[id] = { status = status, headers = headers, body = body }
+  end
+  function out:refuse(id, status, _, body) sim.refused[id] = { status = status, body = body } end
+  function out:send(id, text) table.insert(sim.frames[id], text) end
+  function out:ping() end
+  function out:close(id, code, reason) sim.closed[id] = { code = code, reason = reason } end
+  function out:send_raw(id, bytes) table.insert(sim.frames[id], bytes) end
+  function out:drop(id, how) sim.dropped[id] = how or "drop" end
+  return out
+end
+
+--- `options`: settings { "name=value" }, market (boolean), fault (text), seed. Members: mara (17),
+--- nick (18), and boss (19), who is an admin.
+function M.new(options)
+  options = options or {}
+  local sim = setmetatable({ now = M.NOW, next_id = 0, nonce = 0, answers = {}, refused = {},
+                             frames = {}, closed = {}, dropped = {}, heard_to = {},
+                             schedule = Schedule.new() }, Sim)
+  local settings = Instamrkt.new_settings()
+  for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
+  sim.venue = Instamrkt.new { settings = settings, schedule = sim.schedule,
+                              seed = options.seed or 1, now = sim.now, sha256 = M.sha256 }
+  sim.venue:add_member("mara", { don = "100" }, "pw", M.KEY)
+  sim.venue:add_member("nick", { don = "100" }, "pw2", "nick-key")
+  sim.venue:add_member("boss", { don = "100" }, "pw3", "boss-key", true)
+  sim.faults = Faults.new(Instamrkt.subjects, 7)
+  if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
+  sim.gateway = Gateway.new { venue = sim.venue, faults = sim.faults, schedule = sim.schedule,
+                              out = new_out(sim) }
+  sim.venue:start(sim.now, options.market)
+  sim.game = sim.venue.crowd.game
+  sim.pool = sim.game.pools[1]
+  return sim
+end
+
+--- Lets `ms` pass, deadline by deadline.
+function Sim:pass(ms)
+  local stop = self.now + ms
+  local at = self.schedule:next()
+  while at and at <= stop do
+    self.now = math.max(self.now, at)
+    self.gateway:run(self.now)
+    at = self.schedule:next()
+  end
+  self.now = stop
+end
+
+--- A request; its answer { status =, headers =, body = }, nil when there is none yet.
+function Sim:request(method, target, headers, body)
+  self.next_id = self.next_id + 1
+  local lines = { method .. " " .. target }
+  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
+  self.gateway:request(self.next_id, table.concat(lines, "\n") .. "\n", body or "", self.now)
+  return self.answers[self.next_id]
+end
+
+--- The cookies of an answer as a Cookie header's text.
+function M.cookies(answer)
+  local list = {}
+  for _, header in ipairs(answer.headers) do
+    if header[1] == "Set-Cookie" then list[#list + 1] = header[2]:match "^[^;]+" end
+  end
+  return table.concat(list, "; ")
+end
+
+--- Headers with the anti-forgery token.
+function Sim:token_headers(more)
+  local cookie = M.cookies(self:request("GET", "/i/"))
+  return { ["X-XSRFToken"] = cookie:match "_xsrf=([^;]+)",
+           Cookie = cookie .. (more and "; " .. more or "") }
+end
+
+--- Logs in over REST; headers for further calls, and the answer.
+function Sim:login(name, password)
+  local headers = self:token_headers()
+  local answer = self:request("POST", "/r/login/", headers,
+                              json.encode { username = name, password = password })
+  if answer.status == 200 then headers.Cookie = headers.Cookie .. "; " .. M.cookies(answer) end
+  return headers, answer
+end
+
+--- A control command; decoded.
+function Sim:control(command)
+  local answer = self:request("POST", "/sim/" .. command, {}, "")
+  if answer.status ~= 200 then error(command .. ": " .. answer.body, 2) end
+  return json.decode(answer.body)
+end
+
+--- Opens a connection with this query; its id. Refused ones are in sim.refused.
+function Sim:open(query)
+  self.next_id = self.next_id + 1
+  local id = self.next_id
+  self.frames[id], self.heard_to[id] = {}, 0
+  self.gateway:upgrade(id, "GET /?" .. query .. "\n", self.now)
+  if not self.refused[id] and not self.dropped[id] then self.gateway:opened(id, self.now) end
+  return id
+end
+
+--- A signed query.
+function Sim:query(user_id, key)
+  self.nonce = self.nonce + 1
+  return ("id=%s&n=%d&h=%s"):format(user_id, self.nonce, M.sha256(user_id .. self.nonce .. key))
+end
+
+--- What a connection has heard since it was asked last: decoded messages.
+function Sim:heard(id)
+  local list = {}
+  for i = self.heard_to[id] + 1, #self.frames[id] do
+    list[#list + 1] = json.decode(self.frames[id][i]) or self.frames[id][i]
+  end
+  self.heard_to[id] = #self.frames[id]
+  return list
+end
+
+--- "356 361 815" of the messages heard since.
+function Sim:codes(id)
+  local codes = {}
+  for i, message in ipairs(self:heard(id)) do codes[i] = message.res or "?" end
+  return table.concat(codes, " ")
+end
+
+--- Sends a text.
+function Sim:say(id, text) self.gateway:message(id, text, self.now) end
+
+--- Sends an operation; the first message that comes, decoded, which is the answer unless a push
+--- goes before it, and all of them.
+function Sim:ask(id, op, fields)
+  self:heard(id)
+  local message = { header = json.decode '{"t":1}', op = op }
+  for name, value in pairs(fields or {}) do message[name] = value end
+  self:say(id, json.encode(message))
+  local heard = self:heard(id)
+  return heard[1], heard
+end
+
+--- A connection that is logged on and in the game.
+function Sim:joined(user_id, key)
+  local id = self:open(self:query(user_id or "17", key or M.KEY))
+  self:ask(id, 100)
+  self:ask(id, 363, { game_id = self.game.id })
+  self:heard(id)
+  return id
+end
+
+--- Bets over a connection; the answer.
+function Sim:bet(id, target, amount, pool)
+  return (self:ask(id, 392, { pool_id = (pool or self.pool).id, target = target, amount = amount }))
+end
+
+return M
