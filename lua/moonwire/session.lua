@@ -625,9 +625,9 @@ end
 
 function Session:market_table()
   local list = {}
-  for symbol, market in pairs(self.markets or {}) do
-    list[symbol] = copy(market)
-    list[symbol].names = nil
+  for _, market in ipairs(self.markets or {}) do
+    local shown = copy(market)
+    list[market.symbol], shown.names = shown, nil
   end
   return list
 end
