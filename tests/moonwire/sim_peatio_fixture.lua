@@ -11,6 +11,7 @@ local Schedule = require "moonwire.sim.schedule"
 
 local M = { SECRET = "sim-secret-1", NOW = fixture.NOW }
 local signer = assert(host.secret_text(M.SECRET))
+local verifier = assert(jwt.new("HS256", M.SECRET))
 
 function M.hmac(secret, message) return command_line.hmac(secret, "sha256", message, "hex") end
 
@@ -45,7 +46,7 @@ function M.new(options)
   for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
   local venue = Peatio.new { pairs = assert(pairs_of.list { "btcusd", "ethusd" }),
                              settings = settings, schedule = schedule, seed = 1, hmac = M.hmac,
-                             tokens = options.tokens or assert(jwt.new("HS256", M.SECRET)) }
+                             tokens = options.tokens or verifier }
   for _, name in ipairs { "alice", "bob" } do
     local member = venue.desk:add_member({ name = name, email = MEMBERS[name].email,
                                            uid = MEMBERS[name].uid },

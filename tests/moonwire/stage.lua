@@ -155,6 +155,10 @@ function M.parameter(request, name)
   return text:match("[?&]" .. name .. "=([^&]*)") or text:match("^" .. name .. "=([^&]*)")
 end
 
+-- Once for all stages: there is room for so many secrets.
+local KEY = assert(host.secret_text "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4")
+local SECRET = assert(host.secret_text "5f2d9c0e7b1a4483a6c1f0e2d3b4a596")
+
 -- The stage ---------------------------------------------------------------------------------------
 
 local Stage = {}
@@ -182,8 +186,7 @@ function M.new(options)
   local config = {
     protocol = "indodax", environment = "production", rest_url = "https://rest.test",
     private_url = PRIVATE, market_url = options.market ~= false and MARKET or false,
-    key = assert(host.secret_text "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"),
-    secret = assert(host.secret_text "5f2d9c0e7b1a4483a6c1f0e2d3b4a596"),
+    key = KEY, secret = SECRET,
     request_timeout = 10, reconcile_every = 60, dead_man = options.dead_man or false,
   }
   for name, value in pairs(options.config or {}) do config[name] = value end
