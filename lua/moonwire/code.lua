@@ -13,6 +13,8 @@ local M = {}
 ---@field files table<string, string|false>  path -> the text that was loaded; false: was looked for
 ---@field environment table               the globals that its functions see
 ---@field keeper moonwire.Keeper
+---@field late table<string, true>        paths that a callback required, of this version or before
+---@field on_late function|nil            called when one was
 
 local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
 
@@ -120,16 +122,19 @@ end
 --- Loads a strategy's file and what it requires.
 ---@param spec { file: string, name: string, trusted: boolean|nil }
 ---@param options table  kept: of mw.keep; read(path) -> text or nil, err (default: from the disk);
----                      began: when os.clock() was 0, seconds (default: now)
+---                      began: when os.clock() was 0, seconds (default: now); late: of the
+---                      version before
 ---@return moonwire.Code|nil code
 ---@return string|nil err   with file, line and the text of the line
 ---@return table<string, string|false> files  what was read, and looked for, up to there
 function M.load(spec, options)
-  local files, from = {}, options.read or M.read_file
+  local files, from, loaded = {}, options.read or M.read_file, nil
   local keeper = keeper_of(options.kept)
   local function read(path)
     local text, err = from(path)
     files[path] = text or false
+    if loaded then loaded.late[path] = true end
+    if loaded and loaded.on_late then loaded.on_late() end
     return text, err
   end
   local text, err = read(spec.file)
@@ -142,7 +147,13 @@ function M.load(spec, options)
   local class
   class, err = run(spec, text, environment)
   if not class then return nil, M.explain(err, files), files end
-  return { class = class, files = files, environment = environment, keeper = keeper }, nil, files
+  -- What callbacks of the version before required belongs to this one as well.
+  local late = {}
+  for path in pairs(options.late or {}) do
+    if files[path] == nil then files[path], late[path] = from(path) or false, true end
+  end
+  loaded = { class = class, files = files, environment = environment, keeper = keeper, late = late }
+  return loaded, nil, files
 end
 
 return M

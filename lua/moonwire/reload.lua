@@ -34,6 +34,7 @@ Reload.__index = Reload
 
 local function add(self, unit)
   self.units[#self.units + 1] = unit
+  function unit.on_files() self:watch_all() end
   self.by_name[unit.name] = self.by_name[unit.name] or unit
 end
 

@@ -28,7 +28,17 @@ function M.new(runner, spec, limits, past)
   }, Unit)
   self.versions:add(runner.code.files, "start")
   self.tried = runner.code.files
+  self:look_after(runner.code)
   return self
+end
+
+-- What callbacks require is of this version, and changes with it.
+function Unit:look_after(loaded)
+  function loaded.on_late()
+    if loaded ~= self.runner.code then return end
+    self.versions:complete(loaded.files)
+    if self.on_files then self.on_files() end
+  end
 end
 
 --- What is loaded, and was looked for: path -> text, or false.
@@ -102,7 +112,7 @@ function Unit:prepare(plan)
   if plan.keeps_code then loaded, files = runner.code, runner.code.files
   else
     loaded, err, files = code.load(self.spec, { read = plan.read, kept = runner.kept,
-                                                began = self.began })
+                                                began = self.began, late = runner.code.late })
     self.tried = files
   end
   if not loaded then return nil, err, files end
@@ -156,6 +166,7 @@ function Unit:swap(version, by)
     runner.probation = probation.begin(self, before, self.limits)
   end
   local number = self.versions:add(version.code.files, by).number
+  self:look_after(version.code)
   runner:swap(version)
   return number
 end

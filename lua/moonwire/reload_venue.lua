@@ -125,7 +125,11 @@ local function fitted(session, module, name)
   if found then return nil, ("venues.%s.%s: %s"):format(session.name, found[1], found[2]) end
   local decoders = {}
   for _, line in ipairs(LINES) do
-    local spec = protocol[line]
+    local spec, before = protocol[line], session.protocol[line]
+    if spec and before and spec.one_at_a_time ~= before.one_at_a_time then
+      return nil, ("%s.%s.one_at_a_time is another one, which waits for the next start"):format(
+        name, line)
+    end
     if spec and spec.paths then decoders[line] = decode.new(spec.paths) end
   end
   return { protocol = protocol, decoders = decoders }
@@ -194,6 +198,8 @@ function Unit:roll_back(before, why)
   local number = self.versions:add(before.files, "rolled back").number
   self.log.error("rolled back to version %d: %s; mend the file and save it", number, why)
   self.versions:note("rolled back", why)
+  -- What was not understood meanwhile is asked for.
+  for _, session in ipairs(self.sessions) do session.reconciler:on_period() end
 end
 
 function Unit:on_proven()

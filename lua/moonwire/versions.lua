@@ -70,6 +70,14 @@ function Versions:add(files, by)
   return version
 end
 
+--- A callback has required one more module: it belongs to the version that runs.
+function Versions:complete(files)
+  local running = self:find(self.running)
+  if not running then return end
+  for path, text in pairs(texts_of(files)) do running.files[path] = running.files[path] or text end
+  record(self, running)
+end
+
 --- Something that became of a reload and is no new version.
 function Versions:note(by, outcome) host.record("reload", { self.name, by, "", outcome }) end
 
