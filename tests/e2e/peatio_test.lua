@@ -1,6 +1,8 @@
 --- Peatio end to end: moonwire run against the simulated venue.
 
 local e2e = require "tests.e2e.lib"
+local host = require "moonwire.host"
+local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
 
 -- A strategy that sends what it is told at the start and prints all that it hears.
@@ -345,6 +347,37 @@ test("tokens are made with a private key and verified by its public half", funct
     run:wait_for "pending_new>new"
     equal(run:stop(), 0, kind[1])
   end
+end)
+
+-- A ready token of the simulator's first member that lives for so many seconds.
+local function token_for(sim, seconds)
+  local now = os.time()
+  return assert(host.secret_text(sim.info.private_key)):jwt("HS256", json.encode {
+    iat = now, exp = now + seconds, jti = "t-" .. seconds, sub = "session", iss = "barong",
+    aud = json.array { "peatio" }, email = sim.info.email, uid = sim.info.uid, level = 3,
+    state = "active" })
+end
+
+test("a token in a file is read again before it ends", function()
+  local sim = new_sim()
+  local path = e2e.directory() .. "/token"
+  local function write(token)
+    e2e.write(path, token)
+    equal(os.execute("chmod 600 " .. path), 0)
+  end
+  write(token_for(sim, 4))
+  local run = sim:run(strategy [[
+    function S:on_start()
+      self:send("buy", "6000", "0.1")
+      self:after(5, "later")
+    end
+    function S:later() self:send("buy", "6001", "0.1") end
+  ]], { venue = ("private_key = nil, jwt = file %q,"):format(path) })
+  run:wait_for "order buy pending_new>new"
+  write(token_for(sim, 600))
+  e2e.await("the second order", function() return #sim:orders(true) == 2 end)
+  equal(run:stop(), 0)
+  equal(#sim:orders(true), 0)
 end)
 
 test("an access key answers the challenge and signs parameters (hmac)", function()

@@ -167,8 +167,8 @@ Stage.__index = Stage
 --- options: protocol (a venue's module in place of Indodax's) with config (its further keys),
 --- greeting (what it sends when a socket is open), reply (function(text, socket): its answer);
 --- risk, on_error, on_stop, dead_man (as in a configuration), market (false: no market data),
---- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body, headers }, a
---- function(request) that gives either, or false: stays without an answer).
+--- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body,
+--- headers }, a function(request) that gives either, or false: stays without an answer).
 function M.new(options)
   options = options or {}
   stage = setmetatable({
