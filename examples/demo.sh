@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A simulated venue and a ladder on it for about ten seconds: demo.sh [PROGRAM [SECONDS [VENUE]]]
+# A simulated venue and a strategy on it for about ten seconds: demo.sh [PROGRAM [SECONDS [VENUE]]]
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 moonwire=$(realpath "${1:-$root/build/release/moonwire}")
 seconds=${2:-10}
 venue=${3:-indodax}
-more= options=
-case $venue in                  # what the ladder needs to know of a venue: its parameters, limits
+more= options= strategy=strategies/ladder.lua
+case $venue in                  # what the strategy needs to know of a venue: its parameters, limits
 finery)
     params='symbol = "BTC/USD", qty = "0.01", max_position = "0.1",
             edge = "0.00015", spacing = "0.0002", tolerance = "0.0001", min_interval = 1'
@@ -15,6 +15,10 @@ finery)
 indodax)
     params='edge = "0.00015", spacing = "0.0002", tolerance = "0.0001"'
     risk='max_order_notional = { IDR = "5000000" }' ;;
+instamrkt)                      # nothing is quoted there: stakes in place of a ladder
+    strategy=examples/bets.lua
+    params='stake = "0.5"'
+    risk='max_order_notional = { DON = "5" }' ;;
 peatio)
     params='symbol = "BTC/USD", qty = "0.01", max_position = "0.1",
             edge = "0.00015", spacing = "0.0002", tolerance = "0.0001", min_interval = 1'
@@ -48,7 +52,7 @@ name=$(sed -n '0,/protocol/s/^    \(.*\) = {$/\1/p' sim.lua)
     cat <<END
 end)()
 config.strategies = {
-  { file = "$root/strategies/ladder.lua", name = "ladder",
+  { file = "$root/$strategy",
     params = { venue = "$name", $params } },
 }
 config.risk = { $risk, max_open_orders = 20 }
@@ -56,6 +60,6 @@ $more
 return config
 END
 } >moonwire.lua
-echo "a simulated $venue serves on $url; the ladder trades on it for $seconds s"
+echo "a simulated $venue serves on $url; $strategy trades on it for $seconds s"
 eval "$(sed -n 's/^--   export/export/p' sim.lua)"
 "$moonwire" run --events --seconds "$seconds" --log-level warn

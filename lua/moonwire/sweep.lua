@@ -29,12 +29,14 @@ local SIGUSR1 = 10
 local Broom = { __name = "moonwire.Broom" }
 Broom.__index = Broom
 
+-- Ours that are open and can be canceled, and those that cannot.
 local function ours_of(self)
-  local list = {}
+  local list, bound = {}, {}
   for _, order in ipairs(self.session.orders:list_open { venue = self.session.name }) do
-    if not (order.external or self.session:is_bound(order)) then list[#list + 1] = order end
+    local into = self.session:is_bound(order) and bound or list
+    if not order.external then into[#into + 1] = order end
   end
-  return list
+  return list, bound
 end
 
 -- Without its connection orders are asked about by plain calls (reconcile.lua).
@@ -110,7 +112,8 @@ function Broom:start() task.start(self, "sweep", self.work) end
 
 --- Says what was canceled and what is left; false when anything is.
 function Broom:report()
-  local ended, left = {}, ours_of(self)
+  local left, bound = ours_of(self)
+  local ended = {}
   for order in pairs(self.found) do
     if not order:is_open() then
       ended[#ended + 1] = ("%s %s"):format(order.client_order_id or order.order_id, order.status)
@@ -119,7 +122,10 @@ function Broom:report()
   table.sort(ended)
   if #ended > 0 then
     self.log.warn("ended what the dead runtime had left open: %s", table.concat(ended, ", "))
-  elseif self.is_done then self.log.info("nothing of ours is open") end
+  elseif self.is_done and #bound == 0 then self.log.info("nothing of ours is open") end
+  for _, order in ipairs(bound) do
+    self.log.warn("stays at the venue, which cannot cancel: %s", order)
+  end
   for _, order in ipairs(left) do
     self.log.error("left open, the venue did not confirm its cancel: %s; cancel it by hand at the "
                    .. "venue", order)

@@ -261,7 +261,7 @@ function Sim:orders(is_open) return self:control("orders", { open = is_open and 
 
 -- What a venue's section says as env("MW_..."): the rest of the simulator's line is plain.
 local secrets = { key = true, secret = true, history_key = true, history_secret = true,
-                  private_key = true }
+                  private_key = true, password = true, session_key = true }
 
 local function variable(name) return "MW_" .. name:upper() end
 

@@ -171,6 +171,12 @@ local function print_json(venue, urls, files, credentials, fields)
   host.print_line(wire.object(unpack(members)))
 end
 
+-- A word for a shell.
+local function quoted(text)
+  if text:find "^[%w_.-]+$" then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
 local function print_configuration(venue, name, urls, files, credentials, fields, curl)
   local line = host.print_line
   line("-- a simulated " .. venue .. "; stop it with ctrl-c. Paste this into moonwire.lua:")
@@ -195,7 +201,7 @@ local function print_configuration(venue, name, urls, files, credentials, fields
   line("}")
   line("-- To try it:")
   for _, pair in ipairs(credentials) do
-    line(string.format("--   export %s=%s", ("sim_" .. pair[1]):upper(), pair[2]))
+    line(string.format("--   export %s=%s", ("sim_" .. pair[1]):upper(), quoted(pair[2])))
   end
   line("--   " .. curl(files.ca_file, urls.rest_url))
   line("--   curl --cacert " .. files.ca_file .. " " .. urls.rest_url .. "/sim/help")

@@ -45,7 +45,7 @@ local M = {
   limits = {                                     -- none is published
     { name = "user", count = 50, per = 1, kinds = { "submit", "query" }, reserve = 10 },
   },
-  late_arrival = 10,
+  late_arrival = 6,
   private = private,
 }
 
