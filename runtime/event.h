@@ -5,6 +5,7 @@
 #ifndef MW_EVENT_H
 #define MW_EVENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct mw_event {
     const char *text; /* likewise */
     size_t text_len;
     int64_t num, num2;
+    bool is_secret; /* data and text bring a secret: they are not recorded */
 };
 
 const char *mw_event_name(uint32_t kind); /* "ws_open"; "?" for an unknown kind */

@@ -26,7 +26,7 @@ struct call {
     struct curl_slist *headers;
     struct buffer sent, body, head; /* what we send; the answer's body and headers */
     size_t read;                    /* how much of the body libcurl has taken */
-    bool is_too_large, has_started, may_repeat;
+    bool is_too_large, has_started, may_repeat, has_secret_answer;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -270,7 +270,8 @@ static void emit_done(struct call *call, CURLcode code)
 {
     char text[MW_ERR_MAX];
     long status = 0;
-    struct mw_event event = {.kind = MW_EVENT_http_done, .id = call->id};
+    struct mw_event event = {
+        .kind = MW_EVENT_http_done, .id = call->id, .is_secret = call->has_secret_answer};
     if (code == CURLE_OK) {
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status); /* cannot fail here */
         event.num = status;
@@ -497,6 +498,7 @@ uint64_t mw_http_request(struct mw_http *http, const struct mw_http_request *req
         record(call, request, err) < 0)
         goto fail;
     set_options(call, request);
+    call->has_secret_answer = request->has_secret_answer;
     CURLMcode code = curl_multi_add_handle(http->multi, call->easy);
     if (code != CURLM_OK) {
         mw_err_set(err, "%s", curl_multi_strerror(code));

@@ -21,8 +21,9 @@ struct mw_http_request {
     size_t header_count;
     const char *body; /* NULL: none */
     size_t body_len;
-    const char *ca_file; /* NULL: the system's store */
-    int64_t timeout_ns;  /* of the whole request; 0: 30 s */
+    const char *ca_file;    /* NULL: the system's store */
+    int64_t timeout_ns;     /* of the whole request; 0: 30 s */
+    bool has_secret_answer; /* the answer brings keys or cookies: it is not recorded */
 };
 
 MW_MUST_USE struct mw_http *mw_http_new(struct mw_host *host, struct mw_err *err);

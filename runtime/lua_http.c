@@ -33,8 +33,16 @@ static size_t check_headers(lua_State *L, struct mw_http_header *headers)
     return count;
 }
 
-/* host.http_request{ method=, url=text, headers={{name, text}}, body=text, ca_file=, timeout=s }
- * -> id | nil, err */
+static bool is_true(lua_State *L, const char *name)
+{
+    lua_getfield(L, 1, name); /* .. value */
+    bool value = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    return value;
+}
+
+/* host.http_request{ method=, url=text, headers={{name, text}}, body=text, ca_file=, timeout=s,
+ * has_secret_answer= } -> id | nil, err */
 static int l_http_request(lua_State *L)
 {
     struct mw_http_header headers[HEADERS_MAX];
@@ -48,6 +56,7 @@ static int l_http_request(lua_State *L)
         .ca_file = mw_api_opt_string(L, 1, "ca_file", NULL),
         .timeout_ns = (int64_t)llround(seconds * 1e9),
         .headers = headers,
+        .has_secret_answer = is_true(L, "has_secret_answer"),
     };
     size_t url_len;
     lua_getfield(L, 1, "url"); /* .. url */

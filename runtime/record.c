@@ -201,8 +201,10 @@ void mw_record_event(struct mw_recorder *recorder, const struct mw_event *event)
     };
     recorder->event = event->seq;
     recorder->event_time_ns = event->time_ns;
-    set_lengths(recorder, &head, event->data ? event->len : 0, event->text ? event->text_len : 0);
-    write_one(recorder, &head, event->data, event->text);
+    const char *data = event->is_secret ? NULL : event->data;
+    const char *text = event->is_secret ? NULL : event->text;
+    set_lengths(recorder, &head, data ? event->len : 0, text ? event->text_len : 0);
+    write_one(recorder, &head, data, text);
 }
 
 void mw_record_event_end(struct mw_recorder *recorder)

@@ -15,6 +15,7 @@ struct mw_event {
   const char *text;
   size_t text_len;
   int64_t num, num2;
+  bool is_secret;
 };
 ]]
 

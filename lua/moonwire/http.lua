@@ -17,7 +17,8 @@ end
 --- Sends a request; the answer is object[method](object, context, status, body, headers_or_error,
 --- maybe_sent) in a later event: status 0 when there is no answer, and maybe_sent tells whether the
 --- server may have seen the request.
----@param request table  { method=, url=, headers={{name, text}}, body=, ca_file=, timeout= }
+---@param request table  { method=, url=, headers={{name, text}}, body=, ca_file=, timeout=,
+---                      has_secret_answer= }
 ---@return number|nil id
 ---@return string|nil err  it could not even begin: nothing was sent
 function M.send(request, object, method, context)

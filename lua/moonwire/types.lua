@@ -487,6 +487,7 @@ function VenueHandle:session() end
 ---@field headers table[]|nil            { name, text or secret }, in order
 ---@field body string|table|nil          a list is joined; it may hold secrets
 ---@field timeout number|nil             seconds; default: request_timeout of the configuration
+---@field has_secret_answer boolean|nil  it brings keys or cookies: it is not recorded
 ---@field limit string|nil               the kind that counts in `limits`: waits for its turn
 ---@field limit_key any
 

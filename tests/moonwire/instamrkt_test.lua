@@ -98,6 +98,7 @@ t.test("with a login the session key comes from REST, behind the anti-forgery to
   local page, login = s.requests[1], s.requests[2]
   t.equal(page.method .. " " .. page.url, "GET https://rest.test/i/")
   t.equal(login.method .. " " .. login.url, "POST https://rest.test/i/r/login/")
+  t.ok(page.has_secret_answer and login.has_secret_answer, "what they bring is not recorded")
   local names = {}
   for i, header in ipairs(login.headers) do names[i] = header[1] end
   t.equal(table.concat(names, " "), "Content-Type Cookie X-XSRFToken")

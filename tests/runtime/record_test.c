@@ -123,6 +123,22 @@ static void an_event(void)
     end_test();
 }
 
+/* An answer that brings a key is seen by Lua alone. */
+static void a_secret_event(void)
+{
+    begin_test();
+    struct mw_event event = message_event();
+    event.is_secret = true;
+    mw_record_event(recorder, &event);
+    const struct mw_record *r = take();
+    CHECK_INT(r->kind, MW_EVENT_ws_message);
+    CHECK_INT(r->num, 1);
+    CHECK_INT(r->data_len, 0);
+    CHECK_INT(r->text_len, 0);
+    check_empty();
+    end_test();
+}
+
 /* Zeros also where the ring had other bytes before. */
 static void zeros_behind(void)
 {
@@ -421,6 +437,7 @@ int main(void)
 {
     static const struct test_case cases[] = {
         {"an event is recorded with all that it carries", an_event},
+        {"of an event that brings a secret neither data nor text is recorded", a_secret_event},
         {"a record ends in zeros, whatever stood there", zeros_behind},
         {"an event's records have its number, and its time unless they leave", times_and_events},
         {"an order has its decimals and its words", an_order},

@@ -70,7 +70,8 @@ end
 
 --- The cheapest call, where bets go over REST.
 function M.warm(s)
-  return s.memory.cookies and { method = "GET", url = s.config.rest_url .. "/" } or nil
+  return s.memory.cookies and { method = "GET", url = s.config.rest_url .. "/",
+                                has_secret_answer = true } or nil
 end
 
 -- Markets -----------------------------------------------------------------------------------------

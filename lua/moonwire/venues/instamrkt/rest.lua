@@ -69,7 +69,8 @@ end
 --- Logs in: from then on memory.user_id, .key and .cookies are good for a day. Waits.
 function M.login(s)
   local c, jar = s.config, {}
-  local status, page, headers = s:call { method = "GET", url = c.rest_url .. "/" }
+  local status, page, headers = s:call { method = "GET", url = c.rest_url .. "/",
+                                          has_secret_answer = true }
   if not status then return nil, "login: " .. page, "retry" end
   keep_cookies(jar, headers)
   if not jar._xsrf then
@@ -80,6 +81,7 @@ function M.login(s)
   local body
   status, body, headers = s:call {
     method = "POST", url = c.rest_url .. "/r/login/", headers = headers_with(jar),
+    has_secret_answer = true,
     body = { '{"username":' .. json.encode(c.login) .. ',"password":', password, "}" },
   }
   local answer, reason, class = M.read_answer(status, body)
