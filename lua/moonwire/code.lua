@@ -101,8 +101,8 @@ function M.explain(err, files)
   if not line then return err end
   local hint = sandbox.hint(err)
   line = line:gsub("^%s+", "")
-  return ("%s\n  %s | %s%s%s"):format(first, number, line, own_lines(rest, files),
-                                      hint and "\n" .. hint or "")
+  return ("%s (line %s: %s)%s%s"):format(first, number, line, own_lines(rest, files),
+                                         hint and "\n" .. hint or "")
 end
 
 -- Loading -----------------------------------------------------------------------------------------

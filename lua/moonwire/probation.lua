@@ -23,6 +23,19 @@ function M.begin(unit, before, limits)
   return self
 end
 
+--- What a reload would fall back to: what runs now, or, when that has failed already, what it would
+--- fall back to itself. One that has not proven itself yet goes on with its own probation then
+--- (before.before); a longer chain is not kept.
+---@param current moonwire.Probation|false  of what runs now
+---@param present table  what runs now, as unit:swap takes it
+---@return table before
+function M.fallback(current, present)
+  if not current then return present end
+  if current.errors > 0 then return current.before end
+  present.before = current.before.before or current.before
+  return present
+end
+
 --- It is over, without a word.
 function Probation:stop()
   self.is_over = true

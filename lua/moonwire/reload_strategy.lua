@@ -139,17 +139,19 @@ local function tell_of_old_code(self, version)
   end
 end
 
--- What would be taken back: the last version that has proven itself.
-local function proven(self)
+-- What runs, as Unit:swap takes it.
+local function present(self)
   local runner = self.runner
-  if runner.probation then return runner.probation.before end
   return { class = runner.class, code = runner.code, params = runner.instance.params,
            given = self.spec.params, state = runner.instance.state }
 end
 
-local function end_probation(self)
-  if self.runner.probation then self.runner.probation:stop() end
-  self.runner.probation = false
+-- Ends a probation, and begins another one when there is something to fall back to.
+local function set_probation(self, before)
+  local runner = self.runner
+  if runner.probation then runner.probation:stop() end
+  local is_wanted = before and self.limits and runner.state == "running"
+  runner.probation = is_wanted and probation.begin(self, before, self.limits) or false
 end
 
 --- Puts a version that was prepared in place, between two events.
@@ -157,14 +159,11 @@ end
 ---@param by string  "saved", "SIGHUP", "reload", ...
 ---@return integer number  of the version
 function Unit:swap(version, by)
-  local runner, before = self.runner, proven(self)
+  local runner = self.runner
   tell_of_old_code(self, version)
-  end_probation(self)
+  set_probation(self, probation.fallback(runner.probation, present(self)))
   version.code.keeper:settle()
   self.spec.params = version.given
-  if self.limits and runner.state == "running" then
-    runner.probation = probation.begin(self, before, self.limits)
-  end
   local number = self.versions:add(version.code.files, by).number
   self:look_after(version.code)
   runner:swap(version)
@@ -176,7 +175,7 @@ end
 function Unit:roll_back(before, why)
   local runner = self.runner
   if runner.state == "stopped" then return end
-  end_probation(self)
+  set_probation(self, before.before)
   self.spec.params = before.given
   local number = self.versions:add(before.code.files, "rolled back").number
   runner:swap(before)

@@ -177,23 +177,21 @@ local function put(self, version)
   for session, fit in pairs(version.fits) do session:swap_protocol(fit.protocol, fit.decoders) end
 end
 
-local function set_probation(self, on)
+local function set_probation(self, before)
   if self.probation then self.probation:stop() end
-  self.probation = on
-  for _, session in ipairs(self.sessions) do session.probation = on end
+  self.probation = before and self.limits and probation.begin(self, before, self.limits) or false
+  for _, session in ipairs(self.sessions) do session.probation = self.probation end
 end
 
 --- As StrategyUnit:swap.
 function Unit:swap(version, by)
-  local before = self.probation and self.probation.before or present(self)
-  set_probation(self, false)
+  set_probation(self, probation.fallback(self.probation, present(self)))
   put(self, version)
-  if self.limits then set_probation(self, probation.begin(self, before, self.limits)) end
   return self.versions:add(version.files, by).number
 end
 
 function Unit:roll_back(before, why)
-  set_probation(self, false)
+  set_probation(self, before.before)
   put(self, before)
   local number = self.versions:add(before.files, "rolled back").number
   self.log.error("rolled back to version %d: %s; mend the file and save it", number, why)

@@ -95,14 +95,15 @@ end)
 -- What fails --------------------------------------------------------------------------------------
 
 local failures = {
-  { "a syntax error", "function S:on_start( end", "a.lua:3:", "3 | function S:on_start( end" },
-  { "an error while it is loaded", "\nlocal x = nil + 1", "a.lua:4:", "4 | local x = nil + 1" },
-  { "an unknown global that is called", "nowhere()", "a.lua:3:", "3 | nowhere()" },
-  { "a module that is not there", 'require "nothing"', "nothing", "3 | require" },
+  { "a syntax error", "function S:on_start( end", "a.lua:3:", "(line 3: function S:on_start( end" },
+  { "an error while it is loaded", "\nlocal x = nil + 1", "a.lua:4:",
+    "(line 4: local x = nil + 1" },
+  { "an unknown global that is called", "nowhere()", "a.lua:3:", "(line 3: nowhere()" },
+  { "a module that is not there", 'require "nothing"', "nothing", "(line 3: require" },
   { "a method that is gone", "function S:on_start() end", "tick is gone, which a timer of 1 s",
     'S.removed = { tick = "the reason" }' },
   { "a migrate that raises", ticking("n", "function S.migrate()\n  error 'bad'\nend"),
-    "a.lua:9: bad", "9 | error 'bad'" },
+    "a.lua:9: bad", "(line 9: error 'bad'" },
   { "a migrate without a result", ticking("n", "function S.migrate() end"),
     "migrate returned nil, expected the state", "" },
   { "what is no strategy", "S = 1", "returns the table that mw.strategy{...} made", "" },

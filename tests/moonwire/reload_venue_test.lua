@@ -100,8 +100,8 @@ end]]
 end)
 
 local failures = {
-  { "a syntax error", "local x = = 1", "copied.lua:10:", "10 | local x = = 1" },
-  { "an error while it is loaded", "nothing.at = 1", "copied.lua:10:", "10 | nothing.at = 1" },
+  { "a syntax error", "local x = = 1", "copied.lua:10:", "(line 10: local x = = 1" },
+  { "an error while it is loaded", "nothing.at = 1", "copied.lua:10:", "(line 10: nothing.at = 1" },
   { "a function that is gone", "M.cancel = nil", "copied.cancel is gone", "" },
   { "a function of a line that is gone", "M.private = { logon = function() end }",
     "copied.private.", "is gone, and a session needs it" },

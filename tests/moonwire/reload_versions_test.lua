@@ -100,7 +100,8 @@ t.test("the state that migrate changed is taken back with the code", function()
   t.equal(state.list[1], 2)
 end)
 
-t.test("a version that comes while another is on probation falls back to the proven one", function()
+t.test("a version that comes while another is on probation falls back to it, and then further",
+function()
   file("a.lua", ticking "o")
   local s, runner = play { a = {} }
   file("a.lua", FAILING)
@@ -108,8 +109,23 @@ t.test("a version that comes while another is on probation falls back to the pro
   file("a.lua", FAILING .. "-- no better")
   saved(s, "a.lua")
   runner.instance.state.said = ""
+  s:advance(7)
+  t.equal(runner.instance.state.said, "xxxxxxo")
+  t.equal(#s:logged "rolled back to version 2", 1)
+  t.equal(#s:logged "rolled back to version 1", 1)
+end)
+
+t.test("a version that comes after an error falls back past the one that failed", function()
+  file("a.lua", ticking "o")
+  local s, runner = play { a = {} }
+  s:advance(1)
+  file("a.lua", FAILING)
+  saved(s, "a.lua")
+  s:advance(1)
+  file("a.lua", FAILING .. "-- no better")
+  saved(s, "a.lua")
   s:advance(4)
-  t.equal(runner.instance.state.said, "xxxo")
+  t.equal(runner.instance.state.said, "oxxxxo")
 end)
 
 t.test("on_reload that fails counts as well", function()

@@ -1,7 +1,6 @@
 -- What a strategy's file can and cannot reach; each script here runs as such a file would.
 
 local t = require "tests.tap"
-local code = require "moonwire.code"
 local ffi = require "ffi"
 local host = require "moonwire.host"
 local sandbox = require "moonwire.sandbox"
@@ -20,7 +19,7 @@ end
 local function new(options)
   local printed = {}
   local all = { print = function(line) printed[#printed + 1] = line end, seed = 7, root = ROOT,
-                read = code.read_file, keep = function() end,
+                read = require("moonwire.code").read_file, keep = function() end,
                 clock = function() return SECONDS end }
   for name, value in pairs(options or {}) do all[name] = value end
   return sandbox.environment(all), printed
