@@ -77,6 +77,17 @@ static int l_redact(lua_State *L)
     return 0;
 }
 
+/* host.masked(text) -> the text as a log would show it: without secrets */
+static int l_masked(lua_State *L)
+{
+    size_t len;
+    (void)luaL_checklstring(L, 1, &len);
+    char *copy = lua_newuserdata(L, len + 1); /* text copy */
+    memcpy(copy, lua_tostring(L, 1), len);
+    lua_pushlstring(L, copy, mw_redact(mw_api_of(L)->redactor, copy, len)); /* .. masked */
+    return 1;
+}
+
 /* host.print_line(text): one line to standard output, at once and untouched. A reader that has gone
  * is no error; one that does not read makes the line wait, as any print does. */
 static int l_print_line(lua_State *L)
@@ -103,6 +114,7 @@ static int l_print_line(lua_State *L)
 }
 
 const luaL_Reg mw_lua_log[] = {
-    {"log", l_log},           {"log_setup", l_log_setup}, {"redact", l_redact},
-    {"print_line", l_print_line}, {NULL, NULL},
+    {"log", l_log},       {"log_setup", l_log_setup},
+    {"redact", l_redact}, {"print_line", l_print_line},
+    {"masked", l_masked}, {NULL, NULL},
 };

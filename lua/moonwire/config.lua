@@ -72,7 +72,8 @@ M.keys = {
       max_days = { type = "number", min = 0.01, max = 36500,
                    doc = "events that are older go; default: no limit" } } },
     console = { type = "record", doc = "for moonwire repl --attach", fields = {
-      path = { type = "path", default = "moonwire.sock", doc = "socket, same user only" } } },
+      path = { type = "path", default = "moonwire.sock", doc = "socket, same user only" },
+      confirm_notional = by_asset "the prompt asks before it sends more, by quote currency" } },
     risk = { type = "record", default = {}, doc = "limits that every order must pass", fields = {
       max_order_notional = by_asset "price x qty of one order, by quote currency",
       max_order_qty = by_asset "quantity of one order, by base currency",

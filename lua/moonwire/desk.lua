@@ -26,7 +26,7 @@ function M.new(config)
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
-    fill_count = 0, order_count = 0, watch = false, stopping = false,
+    fill_count = 0, order_count = 0, watch = false, console = false, stopping = false,
     unwritten_since = nil,                   -- see archive.lua, lookback.lua
     halted = false,                            -- why no new order is sent
     risk_context = {},                       -- one for all checks: they keep nothing of it
@@ -103,11 +103,11 @@ local function open_qty(self, draft)
   return total
 end
 
-local function risk_context(self, draft, market)
+local function risk_context(self, draft, market, sent_times)
   local runner, book = self.runners[draft.strategy], self:book(draft.venue, draft.symbol)
   local context = self.risk_context
   context.open_orders, context.market = self.orders.own_count, market
-  context.now, context.sent_times = dispatch.now(), runner.sent_times
+  context.now, context.sent_times = dispatch.now(), sent_times or runner.sent_times
   context.reference_price = market.unit_cost or book and book.mid
   if self.config.risk and self.config.risk.max_position then
     context.open_qty = open_qty(self, draft)
@@ -144,21 +144,35 @@ local function check_share(self, session, strategy)
                share.count, share.per, session.name, wait)
 end
 
---- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
---- Desk:send. nil and why it is refused.
-function Desk:prepare(draft)
-  if self.halted then return nil, self.halted end
-  local session, err = self:session(draft.venue)
-  if not session then return nil, err end
-  local market
-  market, err = session:market_of(draft.symbol)
+-- What may be asked of a draft at any time: it takes no place in a rate but that of `sent_times`.
+local function check_draft(self, session, draft, sent_times)
+  local market, err = session:market_of(draft.symbol)
   if not market then return nil, err end
   local ok
   ok, err = check_precision(market, draft)
   if not ok then return nil, err end
   ok, err = session.protocol.check_order(session, draft, market)
   if not ok then return nil, err end
-  ok, err = risk.check(self.config.risk, draft, risk_context(self, draft, market))
+  return risk.check(self.config.risk, draft, risk_context(self, draft, market, sent_times))
+end
+
+--- Whether a draft would pass: nil and why not. What only shows when it is sent (the venue's rate,
+--- a session that is down) is not looked at.
+function Desk:check(draft)
+  if self.halted then return nil, self.halted end
+  local session, err = self:session(draft.venue)
+  if not session then return nil, err end
+  return check_draft(self, session, draft, {})
+end
+
+--- Checks a draft (order.draft) and makes it an order in status pending_new; it is sent by
+--- Desk:send. nil and why it is refused.
+function Desk:prepare(draft)
+  if self.halted then return nil, self.halted end
+  local session, err = self:session(draft.venue)
+  if not session then return nil, err end
+  local ok
+  ok, err = check_draft(self, session, draft)
   if not ok then return nil, err end
   ok, err = check_share(self, session, draft.strategy)
   if not ok then return nil, err end
@@ -195,6 +209,7 @@ function Desk:on_order_changed(order)
   if self.stopping then self.stopping:on_order_changed() end
   if order._must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
+  if self.console then self.console:on_order(order) end
   if runner then
     runner:hear("on_order", order, { previous = order.previous_status, reason = order.reason })
   end
@@ -204,6 +219,7 @@ function Desk:on_order_filled(order, fill)
   self.fill_count = self.fill_count + 1
   local runner = self.runners[self.orders.owners[order]]
   if self.watch then self.watch:on_fill(fill, order) end
+  if self.console then self.console:on_fill(fill, order) end
   if not runner then return end
   local held = order._position
   if not held then
@@ -310,6 +326,7 @@ end
 function Desk:on_session_state(session, state)
   if state ~= "down" then session.is_settled = true end
   start_runners(self)
+  if self.console then self.console:on_session_state(session, state) end
   for _, runner in ipairs(self.runner_list) do
     if runner.state == "running" then runner:hear("on_session", session.name, state) end
   end
@@ -324,9 +341,11 @@ function Desk:on_session_stopped(session, why)
   self:stop(1, "no venue is left: " .. why)
 end
 
+--- When all have stopped themselves there is nothing left to do; one that was stopped at the prompt
+--- may be started there again.
 function Desk:on_runner_stopped()
   for _, runner in ipairs(self.runner_list) do
-    if runner.state ~= "stopped" then return end
+    if runner.is_held or runner.state ~= "stopped" and not runner.is_console then return end
   end
   local failed = false
   for _, runner in ipairs(self.runner_list) do failed = failed or runner.errors > 0 end

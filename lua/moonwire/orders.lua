@@ -214,6 +214,20 @@ function Orders:adopt(venue, report)
   return self:add(order, id ~= nil)
 end
 
+--- Gives an open order that is somebody else's, or of no strategy, to this one.
+function Orders:claim_order(order, strategy)
+  if self.foreign[order] then
+    self.foreign[order] = nil
+    if order._open_at then count_own(self, 1) end
+  end
+  for i, orphan in ipairs(self.orphans) do
+    if orphan == order then table.remove(self.orphans, i) break end
+  end
+  order.external, order.strategy = nil, strategy
+  self.owners[order], order._position = strategy, false
+  record.order(order, true)
+end
+
 --- The open orders that are ours and belong to no strategy; each is given once.
 ---@return moonwire.Order[]
 function Orders:take_orphans()

@@ -51,7 +51,10 @@ local function restore_untold(desk, archive)
       or desk.orders:recall(venue, client_order_id, order_id)
   end
   for _, runner in ipairs(desk.runner_list) do
-    runner.early = untold.restore(runner.name, archive, find, runner.log)
+    -- (A prompt is told what happens to its orders by nobody but the journal.)
+    if not runner.is_console then
+      runner.early = untold.restore(runner.name, archive, find, runner.log)
+    end
   end
 end
 

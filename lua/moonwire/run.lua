@@ -4,6 +4,7 @@ local archive = require "moonwire.archive"
 local budget = require "moonwire.budget"
 local cli = require "moonwire.cli"
 local config = require "moonwire.config"
+local console = require "moonwire.console"
 local dispatch = require "moonwire.dispatch"
 local guarded = require "moonwire.guarded"
 local host = require "moonwire.host"
@@ -15,6 +16,7 @@ local watch = require "moonwire.watch"
 local M = {
   options = {
     config = { value = "FILE", doc = "configuration (default moonwire.lua)" },
+    console = { value = "SOCKET", doc = "let prompts attach there; see console.path" },
     events = { doc = "print order events to standard output, and a summary at the end" },
     ["no-watch"] = { doc = "files that are saved are not loaded again by themselves" },
     seconds = { value = "N", doc = "stop by itself after so many seconds" },
@@ -83,16 +85,28 @@ function M.load(options, files)
   return desk
 end
 
--- What the configuration may ask for and this version cannot do yet is said, never passed over.
-local function warn_of_gaps(desk)
-  local settings = desk.config
-  if settings.console then desk.log.warn("console: this version has no console") end
+-- The sockets at which prompts attach: the configuration's, and one of `moonwire repl`.
+local function open_console(desk, options)
+  local paths = {}
+  if desk.config.console then paths[1] = desk.config.console.path end
+  paths[#paths + 1] = options.console
+  if #paths == 0 then return true end
+  local prompt, err = console.new(desk, cli.VERSION)
+  if not prompt then return nil, err end
+  for _, path in ipairs(paths) do
+    local ok
+    ok, err = prompt:listen(path)
+    if not ok then return nil, "console: " .. err end
+  end
+  return true
 end
 
 function M.run(options, files)
   local desk, err = M.load(options, files)
   if not desk then return cli.usage_error(err) end
-  warn_of_gaps(desk)
+  local ok
+  ok, err = open_console(desk, options)
+  if not ok then return cli.usage_error(err) end
   Signals.desk = desk
   dispatch.listen("signal", Signals)
   if options.events then watch.attach(desk) end

@@ -189,6 +189,7 @@ M.merge_params = merged_params
 
 local Runner = { __name = "moonwire.Runner" }
 Runner.__index = Runner
+M.Runner = Runner
 
 --- One running strategy.
 ---@param desk moonwire.Desk           orders, sessions, risk: what a strategy trades through
@@ -469,6 +470,15 @@ function Runner:start()
   for _, heard in ipairs(early) do dispatch.defer(self, "tell", heard) end
 end
 
+--- Starts again after it was stopped, with the state that it had.
+function Runner:restart(who)
+  if self.state ~= "stopped" then return end
+  if is_busy() then return dispatch.defer(self, "restart", who) end
+  self.log.info("started again (%s)", who)
+  self.early, self.is_held = {}, false
+  self:start()
+end
+
 function Runner:ask_stop(reason) self:ask(self, "stop", nil, reason) end
 
 --- Stops: on_stop, then timers and tasks end and open orders are canceled.
@@ -603,7 +613,7 @@ function Runner:after_step(running, ok)
   current = nil
   if budget.leave() then
     running:cancel()
-    return self:ended(running.name)
+    return self:ended(running.name, running)
   end
   if not ok then return self:drop(running.name, "task failed") end
   keep_persist(self)

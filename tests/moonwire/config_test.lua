@@ -120,7 +120,8 @@ return {
   strategies = { { file = "s.lua", name = "one", trusted = true,
                    params = { symbol = "BTC/IDR", levels = levels, deep = { 1, { on = false } } },
                  } },
-  journal = { path = "/var/j.db" }, console = { path = "c.sock" },
+  journal = { path = "/var/j.db" },
+  console = { path = "c.sock", confirm_notional = { IDR = "1000000" } },
   risk = { max_order_notional = { IDR = "50000000.5", USDT = 100 }, max_order_qty = { BTC = "2" },
            max_position = { BTC = 0.1 }, max_open_orders = 7, max_orders_per_second = 4,
            price_collar = "2.5%" },
@@ -152,6 +153,7 @@ return {
   t.equal(s.params.deep[2].on, false)
   t.equal(c.journal.path, "/var/j.db")
   t.equal(c.console.path, DIRECTORY .. "/c.sock")
+  t.equal(c.console.confirm_notional.IDR, decimal "1000000")
   t.equal(c.risk.max_order_notional.IDR, decimal "50000000.5")
   t.equal(c.risk.max_order_notional.USDT, decimal "100")
   t.equal(c.risk.max_order_qty.BTC, decimal "2")
@@ -211,6 +213,7 @@ local wrong = {
   ["journal.max_days"] = { "0", "expected a number from 0.01 to 36500, got 0" },
   ["console"] = { "true", "expected a table, got true" },
   ["console.path"] = { '"a\\0b"', "expected the path of a file" },
+  ["console.confirm_notional.{ASSET}"] = { '"x"', "expected an amount above 0" },
   ["risk"] = { "5", "expected a table, got 5" },
   ["risk.max_order_notional.{ASSET}"] = { '"-5"',
     'expected an amount above 0, such as "0.001", got "-5"' },

@@ -222,11 +222,23 @@ t.test("of an option that is given twice the last one counts", function()
   t.equal(result.s.stopped, 0)
 end)
 
-t.test("what a configuration asks for and this version cannot do is said", function()
-  local path = write("gaps.lua", "return { console = {} }")
-  local result = typed("run", "--config", path, "--seconds=1")
-  t.equal(#result.s:logged "console: this version has no console", 1)
+t.test("a console opens where the configuration and the command line say", function()
+  local real, opened = host.console_listen, {}
+  function host.console_listen(socket)
+    opened[#opened + 1] = socket
+    return 1
+  end
+  local path = write("console.lua", "return { console = { path = 'c.sock' } }")
+  local result = typed("run", "--config", path, "--seconds=1", "--console", "/x.sock")
+  host.console_listen = real
+  t.equal(table.concat(opened, " "), DIRECTORY .. "/c.sock /x.sock")
   result.s:advance(1.1)
+end)
+
+t.test("a console that cannot open is bad configuration", function()
+  local path = write("taken.lua", "return { console = { path = 'taken.lua' } }")
+  is_refused_like("console: .*/taken.lua: there is a file that is no socket", "run", "--config",
+                  path)
 end)
 
 -- The parser --------------------------------------------------------------------------------------

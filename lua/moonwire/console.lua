@@ -1,0 +1,444 @@
+--- The prompt's side in the runtime: clients on a Unix socket (runtime/console.h), each a session
+--- with an environment of its own. What they type runs as a task of a runner like a strategy's,
+--- named "console": orders by hand take the same way as all others, and an expression that never
+--- ends is ended like a callback.
+---
+--- A client sends one JSON object a line, and gets such:
+---   {"hello":true, "interactive":, "read_only":, "json":}    what it is; first, and once
+---   {"run":TEXT, "width":}       -> any number of out, line, ask; then done
+---   {"answer":TEXT}              to an ask
+---   {"interrupt":true}           ends what is waited for
+---   {"complete":TEXT}            the line up to the cursor -> completions
+---   <- {"kind":"hello", "name":, "version":, "pid":}
+---   <- {"kind":"out"|"line"|"ask"|"bye", "text":}   out: printed by what runs; line: an event
+---   <- {"kind":"done", "ok":, "text":, "has_secret":}
+---   <- {"kind":"completions", "from":N, "list":[...]}   they replace the text from byte N on
+
+local budget = require "moonwire.budget"
+local commands = require "moonwire.console_commands"
+local completion = require "moonwire.completion"
+local dispatch = require "moonwire.dispatch"
+local format = require "moonwire.format"
+local host = require "moonwire.host"
+local json = require "moonwire.json"
+local log = require "moonwire.log"
+local sandbox = require "moonwire.sandbox"
+local strategy = require "moonwire.strategy"
+local task = require "moonwire.task"
+
+local M = { NAME = "console" }
+local CHUNK = "prompt"
+local FILLS_KEPT, RESULT_KEPT, BAD_LINES = 500, 4000, 10
+local ANSWER_SECONDS = 60
+
+-- The runner --------------------------------------------------------------------------------------
+
+local Runner = setmetatable({ __name = "moonwire.ConsoleRunner" }, { __index = strategy.Runner })
+Runner.__index = Runner
+
+-- A mistake at the prompt stops nothing.
+function Runner:failed(name, err) self.log.error("%s failed: %s", name, err) end
+
+--- A line ran too long or took too much memory, and was ended; or, without a task, a callback was.
+function Runner:ended(name, running)
+  local _, report = budget.take()
+  self:drop(name, "it was ended")
+  local line = running and self.lines[running]
+  if not line then return self.log.error("%s was ended: %s", name, report) end
+  self.lines[running] = nil
+  line.session:finish(line, false, report)
+end
+
+function Runner:on_task_done(done, ok, result)
+  local line = self.lines[done]
+  self.lines[done] = nil
+  if line then line.session:finish(line, ok, result) end
+end
+
+local function new_runner(console)
+  local class = strategy.define {}
+  function class.on_book(_, book) console:on_book(book) end
+  local runner, err = strategy.new(console.desk, { name = M.NAME, file = CHUNK }, class)
+  if not runner then return nil, err end
+  runner.lines, runner.is_console = {}, true
+  -- It trades from the start: sessions that are down refuse by themselves.
+  runner.state, runner.early = "running", false
+  return setmetatable(runner, Runner)
+end
+
+-- Sessions ----------------------------------------------------------------------------------------
+
+---@class moonwire.ConsoleSession
+---@field console table
+---@field id integer          of the connection
+---@field who string          for the record
+---@field is_interactive boolean
+---@field is_read_only boolean
+---@field is_json boolean
+---@field is_watching boolean
+---@field width integer
+---@field line table|nil      what runs: { session =, orders = touched }
+local Session = { __name = "moonwire.ConsoleSession" }
+Session.__index = Session
+
+function Session:send(message)
+  local ok, err = host.console_send(self.id, json.encode(message))
+  if not ok then self.console:on_console_close(self.id, err) end
+end
+
+function Session:say(kind, text) self:send { kind = kind, text = format.plain(text) } end
+
+local function new_session(console, id, pid)
+  local self = setmetatable({
+    console = console, desk = console.desk, runner = console.runner, id = id, width = 80,
+    who = ("pid %d"):format(pid), bad_lines = 0,
+    is_interactive = false, is_read_only = false, is_json = false, is_watching = false,
+  }, Session)
+  self.environment = sandbox.environment {
+    print = function(text) self:say("out", text) end, clock = dispatch.now,
+    root = console.desk.config.directory ~= "" and console.desk.config.directory or ".",
+    seed = tonumber(host.seed()),
+  }
+  self.environment.mw = self.environment.require "moonwire"
+  self.names = commands.install(self, self.environment)     -- function -> its name
+  return self
+end
+
+-- Lines -------------------------------------------------------------------------------------------
+
+local function line_at(text, number)
+  for line in (text .. "\n"):gmatch "(.-)\n" do
+    number = number - 1
+    if number == 0 then return line end
+  end
+end
+
+-- The line that an error speaks of, and a mark under what it names.
+local function caret(text, err)
+  local number = tonumber(err:match("^" .. CHUNK .. ":(%d+):"))
+  local line = number and line_at(text, number)
+  if not line then return "" end
+  local named = err:match "near '(.-)'$" or err:match "global '(.-)'" or err:match "field '(.-)'"
+    or err:match "local '(.-)'" or err:match "method '(.-)'"
+  local at = named == "<eof>" and #line + 1 or named and line:find(named, 1, true)
+  return "\n  " .. line .. (at and "\n  " .. (" "):rep(at - 1) .. "^" or "")
+end
+
+-- What was raised, with the calls of the user's own code that led there.
+local function explain(text, problem)
+  local err, trace = problem:match "^(.-)\nstack traceback:\n(.*)$"
+  err = err or problem
+  local out, calls = { err .. caret(text, err) }, {}
+  for call in (trace or ""):gmatch "[^\n]+" do
+    if call:find("^%s*" .. CHUNK .. ":") then calls[#calls + 1] = call:gsub("^%s+", "  ") end
+  end
+  if #calls > 1 then out[#out + 1] = table.concat(calls, "\n") end
+  local hint = sandbox.hint(err)
+  if hint then out[#out + 1] = hint end
+  return table.concat(out, "\n")
+end
+
+-- As an expression or else as statements. What cannot even begin a statement was meant as the
+-- former.
+local function compile(text, environment)
+  local chunk, err = load("return " .. text, "=" .. CHUNK, "t", environment)
+  if chunk then return chunk end
+  local statements, problem = load(text, "=" .. CHUNK, "t", environment)
+  if statements then return statements end
+  local near = problem:match "near '(.-)'$"
+  local is_first = near and text:match "^%s*(.*)$":sub(1, #near) == near
+  return nil, is_first and err or problem
+end
+
+-- An order that this very line sent or canceled is shown as one line: more of it is to come.
+local function show(line, value)
+  local session = line.session
+  if session.is_json then return format.json(value) end
+  for _, order in ipairs(line.orders) do
+    if rawequal(order, value) then return tostring(order) end
+  end
+  return format.show(value, session.width)
+end
+
+local function show_all(line, n, ...)
+  local texts = {}
+  for i = 1, n do texts[i] = show(line, (select(i, ...))) end
+  return table.concat(texts, "\n")
+end
+
+local function pack(...) return select("#", ...), { ... } end
+
+-- In the task: also what a value says of itself may be code that never ends.
+local function run_line(runner, line, chunk)
+  runner.lines[task.current()] = line
+  line.task = task.current()
+  local n, results = pack(chunk())
+  return show_all(line, n, unpack(results, 1, n))
+end
+
+-- A line has come to its end.
+function Session:finish(line, ok, result)
+  if self.line ~= line then return end
+  self.line, self.asking = nil, nil
+  local text = ok and (result or "") or explain(line.text, tostring(result))
+  host.record("console", { self.who .. (ok and ": result" or ": error"),
+                           text:sub(1, RESULT_KEPT) })
+  self:send { kind = "done", ok = ok, text = format.plain(text),
+              has_secret = host.masked(line.text) ~= line.text }
+end
+
+function Session:run(text)
+  host.record("console", { self.who, text })
+  local line = { session = self, text = text, orders = {} }
+  if self.line then
+    return self:send { kind = "done", ok = false, text = "the line before is still running" }
+  end
+  self.line = line
+  local chunk, err = compile(text, self.environment)
+  if not chunk then return self:finish(line, false, err) end
+  task.start(self.runner, CHUNK, run_line, line, chunk)
+end
+
+--- Abandons what is waited for; what was sent stays sent.
+function Session:interrupt()
+  local line = self.line
+  if not line then
+    if not self.is_watching then return end
+    self.is_watching = false
+    return self:say("line", "watch is off")
+  end
+  self.line, self.asking = nil, nil
+  if line.task then
+    line.task:cancel()
+    self.runner.lines[line.task] = nil
+  end
+  local words = { "abandoned" }
+  for _, order in ipairs(line.orders) do
+    words[#words + 1] = ("the order stays as it is: %s"):format(tostring(order))
+  end
+  host.record("console", { self.who .. ": abandoned", line.text })
+  self:send { kind = "done", ok = false, text = format.plain(table.concat(words, "\n")) }
+end
+
+--- Asks the person at the prompt, in a task; true when the answer is yes.
+function Session:ask(question)
+  self.asking = task.current()
+  self:say("ask", question)
+  local answer = task.wait(ANSWER_SECONDS)
+  self.asking = nil
+  host.record("console", { self.who .. ": " .. question, tostring(answer) })
+  return answer == "yes" or answer == "y"
+end
+
+local function text_of(value) return type(value) == "string" and value or "" end
+
+local requests, request_names = {}, { "hello", "run", "answer", "interrupt", "complete" }
+
+function requests.hello(self, message)
+  self.is_interactive = message.interactive == true
+  self.is_read_only = self.is_read_only or message.read_only == true     -- never back
+  self.is_json = message.json == true
+  self:send { kind = "hello", name = self.desk.name, version = self.console.version,
+              read_only = self.is_read_only }
+end
+
+function requests.run(self, message)
+  local width = tonumber(message.width)
+  if width and width >= 20 and width <= 1000 then self.width = width end
+  self:run(text_of(message.run))
+end
+
+function requests.answer(self, message)
+  local asking = self.asking
+  if not asking then return end
+  self.asking = nil
+  asking:wake(text_of(message.answer):lower())
+end
+
+function requests.interrupt(self) self:interrupt() end
+
+function requests.complete(self, message)
+  local from, list = completion.complete(self, text_of(message.complete))
+  self:send { kind = "completions", from = from, list = json.array(list) }
+end
+
+--- A line of the client, whatever it is.
+function Session:on_line(text)
+  local message = json.decode(text)
+  if type(message) == "table" then
+    for _, name in ipairs(request_names) do
+      local given = message[name]
+      if given ~= nil and given ~= json.null then return requests[name](self, message) end
+    end
+  end
+  self.bad_lines = self.bad_lines + 1
+  if self.bad_lines < BAD_LINES then
+    return self:say("out", 'not understood: one JSON object a line is expected, {"run":"orders()"};'
+                    .. " moonwire repl --attach speaks that")
+  end
+  self:say("bye", ("%d lines were not understood"):format(BAD_LINES))
+  host.console_close(self.id)
+  self.console:forget(self)
+end
+
+-- The console -------------------------------------------------------------------------------------
+
+local Console = { __name = "moonwire.Console" }
+Console.__index = Console
+
+function Console:on_console_open(id, pid)
+  self.sessions[id] = new_session(self, id, pid)
+  self.log.info("a prompt is attached (pid %d)", pid)
+end
+
+function Console:on_console_line(id, text)
+  local session = self.sessions[id]
+  if not session then return end
+  local ok, err = xpcall(session.on_line, debug.traceback, session, text)
+  if not ok then self.log.error("internal error at the prompt: %s", err) end
+end
+
+function Console:on_console_close(id, why)
+  local session = self.sessions[id]
+  if not session then return end
+  self:forget(session)
+  self.log.info("a prompt has gone (%s)%s", session.who, why and why ~= "" and ": " .. why or "")
+end
+
+--- It is gone, and so is what it waits for; its orders stay.
+function Console:forget(session)
+  self.sessions[session.id] = nil
+  local line = session.line
+  session.line, session.asking, session.is_watching = nil, nil, false
+  if line and line.task then
+    line.task:cancel()
+    self.runner.lines[line.task] = nil
+  end
+end
+
+-- Events ------------------------------------------------------------------------------------------
+
+local labels = { pending_new = "sending", partially_filled = "partial", pending_cancel = "cancel?" }
+
+local function event_line(label, order, rest)
+  return ("%s  %-8s %-4s %-9s %s @ %s  %s"):format(format.time(dispatch.now()), label, order.side,
+    order.symbol, tostring(order.qty or order.amount), tostring(order.price or "market"), rest)
+end
+
+local function id_of(order) return order.client_order_id or order.order_id or "?" end
+
+function Console:show(order, text)
+  for _, session in pairs(self.sessions) do
+    if session.is_watching or self.placed_by[order] == session then session:say("line", text) end
+  end
+end
+
+--- Whether anybody wants to see what becomes of this order.
+function Console:is_seen(order)
+  if self.placed_by[order] then return true end
+  for _, session in pairs(self.sessions) do
+    if session.is_watching then return true end
+  end
+  return false
+end
+
+--- An order is in another status; shown when the event is done, not on its path.
+function Console:on_order(order)
+  if next(self.sessions) == nil or not self:is_seen(order) then return end
+  dispatch.defer(self, "show_order", order, order.status, order.reason)
+end
+
+function Console:show_order(order, status, reason)
+  local more = reason and "  " .. tostring(reason) or ""
+  self:show(order, event_line(labels[status] or status, order, id_of(order) .. more))
+end
+
+function Console:on_fill(fill, order)
+  local at = self.fills_at % FILLS_KEPT + 1
+  self.fills[at], self.fills_at = fill, self.fills_at + 1
+  if next(self.sessions) == nil or not self:is_seen(order) then return end
+  dispatch.defer(self, "show_fill", order, fill)
+end
+
+function Console:show_fill(order, fill)
+  self:show(order, event_line("fill", order, ("%s: %s @ %s"):format(id_of(order), fill.qty,
+                                                                    fill.price)))
+end
+
+function Console:on_session_state(session, state)
+  for _, prompt in pairs(self.sessions) do
+    if prompt.is_watching then
+      prompt:say("line", ("%s  session %s %s"):format(format.time(dispatch.now()), session.name,
+                                                      state))
+    end
+  end
+end
+
+--- The fills of this run that are still kept, oldest first.
+---@return moonwire.Fill[]
+function Console:list_fills()
+  local list = {}
+  for i = math.max(1, self.fills_at - FILLS_KEPT + 1), self.fills_at do
+    list[#list + 1] = self.fills[(i - 1) % FILLS_KEPT + 1]
+  end
+  return list
+end
+
+-- Books -------------------------------------------------------------------------------------------
+
+function Console:on_book(book)
+  local key = book.venue .. "\0" .. book.symbol
+  local waiters = self.book_waiters[key]
+  if not waiters then return end
+  self.book_waiters[key] = nil
+  self.runner.feeds[book.venue .. "\0book\0" .. book.symbol] = nil      -- one was wanted
+  for _, waiter in ipairs(waiters) do dispatch.defer(waiter, "wake", book) end
+end
+
+--- The next book of a symbol, in a task; nil, err.
+function Console:await_book(venue, symbol, seconds)
+  local ok, err = self.runner:subscribe("book", symbol, venue)
+  if not ok then return nil, err end
+  local key = venue .. "\0" .. symbol
+  self.book_waiters[key] = self.book_waiters[key] or {}
+  table.insert(self.book_waiters[key], task.current())
+  local book = task.wait(seconds)
+  if book then return book end
+  return nil, ("no book of %s on %s within %g s"):format(symbol, venue, seconds)
+end
+
+--- Makes the console of a desk: its runner stands among the strategies from now on. Before what
+--- earlier runs left is taken over; nil, err when a strategy has its name.
+---@param desk moonwire.Desk
+---@param version string
+function M.new(desk, version)
+  local self = setmetatable({
+    desk = desk, version = version, sessions = {}, listeners = {}, log = log.new(),
+    fills = {}, fills_at = 0, book_waiters = {},
+    placed_by = setmetatable({}, { __mode = "k" }),      -- order -> session
+  }, Console)
+  local err
+  self.runner, err = new_runner(self)
+  if not self.runner then return nil, err end
+  if desk.runners[M.NAME] then
+    return nil, 'a strategy is named "console", which is the name of orders by hand: give it '
+      .. "another one"
+  end
+  local ok
+  ok, err = desk:add_runner(self.runner)
+  if not ok then return nil, err end
+  desk.console = self
+  return self
+end
+
+--- Lets clients in at this path. nil, err when it cannot.
+function Console:listen(path)
+  local id, err = host.console_listen(path)
+  if not id then return nil, err end
+  dispatch.bind(id, self)
+  table.insert(self.listeners, id)
+  self.log.info("the prompt: moonwire repl --attach %s", path)
+  return true
+end
+
+return M

@@ -1,0 +1,286 @@
+--- How values are shown at the prompt: aligned tables, decimals plain, nothing that a terminal
+--- would take for a command. What is long is cut, and it is said how to see the rest.
+
+local decimal = require "moonwire.decimal"
+local json = require "moonwire.json"
+local order_module = require "moonwire.order"
+
+local M = {}
+local DEPTH, ENTRIES, ROWS, WIDTH, TEXT = 4, 100, 60, 80, 20000
+local RIGHT = { decimal = true, number = true }
+
+-- What a list is shown as; the list itself stays what it is.
+local columns_of = setmetatable({}, { __mode = "k" })
+
+--- A list of records that is shown as a table of these columns.
+---@param rows table[]
+---@param columns string[]  fields of the records; "created_at" and other "_at" are times
+---@param nothing string|nil  what stands there when it is empty
+function M.list(rows, columns, nothing)
+  columns_of[rows] = { columns = columns, nothing = nothing or "none" }
+  return rows
+end
+
+-- Texts -------------------------------------------------------------------------------------------
+
+--- The same without control characters: what a venue or a file says must not move the cursor.
+---@param text string
+---@return string
+function M.plain(text)
+  return (text:gsub("[%z\1-\8\11-\31\127]", function(c) return ("\\%d"):format(c:byte()) end))
+end
+
+--- Seconds since 1970 as "13:05:01.123", UTC.
+---@param seconds number
+---@return string
+function M.time(seconds)
+  local ms = math.floor(seconds * 1000 + 0.5)
+  return ("%s.%03d"):format(os.date("!%H:%M:%S", math.floor(ms / 1000)), ms % 1000)
+end
+
+-- Columns as a terminal counts them; a character of several bytes is one.
+local function width_of(text) return #text - select(2, text:gsub("[\128-\191]", "")) end
+
+local function number_text(value)
+  if value == math.floor(value) and math.abs(value) < 2 ^ 53 then return ("%.0f"):format(value) end
+  return ("%.14g"):format(value)
+end
+
+local function quoted(text)
+  return '"' .. M.plain(text):gsub('"', '\\"'):gsub("\n", "\\n") .. '"'
+end
+
+-- Of an object of the library or of the user: what it says of itself.
+local function own_text(value)
+  local meta = getmetatable(value)
+  if type(meta) ~= "table" and not decimal.is(value) and type(value) == "table" then return nil end
+  if type(meta) == "table" and not rawget(meta, "__tostring") then return nil end
+  local ok, text = pcall(tostring, value)
+  return ok and M.plain(text) or "(an object that cannot be shown)"
+end
+
+local function is_name(key) return type(key) == "string" and key:find "^[%a_][%w_]*$" end
+
+-- Inline ------------------------------------------------------------------------------------------
+
+local inline
+
+local function by_key(a, b)
+  if type(a) == type(b) and (type(a) == "number" or type(a) == "string") then return a < b end
+  return type(a) < type(b) or type(a) == type(b) and tostring(a) < tostring(b)
+end
+
+-- The keys of a table: those of its list first, as many as are shown.
+local function keys_of(value)
+  local keys, count = {}, #value
+  for key in next, value do
+    local is_index = type(key) == "number" and key >= 1 and key <= count and key % 1 == 0
+    local is_private = type(key) == "string" and key:sub(1, 1) == "_"
+    if not is_index and not is_private then keys[#keys + 1] = key end
+  end
+  table.sort(keys, by_key)
+  return keys, count
+end
+
+local function parts_of(value, depth, seen)
+  local parts, keys, count = {}, keys_of(value)
+  for i = 1, math.min(count, ENTRIES) do parts[i] = inline(rawget(value, i), depth, seen) end
+  for _, key in ipairs(keys) do
+    if #parts >= ENTRIES then break end
+    local name = is_name(key) and key or "[" .. inline(key, depth, seen) .. "]"
+    parts[#parts + 1] = name .. " = " .. inline(rawget(value, key), depth, seen)
+  end
+  local left = count + #keys - #parts
+  if left > 0 then parts[#parts + 1] = ("... %d more"):format(left) end
+  return parts
+end
+
+function inline(value, depth, seen)
+  local kind = type(value)
+  if kind == "string" then return quoted(value) end
+  if kind == "number" then return number_text(value) end
+  if decimal.is(value) then return tostring(value) end
+  if kind ~= "table" then return M.plain(tostring(value)) end
+  local text = own_text(value)
+  if text then return text end
+  if seen[value] then return "{ the table above }" end
+  if depth <= 0 then return "{ ... }" end
+  seen[value] = true
+  local parts = parts_of(value, depth - 1, seen)
+  seen[value] = nil
+  return #parts == 0 and "{}" or "{ " .. table.concat(parts, ", ") .. " }"
+end
+
+-- Tables ------------------------------------------------------------------------------------------
+
+local function cell(column, value)
+  if value == nil then return "-" end
+  if type(value) == "number" and column:find "_at$" or column == "time" and type(value) == "number"
+  then return M.time(value) end
+  if type(value) == "string" then return (M.plain(value):gsub("\n", " ")) end
+  return inline(value, 2, {})
+end
+
+local function pad(text, width, to_right)
+  local blanks = (" "):rep(width - width_of(text))
+  return to_right and blanks .. text or text .. blanks
+end
+
+local function line_of(cells, widths, to_right)
+  local padded = {}
+  for i, text in ipairs(cells) do padded[i] = pad(text, widths[i], to_right[i]) end
+  return (table.concat(padded, "  "):gsub(" +$", ""))
+end
+
+local function is_right(value) return RIGHT[type(value)] or decimal.is(value) end
+
+-- Lines of records, under the names of their columns.
+local function table_lines(records, columns)
+  local rows, widths, to_right = {}, {}, {}
+  for i, column in ipairs(columns) do widths[i], to_right[i] = width_of(column), true end
+  for r = 1, math.min(#records, ROWS) do
+    rows[r] = {}
+    for i, column in ipairs(columns) do
+      local value = records[r][column]
+      rows[r][i] = cell(column, value)
+      widths[i] = math.max(widths[i], width_of(rows[r][i]))
+      if value ~= nil and not is_right(value) then to_right[i] = false end
+    end
+  end
+  local lines = { line_of(columns, widths, to_right) }
+  for _, cells in ipairs(rows) do lines[#lines + 1] = line_of(cells, widths, to_right) end
+  if #records > ROWS then
+    lines[#lines + 1] = ("... %d more: x = ...; x[%d]"):format(#records - ROWS, ROWS + 1)
+  end
+  return lines
+end
+
+-- The columns that a list of plain records has in common, or nil when it is no such list.
+local function common_columns(value)
+  local count = #value
+  if count < 2 then return nil end
+  local columns, known = {}, {}
+  for i = 1, math.min(count, ROWS) do
+    local record = rawget(value, i)
+    if type(record) ~= "table" or getmetatable(record) or record[1] ~= nil then return nil end
+    for key in next, record do
+      if type(key) ~= "string" then return nil end
+      if not known[key] and key:sub(1, 1) ~= "_" then
+        known[key], columns[#columns + 1] = true, key
+      end
+    end
+  end
+  table.sort(columns)
+  return #columns > 0 and #columns <= 12 and columns or nil
+end
+
+-- One entry a line, names aligned.
+local function entry_lines(value)
+  local keys, count = keys_of(value)
+  local names, texts, width = {}, {}, 0
+  local function add(name, entry)
+    names[#names + 1], texts[#texts + 1] = name, inline(entry, DEPTH - 1, {})
+    width = math.max(width, width_of(name))
+  end
+  for i = 1, math.min(count, ENTRIES) do add("[" .. i .. "]", rawget(value, i)) end
+  for _, key in ipairs(keys) do
+    if #names >= ENTRIES then break end
+    add(is_name(key) and key or "[" .. inline(key, 1, {}) .. "]", rawget(value, key))
+  end
+  local lines = {}
+  for i, name in ipairs(names) do lines[i] = "  " .. pad(name, width) .. " = " .. texts[i] end
+  local left = count + #keys - #names
+  if left > 0 then lines[#lines + 1] = ("  ... %d more"):format(left) end
+  return lines
+end
+
+-- Orders and fills ----------------------------------------------------------------------------
+
+local order_fields = {
+  "client_order_id", "order_id", "strategy", "venue", "symbol", "side", "type", "time_in_force",
+  "price", "qty", "amount", "cum_qty", "leaves_qty", "avg_price", "status", "reason", "created_at",
+  "updated_at", "external",
+}
+local fill_fields = { "client_order_id", "order_id", "trade_id", "strategy", "venue", "symbol",
+                      "side", "price", "qty", "liquidity", "fees", "time" }
+
+local function fields_of(value)
+  local meta = getmetatable(value)
+  return meta == order_module.Order and order_fields or meta == order_module.Fill and fill_fields
+end
+
+local function field_lines(value, names)
+  local lines = {}
+  for _, name in ipairs(names) do
+    local field = value[name]
+    if field ~= nil then
+      lines[#lines + 1] = ("%-16s %s"):format(name, cell(name, field))
+    end
+  end
+  return lines
+end
+
+-- Values ------------------------------------------------------------------------------------------
+
+local function block(value, width)
+  local shape = columns_of[value]
+  if shape then
+    return #value == 0 and shape.nothing or table.concat(table_lines(value, shape.columns), "\n")
+  end
+  local names = fields_of(value)
+  if names then return table.concat(field_lines(value, names), "\n") end
+  local columns = not own_text(value) and common_columns(value)
+  if columns then return table.concat(table_lines(value, columns), "\n") end
+  local line = inline(value, DEPTH, {})
+  if width_of(line) <= width or own_text(value) then return line end
+  return "{\n" .. table.concat(entry_lines(value), "\n") .. "\n}"
+end
+
+--- Any value as text, which may have several lines.
+---@param value any
+---@param width integer|nil  of the terminal; default 80
+---@return string
+function M.show(value, width)
+  if type(value) ~= "table" or decimal.is(value) then return inline(value, DEPTH, {}) end
+  local text = block(value, width or WIDTH)
+  if #text <= TEXT then return text end
+  return text:sub(1, TEXT) .. ("\n... cut after %d of %d bytes"):format(TEXT, #text)
+end
+
+-- JSON --------------------------------------------------------------------------------------------
+
+local function plain_value(value, depth)
+  local kind = type(value)
+  if kind == "number" and (value ~= value or value == 1 / 0 or value == -1 / 0) then
+    return tostring(value)                              -- JSON has none of these
+  end
+  if kind == "string" or kind == "boolean" or kind == "number" then return value end
+  if value == nil then return json.null end
+  if kind ~= "table" or decimal.is(value) then return tostring(value) end
+  if depth <= 0 then return "..." end
+  local out, names = {}, fields_of(value)
+  if names then
+    for _, name in ipairs(names) do
+      local field = value[name]
+      if field ~= nil then out[name] = plain_value(field, depth - 1) end
+    end
+    return out
+  end
+  if columns_of[value] or #value > 0 then
+    for i = 1, #value do out[i] = plain_value(rawget(value, i), depth - 1) end
+    return json.array(out)
+  end
+  local text = own_text(value)
+  if text then return text end
+  for _, key in ipairs((keys_of(value))) do
+    out[tostring(key)] = plain_value(rawget(value, key), depth - 1)
+  end
+  return out
+end
+
+--- Any value as one line of JSON; decimals are strings of all their digits.
+---@param value any
+---@return string
+function M.json(value) return json.encode(plain_value(value, 8)) end
+
+return M

@@ -1,0 +1,208 @@
+--- The prompt's socket, between real processes: what clients may do, and what they may not do to
+--- the strategies.
+
+local dispatch = require "moonwire.dispatch"
+local e2e = require "tests.e2e.lib"
+local host = require "moonwire.host"
+local json = require "moonwire.json"
+local test, equal = e2e.test, e2e.equal
+
+-- Places an order and counts the events of a second: whoever is held up sees fewer.
+local TICKING = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start()
+  self:buy { qty = "0.001", price = "1500000000" }
+  self.state.last = mw.now()
+  self.state.longest = 0
+  self:every(0.02, "tick")
+end
+function S:on_order(order) if order.status == "new" then print "resting" end end
+function S:tick()
+  local now = mw.now()
+  self.state.longest = math.max(self.state.longest, now - self.state.last)
+  self.state.last = now
+end
+function S:on_stop() print(("longest gap %.3f"):format(self.state.longest)) end
+return S
+]]
+
+local function start(options)
+  local sim = e2e.sim "indodax"
+  options = options or {}
+  options.rest = 'console = { path = "s" }, ' .. (options.rest or "")
+  local run = sim:run(TICKING, options)
+  run:wait_for "resting"
+  return run, run.config:gsub("moonwire.lua$", "s"), sim
+end
+
+-- A client that speaks the language.
+local Client = {}
+Client.__index = Client
+
+local function attach(path, hello)
+  local id = assert(host.console_connect(path))
+  local self = setmetatable({ id = id, heard = {}, taken = 0 }, Client)
+  dispatch.bind(id, self)
+  self:tell(hello or { hello = true, interactive = true })
+  return self
+end
+
+function Client:on_console_line(_, line) table.insert(self.heard, (assert(json.decode(line)))) end
+function Client:on_console_close() self.is_closed = true end
+function Client:tell(message) assert(host.console_send(self.id, json.encode(message))) end
+function Client:leave()
+  host.console_close(self.id)
+  dispatch.unbind(self.id)
+end
+
+--- The next message of that kind, as soon as it is there.
+function Client:await(kind)
+  return e2e.await(kind, function()
+    while self.taken < #self.heard do
+      self.taken = self.taken + 1
+      if self.heard[self.taken].kind == kind then return self.heard[self.taken] end
+    end
+  end)
+end
+
+function Client:run(text)
+  self:tell { run = text }
+  local done = self:await "done"
+  return done.text, done.ok
+end
+
+local function has(text, part)
+  if not text:find(part, 1, true) then error(("no %q in:\n%s"):format(part, text), 2) end
+end
+
+local function stop(run, longest)
+  equal(run:stop(), 0, "exit status")
+  local gap = tonumber(run:wait_for "longest gap ([%d.]+)")
+  if gap > longest then error("the strategy was held up for " .. gap .. " s", 2) end
+end
+
+test("orders by hand: sent, seen, filled, canceled; the strategy's are cancelled too", function()
+  local run, path, sim = start()
+  local client = attach(path)
+  equal(client:await("hello").name, "moonwire")
+  has((client:run "orders()"), "1500000000")
+  local text, ok = client:run 'buy("BTC/IDR", "0.002", 1400e6)'
+  equal(ok, true, text)
+  has(client:await("line").text, "new      buy  BTC/IDR   0.002 @ 1400000000")
+  equal(#sim:orders(true), 2)
+  client:tell { run = 'orders()[2]:wait("filled", 9)' }
+  sim:control("trade", { pair = "btc_idr", side = "sell", qty = "0.0030", price = "1400000000" })
+  equal(client:await("done").text, '"filled"')
+  has((client:run 'positions "console"'), "0.002")
+  client:run "cancel_all()"
+  e2e.await("no open orders", function() return #sim:orders(true) == 0 end)
+  client:leave()
+  stop(run, 1)
+end)
+
+test("several prompts: each has its own world, what one does the other may watch", function()
+  local run, path = start()
+  local one, two = attach(path), attach(path)
+  one:run "x = 1"
+  equal((two:run "x"), "nil")
+  two:run "watch()"
+  one:run 'buy("BTC/IDR", "0.002", 1400e6)'
+  has(two:await("line").text, "0.002 @ 1400000000")
+  one:leave()
+  equal((two:run "1"), "1")
+  stop(run, 1)
+end)
+
+test("an expression that never ends is ended, and a wait holds nobody up", function()
+  local run, path = start { rest = "max_callback = 0.2," }
+  local one, two = attach(path), attach(path)
+  local text, ok = one:run "while true do end"
+  equal(ok, false)
+  has(text, "it ran longer than 0.2 s (max_callback)")
+  equal((one:run "1"), "1", "the session goes on")
+  one:tell { run = 'mw.sleep(60)' }
+  equal((two:run "2"), "2")
+  one:tell { interrupt = true }
+  has(one:await("done").text, "abandoned")
+  stop(run, 1)
+end)
+
+test("read-only may look and not touch", function()
+  local run, path, sim = start()
+  local client = attach(path, { hello = true, read_only = true })
+  local text, ok = client:run 'buy("BTC/IDR", "0.002", 1400e6)'
+  equal(ok, false)
+  has(text, "read-only")
+  client:run "cancel_all()"
+  equal(#sim:orders(true), 1)
+  stop(run, 1)
+end)
+
+test("a prompt that vanishes leaves its orders", function()
+  local run, path, sim = start()
+  local client = attach(path)
+  client:tell { run = 'buy("BTC/IDR", "0.002", 1400e6):wait("filled")' }
+  e2e.await("the order", function() return #sim:orders(true) == 2 end)
+  client:leave()
+  run:wait_for "a prompt has gone"
+  equal(#sim:orders(true), 2)
+  stop(run, 1)
+  equal(#sim:orders(true), 0, "and at the end they are canceled")
+end)
+
+test("garbage, floods and who does not read harm nothing", function()
+  local run, path = start()
+  local garbage = attach(path)
+  for _ = 1, 20 do host.console_send(garbage.id, "\255\254{]") end
+  garbage:await "bye"
+  e2e.await("the end", function() return garbage.is_closed end)
+
+  local endless = assert(host.console_connect(path))
+  for _ = 1, 9 do host.console_send(endless, "x" .. ("y"):rep(80000)) end
+  run:wait_for "a line of more than 64 KiB"
+
+  local flood = attach(path)
+  for _ = 1, 5000 do flood:tell { run = "1" } end
+  e2e.await("answers", function() return #flood.heard > 5000 end, 60)
+  flood:leave()
+
+  -- One that asks for much and is stopped: nothing reads what it is sent.
+  local python = [[
+import socket, time, sys
+s = socket.socket(socket.AF_UNIX)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+s.connect(sys.argv[1])
+s.sendall(b'{"run":"for i = 1, 200 do print((\\"x\\"):rep(20000)) end"}\n')
+time.sleep(60)
+]]
+  local deaf = e2e.spawn { "/usr/bin/python3", "-c", python, path }
+  run:wait_for("a prompt has gone %(pid " .. deaf.pid .. "%): it does not read")
+  local client = attach(path)
+  equal((client:run "1 + 1"), "2")
+  deaf:signal(9)
+  stop(run, 1)
+end)
+
+test("the socket is its user's alone, and one runtime's", function()
+  local run, path, sim = start()
+  local mode = io.popen("stat -c %a " .. path):read "*l"
+  equal(mode, "600")
+  -- Another runtime, with another account, that wants the same socket.
+  local other = sim:run("return require('moonwire').strategy {}", {
+    rest = ('name = "other", console = { path = %q },'):format(path) })
+  equal(other:wait_exit(), 2, "exit status")
+  equal((attach(path):run "1"), "1")
+  stop(run, 1)
+  equal(io.open(path), nil, "the file goes with it")
+end)
+
+test("a killed runtime's socket is replaced by the next one", function()
+  local run, path = start { rest = "restart = true, on_crash = 'leave'," }
+  run:signal_runtime(9)
+  run:wait_for("the prompt: .*the prompt: ", 20)
+  equal((attach(path):run "1"), "1")
+  run:stop()
+end)
+
+e2e.run_all()
