@@ -207,15 +207,26 @@ end
 
 -- Balances ----------------------------------------------------------------------------------------
 
+-- Where a venue has no client order ids, the journal knows.
+local function is_own(self, report)
+  local session = self.session
+  if session.orders:is_ours(report.client_order_id) then return true end
+  local archived = self.archive:order(session.name, report.client_order_id, report.order_id)
+  return archived ~= nil and not archived.external
+end
+
 -- What this order holds: the rest of a sale in base currency, of a buy in quote currency at its
--- price (a venue may hold a fee on top).
+-- price (a venue may hold a fee on top), or at what a unit costs whatever the price is.
 local function add_hold(self, holds, report)
   local market = self.session.markets[report.symbol]
   local left = report.qty and report.qty - (report.cum_qty or decimal.ZERO)
   if not market or not left then return end
   local asset = report.side == "sell" and market.base or market.quote
   local amount = left
-  if report.side == "buy" then amount = report.price and left * report.price or decimal.ZERO end
+  if report.side == "buy" then
+    local price = report.price or market.unit_cost
+    amount = price and left * price or decimal.ZERO
+  end
   holds[asset] = (holds[asset] or decimal.ZERO) + amount
 end
 
@@ -226,7 +237,7 @@ local function read_balances(self)
   if not balances then return nil, "balances: " .. tostring(err) end
   local own, others = {}, {}
   for _, report in ipairs(self.reports) do
-    add_hold(self, session.orders:is_ours(report.client_order_id) and own or others, report)
+    add_hold(self, is_own(self, report) and own or others, report)
   end
   for asset, balance in pairs(balances) do
     local held = balance.held or decimal.ZERO
@@ -246,7 +257,7 @@ end
 ---@return boolean|nil ok
 ---@return string|nil err  the venue could not be asked
 function Comparison:run()
-  local ok, err = self.session:before_logon()
+  local ok, err = self.session:before_questions()
   if ok then ok, err = compare_orders(self) end
   if ok then ok, err = read_balances(self) end
   return ok, err

@@ -212,6 +212,14 @@ function Session:before_logon()
   return self:load_markets()
 end
 
+--- What the venue has to be asked at all without a session that is up, in a task: its markets, or a
+--- connection that is logged on where answers come over that alone.
+function Session:before_questions()
+  local private = self.private
+  if private.turns and not private.id then return self.protocol.private.logon(private) end
+  return self:before_logon()
+end
+
 --- Asks for the markets, in a task: at the first log-on, and when the venue says that they changed.
 function Session:load_markets()
   local markets, err, class = self.protocol.fetch_markets(self)

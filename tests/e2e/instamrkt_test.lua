@@ -357,6 +357,36 @@ test("nothing secret is in the log or in the journal", function()
   equal(text:find("&h=%x%x%x%x"), nil, "a digest")
 end)
 
+test("the example bets in each pool, and what is decided makes room for the next", function()
+  local sim = with_login()
+  sim:control("market", { on = 1 })
+  local file = assert(io.open "examples/bets.lua")
+  local text = file:read("*a"):gsub('venue = "im"', 'venue = "idx"')
+  file:close()
+  local r = sim:run(text)
+  r:wait_for("came back of 1 on", 60)
+  e2e.await("a third bet", function() return #bets(sim) >= 3 end, 60)
+  equal(r:stop(), 0)
+  check_books(sim)
+end)
+
+test("an audit finds no difference while bets run and after they were decided", function()
+  local sim = with_login(OTHERS)
+  other_bets(sim, "none", "6")
+  local r = run(sim)
+  r:wait_for "order pending_new>new"
+  local function audit()
+    local process = e2e.moonwire({ "audit", "--config", r.config }, sim:environment())
+    equal(process:wait_exit(30), 0, process:out() .. process:err())
+    return process
+  end
+  audit():wait_for "balance DON: 96 free, 4 held; open orders hold 4 of ours, 0 of others"
+  sim:control("resolve", { winner = "harbour" })
+  r:wait_for "order new>filled"
+  audit():wait_for "balance DON: 106 free, 0 held"
+  equal(r:stop(), 0)
+end)
+
 -- Stops -------------------------------------------------------------------------------------------
 
 test("a clean stop leaves bets to the venue, and the next run goes on with them", function()

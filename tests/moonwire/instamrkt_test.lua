@@ -779,4 +779,13 @@ t.test("a configuration has a login or a key, and a source", function()
          :find "key: unknown key")
 end)
 
+t.test("the example is a configuration", function()
+  local handle = newproxy()
+  local function secret() return handle end
+  local loaded, err = config.load("examples/instamrkt.lua", { env = secret, file = secret },
+                                  function() return instamrkt end)
+  t.ok(loaded, err)
+  t.equal(loaded.venues.im.login, "mara")
+end)
+
 T.done()

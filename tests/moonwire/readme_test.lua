@@ -7,6 +7,7 @@ local test, equal, ok = tap.test, tap.equal, tap.ok
 local config   = require "moonwire.config"
 local faults   = require "moonwire.sim.faults"
 local indodax  = require "moonwire.venues.indodax"
+local instamrkt = require "moonwire.venues.instamrkt"
 local json     = require "moonwire.json"
 local mw       = require "moonwire"
 local finery   = require "moonwire.venues.finery"
@@ -105,6 +106,12 @@ end)
 
 test("every own key of Finery is named", function()
   for name in pairs(finery.options) do has(README, "`" .. name .. "`", "keys of finery") end
+end)
+
+test("every own key of Instamrkt is named", function()
+  for name, field in pairs(instamrkt.options) do
+    if field then has(README, "`" .. name .. "`", "keys of instamrkt") end
+  end
 end)
 
 test("every command and every option is named", function()
