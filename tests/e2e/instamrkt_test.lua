@@ -421,11 +421,21 @@ test("a runtime that is killed leaves bets to the venue, and the guardian says s
   r:wait_for "stays at the venue, which cannot cancel"
 end)
 
+-- What guardian and runtime hold in common dies with both: waits until it is in the journal.
+local function until_written(r, text)
+  local path = r.config:match "^(.*/)" .. "moonwire.db"
+  e2e.await(text .. " in the journal", function()
+    local process = e2e.moonwire { "journal", path, "orders", "--json" }
+    return process:wait_exit() == 0 and process:out():find(text, 1, true)
+  end)
+end
+
 test("both are killed, the pool is decided, and the next run books what it came to", function()
   local sim = new(OTHERS)
   other_bets(sim, "none", "6")
   local r = run(sim)
   r:wait_for "order pending_new>new"
+  until_written(r, bets(sim)[1].bet_id)
   r:kill_all()
   sim:control("resolve", { winner = "none" })
   local again = e2e.moonwire({ "run", "--config", r.config,
