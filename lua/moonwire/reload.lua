@@ -17,7 +17,7 @@ local versions = require "moonwire.versions"
 local M = {}
 -- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
 -- into new ones: now and then it is made anew.
-local FLUSH_EVERY = 16
+local FLUSH_EVERY = 64
 
 ---@class moonwire.ReloadUnit
 ---@field name string
@@ -166,7 +166,7 @@ local function apply(self, plans, by)
   local told = put_in(self, plans, by)
   local took = (host.monotonic() - began) * 1000
   for i, plan in ipairs(plans) do
-    plan.unit.log.info("reloaded (%s): %s, in %.1f ms", by, told[i], took)
+    plan.unit.log.info("reloaded (%s): %s, in %.2f ms", by, told[i], took)
   end
   return table.concat(told, ", ")
 end

@@ -3,6 +3,7 @@ run: `make bench`. Prints a table and writes build/bench.json. Clients take turn
 machine does beside them falls on all alike; each figure is the median of the turns."""
 import json
 import os
+import re
 import signal
 import statistics
 import subprocess
@@ -17,6 +18,7 @@ FLOOD_EVENTS = int(os.environ.get("MW_BENCH_FLOOD", "300000"))
 TRIP_EVENTS = int(os.environ.get("MW_BENCH_TRIP", "10000"))
 TURNS = int(os.environ.get("MW_BENCH_TURNS", "5"))
 CONNECTIONS = 1000
+RELOADS = 500
 LIMIT_SECONDS = 120
 
 
@@ -49,7 +51,7 @@ class Bench:
              "spin" if spin else "block"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return server, json.loads(server.stdout.readline())["port"]
 
-    def configure(self, port, mode, events, spin, connections):
+    def configure(self, port, mode, events, spin, connections, strategy=None, level="error"):
         """A configuration of moonwire; more connections are more venues."""
         lines = ["return { venues = {"]
         for i in range(connections):
@@ -60,10 +62,10 @@ class Bench:
                          'key = env "MW_BENCH_KEY", secret = env "MW_BENCH_SECRET", '
                          "dead_man = false },")
         lines.append("}, strategies = {{ "
-                     f'file = "{HERE}/strategy.lua", trusted = true, '
+                     f'file = "{strategy or HERE + "/strategy.lua"}", trusted = true, '
                      f'params = {{ mode = "{mode}", events = {events} }} }}}}, '
                      f'on_stop = "leave", spin = {"true" if spin else "false"}, '
-                     'log = { level = "error" } }')
+                     f'log = {{ level = "{level}" }} }}')
         path = os.path.join(self.directory, "moonwire.lua")
         with open(path, "w", encoding="ascii") as file:
             file.write("\n".join(lines))
@@ -122,6 +124,59 @@ class Bench:
             server.communicate("")
 
 
+    def reload(self):
+        """The pauses, in ms, of reloads of a strategy of 500 lines: the runtime's own figures."""
+        server, port = self.serve("idle", 1, False)
+        path = os.path.join(self.directory, "reloaded.lua")
+        write_strategy(path, 0)
+        config = self.configure(port, "idle", 1, False, 1, path, "info")
+        process = subprocess.Popen(
+            [os.path.join(BUILD, "release", "moonwire"), "run", "--no-watch", "--config", config],
+            env=dict(os.environ, MW_BENCH_KEY="key-of-the-bench",
+                     MW_BENCH_SECRET="secret-of-the-bench"),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.directory)
+        pauses = []
+        try:
+            if process.stdout.readline().strip() != "ready":
+                raise RuntimeError("moonwire did not start")
+            for version in range(1, RELOADS + 1):
+                write_strategy(path, version)
+                process.send_signal(signal.SIGHUP)
+                for line in process.stderr:
+                    found = re.search(r"reloaded \(SIGHUP\): .* in ([0-9.]+) ms", line)
+                    if found:
+                        pauses.append(float(found.group(1)))
+                        break
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+            server.communicate("")
+        pauses.sort()
+        return {"p50_ms": pauses[len(pauses) // 2], "p99_ms": pauses[len(pauses) * 99 // 100],
+                "most_ms": pauses[-1]}
+
+
+def write_strategy(path, version):
+    """A strategy of 500 lines, another one with each version."""
+    lines = ['local mw = require "moonwire"',
+             'local S = mw.strategy { venue = "bench", symbol = "BTC/IDR", mode = "", events = 1 }',
+             f"local VERSION = {version}", 'function S:on_start() print "ready" end',
+             "function S.migrate(state) state.version = VERSION return state end"]
+    for i in range(61):
+        lines += [f"function S:step_{i}(book, order)", "  local best = book:best_bid()",
+                  f"  if best and order.price < best - {i} then",
+                  '    self.log.info("%s is %s behind", order, best - order.price)',
+                  f"    self.state.behind_{i} = (self.state.behind_{i} or 0) + 1",
+                  "    return self:cancel(order)", "  end", "end"]
+    lines += ["function S:on_book(book)", "  for _, order in ipairs(self.orders) do",
+              "    self:step_0(book, order)", "  end", "end", "", "return S"]
+    assert len(lines) == 500
+    with open(path, "w", encoding="ascii") as file:
+        file.write("\n".join(lines) + "\n")
+
+
 def medians(rows):
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
 
@@ -154,6 +209,7 @@ def measure(bench):
     results["trip"] = {client + (" spinning" if spin else ""): medians(rows)
                        for (client, spin), rows in trips.items()}
     results["ring"] = medians([ring() for _ in range(TURNS)])
+    results["reload"] = bench.reload()
     results["idle"] = {}
     for client in ("moonwire", "node", "python"):
         one = [bench.idle(client, 1) for _ in range(TURNS)]
@@ -176,6 +232,7 @@ def goals(results):
          trip["moonwire spinning"]["p50_us"] / trip["floor spinning"]["p50_us"], "<=", 1.3),
         ("the ring's GB per second against memcpy, at least 0.8", results["ring"]["of_memcpy"],
          ">=", 0.8),
+        ("pause of a reload, 500 lines, p99, ms, below 1", results["reload"]["p99_ms"], "<=", 1),
         ("idle memory, MB, at most 30", idle["memory_mb"], "<=", 30),
         ("ready, ms, at most 200", idle["ready_ms"], "<=", 200),
     ]
@@ -194,6 +251,9 @@ def show(results):
     print(f"\n{'ring, 600 bytes':<22}{'records/s':>12}{'GB/s':>10}{'of memcpy':>14}")
     print(f"{'recorder':<22}{row['records_per_second']:>12.0f}{row['gb_per_second']:>10.2f}"
           f"{row['of_memcpy']:>14.2f}")
+    row = results["reload"]
+    print(f"\n{'reload, ms':<22}{'p50':>12}{'p99':>10}{'most':>14}")
+    print(f"{'500 lines':<22}{row['p50_ms']:>12.2f}{row['p99_ms']:>10.2f}{row['most_ms']:>14.2f}")
     print(f"\n{'idle':<22}{'memory MB':>12}{'ready ms':>10}{'kB/connection':>14}")
     for client, row in results["idle"].items():
         print(f"{client:<22}{row['memory_mb']:>12.1f}{row['ready_ms']:>10.0f}"
