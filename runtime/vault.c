@@ -138,7 +138,7 @@ static size_t quote(const char *text, size_t len, char *out)
 {
     static const char digits[] = "0123456789abcdef";
     size_t n = 0;
-    char room[6];
+    char room[6] = "";
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)text[i];
         char *at = out ? out + 1 + n : room;

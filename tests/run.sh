@@ -9,7 +9,7 @@ export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
 export LSAN_OPTIONS=suppressions=tests/leaks.txt:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
-# Most programs wait most of the time (for venues, countdowns, deaths), so more than one a core runs.
+# Most programs wait most of the time (for venues, countdowns, deaths): more than one a core runs.
 at_once=${MW_TEST_JOBS:-$(($(nproc) + 1))}
 results=$(mktemp -d "${TMPDIR:-/tmp}/moonwire-test-XXXXXX") || exit 2
 trap 'rm -rf "$results"' EXIT

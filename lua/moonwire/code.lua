@@ -122,7 +122,7 @@ end
 --- Loads a strategy's file and what it requires.
 ---@param spec { file: string, name: string, trusted: boolean|nil }
 ---@param options table  kept: of mw.keep; read(path) -> text or nil, err (default: from the disk);
----                      began: when os.clock() was 0, seconds (default: now); late: of the
+---                      began: when the clock of os was at 0, seconds (default: now); late: of the
 ---                      version before
 ---@return moonwire.Code|nil code
 ---@return string|nil err   with file, line and the text of the line

@@ -159,12 +159,13 @@ t.test("the metatable of texts cannot be had, changed or used to dump code", fun
 end)
 
 t.test("bytecode is not loaded, whichever way it comes", function()
-  local code = string.format("%q", "\27LJ\2\0")
+  local bytecode = string.format("%q", "\27LJ\2\0")
   for _, script in ipairs {
-    "return load(" .. code .. ")", "return loadstring(" .. code .. ")",
-    "return load(" .. code .. ", 'x', 'b')", "return load(" .. code .. ", 'x', 't')",
-    "return load(" .. code .. ", 'x', 'bt')", "return load('return 1', 'x', 'b')",
-    "local sent; return load(function() if not sent then sent = 1; return " .. code .. " end end)",
+    "return load(" .. bytecode .. ")", "return loadstring(" .. bytecode .. ")",
+    "return load(" .. bytecode .. ", 'x', 'b')", "return load(" .. bytecode .. ", 'x', 't')",
+    "return load(" .. bytecode .. ", 'x', 'bt')", "return load('return 1', 'x', 'b')",
+    "local sent; return load(function() if not sent then sent = 1; return " .. bytecode
+      .. " end end)",
     "local parts = {'\\27', 'LJ'}; return load(function() return table.remove(parts, 1) end)",
   } do
     local chunk, err = run(script)
