@@ -50,7 +50,7 @@ static void become_child(const struct guardian *g)
 
 static void forget_last_child(struct mw_shared *shared)
 {
-    shared->turns = shared->event = shared->callbacks = shared->interrupt_of = 0;
+    shared->turns = shared->waits = shared->event = shared->callbacks = shared->interrupt_of = 0;
     shared->callback = shared->name_count = shared->open_orders = shared->is_leaving = 0;
     shared->ended = shared->interrupt = shared->slow_callback = 0;
     shared->slow_of = 0;

@@ -16,7 +16,7 @@
 #define MW_LUA_SUBDIR "share/moonwire/lua"
 #endif
 
-enum { STATUS_FAILED = 1, FULL_WAIT_NS = 100000 };
+enum { STATUS_FAILED = 1, FULL_WAIT_NS = 100000, SAY_SECONDS = 10 };
 
 struct program {
     char lua_dir[PATH_MAX];
@@ -63,12 +63,13 @@ static bool on_full(void *arg, bool is_first)
 {
     const struct mw_child *child = arg;
     struct timespec wait = {.tv_nsec = FULL_WAIT_NS}, now = {0};
-    static time_t said;
+    static time_t say_at;
+    child->shared->waits++;
     if (child->role == MW_ROLE_SWEEPER || mw_guardian_is_gone(child))
         return false;
     (void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-    if (is_first && now.tv_sec != said) {
-        said = now.tv_sec; /* one line a second is enough, however often it fills */
+    if (is_first && now.tv_sec >= say_at) {
+        say_at = now.tv_sec + SAY_SECONDS; /* however often it fills */
         (void)fprintf(stderr, "moonwire: the journal does not keep up (pid %d): waiting for it\n",
                       (int)child->guardian); /* no log line: it would have to be recorded */
     }

@@ -36,6 +36,7 @@ struct mw_plan {
 struct mw_shared {
     /* Written by the runtime. */
     _Atomic uint64_t turns;     /* finished turns of the loop */
+    _Atomic uint64_t waits;     /* looks at a full ring: it waits for the guardian */
     _Atomic uint64_t event;     /* sequence number of the event that is being handled */
     _Atomic uint64_t callbacks; /* odd: a callback of a strategy is running */
     _Atomic uint32_t callback;  /* which: its place in names */

@@ -13,13 +13,26 @@ static int64_t limit_of_turns(const struct mw_watchdog *dog)
     return dog->turns == 0 && dog->hang_limit_ns < start ? start : dog->hang_limit_ns;
 }
 
+/* It stands where it is because the guardian has not made room yet. */
+static bool is_held_up(struct mw_watchdog *dog, const struct mw_shared *shared)
+{
+    uint64_t waits = atomic_load_explicit(&shared->waits, memory_order_relaxed);
+    bool has_waited = waits != dog->waits;
+    dog->waits = waits;
+    return has_waited &&
+           atomic_load_explicit(&shared->journal_state, memory_order_relaxed) == MW_JOURNAL_OK;
+}
+
 static void observe(struct mw_watchdog *dog, const struct mw_shared *shared, int64_t step)
 {
     uint64_t turns = atomic_load_explicit(&shared->turns, memory_order_relaxed);
     uint64_t callbacks = atomic_load_explicit(&shared->callbacks, memory_order_relaxed);
-    dog->still_ns = turns == dog->turns ? dog->still_ns + step : 0;
-    dog->callback_ns =
-        callbacks == dog->callbacks && callbacks % 2 == 1 ? dog->callback_ns + step : 0;
+    bool is_free = !is_held_up(dog, shared);
+    dog->still_ns = is_free && turns == dog->turns ? dog->still_ns + step : 0;
+    if (callbacks != dog->callbacks || callbacks % 2 == 0)
+        dog->callback_ns = 0;
+    else if (is_free)
+        dog->callback_ns += step;
     dog->turns = turns;
     dog->callbacks = callbacks;
 }

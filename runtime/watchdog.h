@@ -19,14 +19,15 @@ struct mw_watchdog {
     int64_t hang_limit_ns, callback_limit_ns, memory_limit_bytes; /* 0: no limit */
     int64_t large_limit_ns; /* how long it may be above memory_limit_bytes */
     /* Its own: zero at first. */
-    uint64_t turns, callbacks;
+    uint64_t turns, waits, callbacks;
     int64_t looked_ns, still_ns, callback_ns, large_ns, interrupted_ns;
     bool was_told;
 };
 
 enum { MW_WATCH_START_SECONDS = 60 }; /* until the first turn: loading */
 
-/* `rss_bytes` < 0: not looked at this time. */
+/* While the runtime waits for room in the ring no time passes for it, unless the journal fails:
+ * then its wait has no end. `rss_bytes` < 0: not looked at this time. */
 enum mw_watch mw_watchdog_look(struct mw_watchdog *dog, const struct mw_shared *shared,
                                int64_t now_ns, int64_t rss_bytes);
 

@@ -143,7 +143,7 @@ size_t mw_json_quote_long_numbers(const char *text, size_t len, char *out, size_
 -- Without the plan that follows: the guardian's.
 ffi.cdef [[
 struct mw_shared {
-  uint64_t turns, event, callbacks;
+  uint64_t turns, waits, event, callbacks;
   uint32_t callback, name_count, open_orders, is_leaving, ended;
   char names[1024][96];
   uint64_t interrupt_of;

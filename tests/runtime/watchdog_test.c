@@ -48,6 +48,32 @@ static void test_hang(void)
     CHECK(now - began > 10000 * MS && now - began < 10200 * MS);
 }
 
+/* Looks each 50 ms; the runtime asks for room in the ring all the time. */
+static enum mw_watch wait_for_room(int64_t ms)
+{
+    for (int64_t left = ms; left > 0; left -= 50) {
+        shared->waits += 500;
+        enum mw_watch what = pass(50, false, -1);
+        if (what != MW_WATCH_FINE)
+            return what;
+    }
+    return MW_WATCH_FINE;
+}
+
+static void test_full_ring(void)
+{
+    begin();
+    shared->callbacks = 1;
+    CHECK_INT(wait_for_room(3600000), MW_WATCH_FINE);
+    CHECK(!mw_watchdog_sees_slow(&dog));
+    CHECK_INT(pass(2000, false, -1), MW_WATCH_LATE); /* there is room, and it goes on for long */
+    shared->callbacks = 2;
+    shared->journal_state = MW_JOURNAL_FAILING;
+    int64_t began = now;
+    CHECK_INT(wait_for_room(20000), MW_WATCH_HUNG);
+    CHECK(now - began <= 10100 * MS);
+}
+
 static void test_start(void)
 {
     begin();
@@ -113,6 +139,8 @@ int main(void)
 {
     static const struct test_case cases[] = {
         {"a loop that stands still for hang_limit hangs", test_hang},
+        {"a runtime that waits for room in the ring does not hang, unless the journal fails",
+         test_full_ring},
         {"until its first turn it has a minute", test_start},
         {"what happened while nobody looked does not count", test_own_absence},
         {"a callback beyond its limit is interrupted, again and again", test_callback},
