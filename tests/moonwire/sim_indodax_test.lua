@@ -827,6 +827,22 @@ t.test("the control path says what there is and what is wrong", function()
   t.equal(sim:ok("method=getInfo").balance.btc, "2.50000000")
 end)
 
+t.test("the control path tells what was traded, and the frames that came", function()
+  local sim = fixture.new()
+  sim:subscribed()
+  sim:ok(BUY .. "&client_order_id=a")
+  sim:control("trade?pair=btc_idr&side=sell&qty=0.0001&price=1500000000")
+  local fills = sim:control "fills"
+  t.equal(#fills, 1)
+  t.equal(fills[1].client_order_id .. " " .. fills[1].qty .. " " .. fills[1].liquidity,
+          "a 0.0001 maker")
+  t.equal(fills[1].commission, "166")
+  local frames = sim:control "frames"
+  t.equal(frames.count, #frames.frames)
+  t.ok(frames.frames[1].text:find('"connect"', 1, true))
+  t.equal(#sim:control("frames?since=1").frames, frames.count - 1)
+end)
+
 t.test("the made market fills clients now and then, moves, and leaves when told", function()
   local sim = fixture.new { market = true, pairs = { "btc_idr" } }
   local id = sim:subscribed()

@@ -56,6 +56,18 @@ function commands.requests(gateway, fields)
   return object("count", gateway.counted, "requests", wire.list(rows))
 end
 
+--- The text frames received, oldest first, at most 1000: since=N skips the first N.
+function commands.frames(gateway, fields)
+  local rows = {}
+  local from = math.max(tonumber(fields.since) or 0, gateway.frames_counted - 1000) + 1
+  for i = from, gateway.frames_counted do
+    local frame = gateway.frames[i]
+    rows[#rows + 1] = object("number", frame.number, "time", frame.time,
+                             "socket", text(frame.kind), "text", text(frame.text))
+  end
+  return object("count", gateway.frames_counted, "frames", wire.list(rows))
+end
+
 local function kind_of(fields)
   local kind = fields.socket or "all"
   if kind == "all" or kind == "private" or kind == "market" then return kind end

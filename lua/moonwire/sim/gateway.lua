@@ -1,4 +1,4 @@
---- Between a venue's simulator and its clients: applies the faults, keeps a record of the requests,
+--- Between a venue's simulator and its clients: applies the faults, keeps a record of what came in,
 --- serves the control path. It knows no socket either: what is to happen outside goes through
 --- `out`:
 ---
@@ -12,7 +12,7 @@ local Control = require "moonwire.sim.control"
 local faults  = require "moonwire.sim.faults"
 local wire    = require "moonwire.sim.wire"
 
-local REQUESTS_KEPT = 1000
+local REQUESTS_KEPT, FRAMES_KEPT = 1000, 1000
 local MID_FRAME_MS = 50                            -- from the first bytes of a frame to the drop
 local REORDER_MS = 200                             -- how long a frame waits for one to overtake it
 
@@ -25,7 +25,8 @@ Link.__index = Link
 
 --- `options`: venue, faults, schedule, out.
 function Gateway.new(options)
-  local gateway = setmetatable({ connections = {}, requests = {}, counted = 0, now = 0 }, Gateway)
+  local gateway = setmetatable({ connections = {}, requests = {}, counted = 0,
+                                 frames = {}, frames_counted = 0, now = 0 }, Gateway)
   for name, value in pairs(options) do gateway[name] = value end
   return gateway
 end
@@ -312,7 +313,13 @@ end
 function Gateway:message(id, text, now, is_binary)
   self.now = now
   local connection = self.connections[id]
-  if connection then connection:on_text(text, now, is_binary) end
+  if connection then
+    local count = self.frames_counted + 1
+    self.frames_counted = count
+    self.frames[count] = { number = count, time = now, kind = connection.kind, text = text }
+    self.frames[count - FRAMES_KEPT] = nil
+    connection:on_text(text, now, is_binary)
+  end
   self.venue:flush(now)
 end
 

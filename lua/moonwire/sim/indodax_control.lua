@@ -38,6 +38,24 @@ function commands.orders(sim, fields)
   return wire.list(rows)
 end
 
+--- What the members have traded, each side of it, by member and pair in the order of time.
+function commands.fills(sim)
+  local rows = {}
+  for _, member in ipairs(sim.desk.member_list) do
+    for _, pair in ipairs(sim.desk.pairs) do
+      for _, trade in ipairs(member.trades[pair.id]) do
+        rows[#rows + 1] = object(
+          "order_id", text(trade.order.full_id),
+          "client_order_id", text(trade.order.client_order_id), "trade_id", text(trade.id),
+          "qty", text(tostring(trade.qty)), "price", text(tostring(trade.price)),
+          "commission", text(tostring(trade.commission)), "liquidity", text(trade.liquidity),
+          "time", trade.time)
+      end
+    end
+  end
+  return wire.list(rows)
+end
+
 --- Cancels by the venue's hand: `member`, `pair`; all of them when missing.
 function commands.cancel_orders(sim, fields, now)
   local count = 0
