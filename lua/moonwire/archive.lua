@@ -165,15 +165,16 @@ function Archive:order(venue, client_order_id, order_id)
 end
 
 --- Calls visit(fill, order, number) for each fill of a strategy's order, in the order in which they
---- were counted, behind number `after`; `order` has strategy, venue, symbol and side, `fill` has
---- booked_at (seconds since 1970) as well.
+--- were counted, behind number `after`; `order` has strategy, venue, symbol, side and both ids,
+--- `fill` has booked_at (seconds since 1970) as well.
 ---@return integer last  number of the last fill
 function Archive:each_fill(after, visit)
   local last, problem = after, nil
   repeat
     local rows = rows_of(self, "SELECT f.fill, f.trade_id, f.qty, f.price, f.fees, f.flags, "
-      .. "f.booked_ns, o.strategy, o.venue, o.symbol, o.side FROM fills f CROSS JOIN orders o "
-      .. "ON o.key = f.order_key WHERE f.fill > ? ORDER BY f.fill LIMIT " .. PAGE, last)
+      .. "f.booked_ns, o.strategy, o.venue, o.symbol, o.side, o.client_order_id, o.order_id "
+      .. "FROM fills f CROSS JOIN orders o ON o.key = f.order_key WHERE f.fill > ? "
+      .. "ORDER BY f.fill LIMIT " .. PAGE, last)
     for _, row in ipairs(rows) do
       last = row.fill
       local ok, err = true, nil

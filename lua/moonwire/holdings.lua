@@ -41,18 +41,23 @@ local function encode(positions, fill)
   return persist.encode { fill = fill, positions = list }
 end
 
---- All positions, by key: { [any] = moonwire.Position, ... }; what they came to is recorded.
+--- All positions, by key: { [any] = moonwire.Position, ... }; what they came to is recorded. Also a
+--- list of the orders with a fill that may change: the venue has to be asked for it.
 ---@param archive table
 ---@param now number
 ---@param log table
 ---@return table<string, moonwire.Position>
+---@return { venue: string, client_order_id: string|nil, order_id: string|nil }[] unsettled
 function M.restore(archive, now, log)
   local positions, from = read_kept(archive, log)
   local text
+  local unsettled = {}
   local last = archive:each_fill(from, function(fill, order, number)
-    if not text and (fill.is_estimate or fill.is_provisional)
+    if (fill.is_estimate or fill.is_provisional)
       and (fill.booked_at or now) > now - SETTLED_SECONDS then
-      text = encode(positions, number - 1)
+      text = text or encode(positions, number - 1)
+      unsettled[#unsettled + 1] = { venue = order.venue, client_order_id = order.client_order_id,
+                                    order_id = order.order_id }
     end
     local key = key_of(order.strategy, order.venue, order.symbol)
     local position = positions[key]
@@ -64,7 +69,7 @@ function M.restore(archive, now, log)
   end)
   text = text or encode(positions, last)
   if text and next(positions) and last > from then record.persist(NAME, text) end
-  return positions
+  return positions, unsettled
 end
 
 return M

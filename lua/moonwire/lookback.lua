@@ -53,6 +53,19 @@ local function ask(session, since)
   return true
 end
 
+--- Has the fills asked for that an earlier run booked at a price that is not their own.
+function M.settle(session)
+  local orders, left = session.orders, {}
+  for _, of in ipairs(session.desk.unsettled) do
+    local is_here = of.venue == session.name
+    local order = is_here and (orders:find(of.venue, of.client_order_id, of.order_id)
+      or orders:recall(of.venue, of.client_order_id, of.order_id))
+    if order then session.reconciler:ask_fills(order) end
+    if not is_here then left[#left + 1] = of end
+  end
+  session.desk.unsettled = left
+end
+
 --- Asks, in a task; once, unless it fails, which is said.
 ---@param session table
 function M.run(session)

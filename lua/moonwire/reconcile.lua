@@ -1,8 +1,8 @@
 --- What the venue knows, asked for: after each log-on, for each order in doubt, and while orders
 --- are open from time to time. Differences become ordinary reports. Only evidence ends a doubt: an
---- order that was never seen and is not found `NOT_FOUND_TIMES` over `NOT_FOUND_SECONDS`, after its
---- request could still arrive, was never accepted; one that was seen alive stays unknown, unless
---- the venue says what it means (`not_found_means`) because it keeps no finished orders.
+--- order that was never seen and is not found `NOT_FOUND_TIMES` over the protocol's `shown_within`,
+--- after its request could still arrive, was never accepted; one that was seen alive stays unknown,
+--- unless the venue says what it means (`not_found_means`) because it keeps no finished orders.
 
 local dispatch = require "moonwire.dispatch"
 local task = require "moonwire.task"
@@ -14,9 +14,10 @@ local M = {}
 local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
 local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
-local NOT_FOUND_TIMES, NOT_FOUND_SECONDS = 3, 10
+local NOT_FOUND_TIMES, SHOWN_WITHIN = 3, 10
 local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
 local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
+local FILLS_TIMES = 60                -- then what is known of an order's fills has to do
 
 function M.new(session)
   local self = setmetatable({ session = session, doubts = {}, fills_wanted = {} }, Reconciler)
@@ -34,6 +35,11 @@ function Reconciler:on_task_done(done, ok, err)
 end
 
 -- One order ---------------------------------------------------------------------------------------
+
+-- Whether something was counted at a price that is not the trade's own.
+local function has_bounds(order)
+  return order._estimated or order._provisional and next(order._provisional)
+end
 
 -- Fills first, so that a status never runs ahead of the money.
 local function fetch_fills(self, order, known)
@@ -57,8 +63,8 @@ local function on_not_found(self, order)
   if now < from and not order._was_seen then return false end
   order._not_found_since = order._not_found_since or now
   order._not_found_times = (order._not_found_times or 0) + 1
-  if order._not_found_times < NOT_FOUND_TIMES
-    or now - order._not_found_since < (order._was_seen and GONE_SECONDS or NOT_FOUND_SECONDS) then
+  local seconds = order._was_seen and GONE_SECONDS or session.protocol.shown_within or SHOWN_WITHIN
+  if order._not_found_times < NOT_FOUND_TIMES or now - order._not_found_since < seconds then
     return false
   end
   session.orders:apply(order, { status = means and means(session, order) or "rejected",
@@ -124,6 +130,7 @@ local function ask_once(self, order, doubt)
   end
   session:explain(order, report)
   session.orders:apply(order, report)
+  if has_bounds(order) then self:ask_fills(order) end
   return is_settled(order, doubt)
 end
 
@@ -182,23 +189,45 @@ function Reconciler:ask(order, is_ending)
   ask_later(self, order, doubt)
 end
 
+-- What was found out in another way needs no question any more.
+local function drop_doubt(self, order)
+  local doubt = self.doubts[order]
+  if not doubt or not doubt.timer then return end      -- or it is being asked about just now
+  doubt.timer:stop()
+  self.doubts[order] = nil
+end
+
 --- Whether anything of ours is in doubt.
 function Reconciler:has_doubts() return next(self.doubts) ~= nil end
 
 --- The order's fills are asked for soon: some are missing, or their price is only a bound.
 function Reconciler:ask_fills(order)
   if self.fills_wanted[order] then return end
-  self.fills_wanted[order] = true
+  self.fills_wanted[order] = 0
   dispatch.after(FILLS_DELAY, self, "ask_fills_now", order)
 end
 
+local function ask_fills_later(self, order)
+  local attempt = self.fills_wanted[order] + 1
+  self.fills_wanted[order] = attempt < FILLS_TIMES and attempt or nil
+  if attempt < FILLS_TIMES then
+    dispatch.after(DELAYS[math.min(attempt, #DELAYS)], self, "ask_fills_now", order)
+  else
+    self.session.log.warn("the price of what %s has executed cannot be had: its own price counts",
+                          order)
+  end
+end
+
 function Reconciler:ask_fills_now(order)
-  self.fills_wanted[order] = nil
   if self.is_stopped then return end
-  if self.session.private.state ~= "live" then return end   -- the log-on reconciles anyway
+  -- A log-on asks about open orders alone.
+  if self.session.private.state ~= "live" then return ask_fills_later(self, order) end
   task.start(self, "fills of " .. tostring(order.client_order_id), function()
-    local ok, err = fetch_fills(self, order)
+    local has_run, ok, err = pcall(fetch_fills, self, order)
+    if not has_run then ok, err = nil, ok end
     if not ok then self.session.log.warn("fills of %s: %s", order, err) end
+    if not ok or has_bounds(order) then ask_fills_later(self, order)
+    else self.fills_wanted[order] = nil end
     if order:is_missing_fills() then self:ask(order) end
   end)
 end
@@ -231,7 +260,8 @@ function Reconciler:run(symbols)
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
     -- One sent while the list was on its way, or not sent yet, proves nothing by its absence.
     if not listed[order] and not order._is_held and (order._sent_at or 0) < began then
-      if not ask_once(self, order) then self:ask(order) end
+      if ask_once(self, order, self.doubts[order]) then drop_doubt(self, order)
+      else self:ask(order) end
     end
   end
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do

@@ -20,7 +20,9 @@ end
 
 local function restore_positions(desk, archive)
   local began = host.monotonic()
-  for _, position in pairs(holdings.restore(archive, dispatch.now(), desk.log)) do
+  local positions
+  positions, desk.unsettled = holdings.restore(archive, dispatch.now(), desk.log)
+  for _, position in pairs(positions) do
     if desk.runners[position.strategy] then desk:take_position(position) end
   end
   local seconds = host.monotonic() - began

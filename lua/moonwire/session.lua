@@ -253,7 +253,10 @@ end
 function Session:after_logon(which)
   if which ~= self.private then return true end
   local ok, err, class = self.reconciler:run()
-  if ok then lookback.run(self) end
+  if ok then
+    lookback.run(self)
+    lookback.settle(self)
+  end
   local held = self.held
   self.held = false
   if not ok then return nil, "reconcile: " .. err, class end

@@ -586,6 +586,8 @@ function CountdownSpec.answer(s, status, body) end
 ---@field reconnect_on_reload boolean|nil  this version of the file needs connections of its own
 ---@field limits moonwire.RateRule[]      rate.lua; of "submit", "cancel" and what requests name
 ---@field late_arrival number             seconds for which a request that left may be taken
+---@field shown_within number|nil         seconds after which an order that was taken is found by
+---                                      all of its calls; default 10
 ---@field private moonwire.LinkSpec
 ---@field market moonwire.LinkSpec|table|nil  a table with `ask`: see poll.lua
 ---@field countdown moonwire.CountdownSpec|nil

@@ -206,6 +206,39 @@ t.test("fills that cannot be had are booked at the order's price, and put right 
   t.equal(tostring(s.runners.one.instance:position().avg_price), "940000000")
 end)
 
+t.test("a price that is only a bound is asked for until it can be had, over a lost line", function()
+  local s, order, S = play { answers = { ["/api/v2/myTrades"] = { 503, "<html>" } } }
+  s:push(s:fill(order, "0.001", "0.001", { tradeId = "t1", fillInformation = {
+    participant = "TAKER", qty = "0.001", filledQty = "0.001", feeAsset = "idr", fee = "10",
+    taxAsset = "idr", tax = "0", clearingAsset = "idr", clearing = "1" } }))
+  s:push(s:update(order, { status = "DONE", executedQty = "0.001" }))
+  t.equal(order.status, "filled")
+  s:advance(2)
+  s.keep_closed = true
+  s:close(s:private(), 1006)
+  s.answers["/api/v2/myTrades"] = trades(one_trade("t1", "0.001", "940000000"))
+  s:advance(20)
+  t.equal(tostring(order.avg_price), "950000000")
+  s.keep_closed = nil
+  s:advance(60)
+  t.equal(tostring(order.avg_price), "940000000")
+  t.equal(table.concat(S.fills, " "), "0.001", "told once")
+  local asked = #s:asked "/api/v2/myTrades"
+  s:advance(60)
+  t.equal(#s:asked "/api/v2/myTrades", asked, "it is known now")
+end)
+
+t.test("a doubt that the log-on ended leaves no doubt behind", function()
+  local s = in_doubt()
+  s:advance(4)
+  t.equal(s.desk.sessions.idx.reconciler:has_doubts(), true)
+  s:close(s:private())
+  s.answers.getOrderByClientOrderId = single(s.runners.one.instance.order, "951000", "open")
+  s:advance(1)
+  t.equal(s.runners.one.instance.order.status, "new")
+  t.equal(s.desk.sessions.idx.reconciler:has_doubts(), false)
+end)
+
 t.test("a filled order whose fills do not show yet is asked about until they do", function()
   local s, order, S = in_doubt()
   s.answers.getOrderByClientOrderId = single(order, "0", "filled")

@@ -506,6 +506,19 @@ t.test("a fill that may still change is counted anew by each start", function()
   end
 end)
 
+t.test("what an earlier run booked at a bound is asked for, of finished orders too", function()
+  with_journal(function(journal)
+    sell(journal, { status = "filled", qty = "0.001", cum_qty = "0.001" },
+         { { trade_id = "1", qty = "0.001", price = "940000000", flags = 4 } })
+    local s = take_over(journal, { answers = { ["/api/v2/myTrades"] = trades(1) } })
+    s:start()
+    s:advance(2)
+    t.equal(#s:asked "/api/v2/myTrades", 1)
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").avg_price), "950000000")
+    t.equal(told(s, "one"), "start 0")
+  end)
+end)
+
 t.test("one that nobody will tell more about does not hold the others up", function()
   with_journal(function(journal)
     journal:order({ client_order_id = id_of "one", qty = "1" },
