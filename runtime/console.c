@@ -32,8 +32,8 @@ struct client {
     struct mw_console *console;
     struct client *next;
     ev_io readable, writable;
-    ev_timer timer; /* the next line, or the end of an end */
-    int fd;
+    ev_timer timer;        /* the next line, or the end of an end */
+    int fd, flags;         /* flags: what it had before; others may have it open as well */
     uint64_t id, listener; /* listener: 0 on the other side */
     struct bytes in, out;
     size_t scanned; /* of `in`, without LF */
@@ -99,6 +99,7 @@ static void end(struct client *client)
     ev_io_stop(loop_of(client), &client->readable);
     ev_io_stop(loop_of(client), &client->writable);
     ev_timer_stop(loop_of(client), &client->timer);
+    (void)fcntl(client->fd, F_SETFL, client->flags);
     (void)close(client->fd); /* nothing is lost that was not lost before */
     if (client->listener)
         client->console->count--;
@@ -228,6 +229,16 @@ static bool emit_line(struct client *client)
     return true;
 }
 
+/* A file or another process may end without LF; a client of ours that does was cut off. */
+static void emit_rest(struct client *client)
+{
+    struct mw_event event = {
+        .kind = MW_EVENT_console_line, .data = client->in.data, .len = client->in.len};
+    if (!client->listener && client->in.len)
+        emit(client, &event);
+    client->in.len = 0;
+}
+
 static void refuse(struct client *client, const char *why)
 {
     send_away(client, why);
@@ -242,6 +253,7 @@ static void take_bytes(struct client *client)
         return;
     if (got <= 0) {
         const char *why = got < 0 ? strerror(errno) : "";
+        emit_rest(client);
         end(client);
         emit_close(client, why);
         return;
@@ -291,6 +303,7 @@ static struct client *add_client(struct mw_console *console, int fd, struct mw_e
     }
     client->console = console;
     client->fd = fd;
+    client->flags = flags;
     client->id = mw_host_next_id(console->host);
     client->next = console->clients;
     console->clients = client;

@@ -33,7 +33,8 @@ MW_MUST_USE uint64_t mw_console_listen(struct mw_console *console, const char *p
                                        struct mw_err *err);
 
 /* The other side: events console_line and console_close of the id that is returned; no limit on
- * what a line is but MW_CONSOLE_QUEUE_MAX. 0 and `err` when nobody listens there. */
+ * what a line is but MW_CONSOLE_QUEUE_MAX; the last one may end without LF. 0 and `err` when nobody
+ * listens there. */
 MW_MUST_USE uint64_t mw_console_connect(struct mw_console *console, const char *path,
                                         struct mw_err *err);
 

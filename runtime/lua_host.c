@@ -4,6 +4,7 @@
 
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 /* host.stop(status): ends the loop after this event; the process exits with that status, and the
  * guardian takes it for no crash. */
@@ -61,6 +62,13 @@ static int l_event_age(lua_State *L)
     return 1;
 }
 
+/* host.is_terminal() -> whether standard input and output are a terminal */
+static int l_is_terminal(lua_State *L)
+{
+    lua_pushboolean(L, isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)); /* is_terminal */
+    return 1;
+}
+
 /* host.event_kinds() -> the names of the kinds of events, [kind + 1] = name */
 static int l_event_kinds(lua_State *L)
 {
@@ -73,8 +81,13 @@ static int l_event_kinds(lua_State *L)
 }
 
 const luaL_Reg mw_lua_host[] = {
-    {"stop", l_stop},           {"spin", l_spin},
+    {"stop", l_stop},
+    {"spin", l_spin},
     {"seed", l_seed},
-    {"cpu", l_cpu},             {"monotonic", l_monotonic},
-    {"event_kinds", l_event_kinds}, {"event_age", l_event_age}, {NULL, NULL},
+    {"cpu", l_cpu},
+    {"monotonic", l_monotonic},
+    {"event_kinds", l_event_kinds},
+    {"is_terminal", l_is_terminal},
+    {"event_age", l_event_age},
+    {NULL, NULL},
 };

@@ -1,5 +1,6 @@
 /* The program: finds its Lua library, makes a runtime and hands it the command line. What
  * writes the journal has a guardian for it; every other command is one process. */
+#include "companion.h"
 #include "guardian.h"
 #include "log.h"
 #include "record.h"
@@ -17,6 +18,7 @@
 #endif
 
 enum { STATUS_FAILED = 1, FULL_WAIT_NS = 100000, SAY_SECONDS = 10 };
+static const char default_socket[] = "moonwire.sock"; /* of config.lua, in the working directory */
 
 struct program {
     char lua_dir[PATH_MAX];
@@ -120,6 +122,77 @@ static bool needs_guardian(int argc, char *const *argv)
     return argc > 0 && (strcmp(argv[0], "run") == 0 || (strcmp(argv[0], "audit") == 0 && repairs));
 }
 
+static int run_guardian(struct program *program)
+{
+    struct mw_err err = {""};
+    struct mw_guardian_options options = {.run = run_child, .arg = program};
+    int status = mw_guardian_run(&options, &err);
+    if (err.text[0])
+        (void)fprintf(stderr, "moonwire: %s\n", err.text);
+    return status;
+}
+
+/* The value of an option, "--name VALUE" or "--name=VALUE", or NULL. */
+static const char *option_of(const struct program *program, const char *name)
+{
+    size_t len = strlen(name);
+    for (int i = 1; i < program->argc && program->argv[i]; i++) {
+        if (strcmp(program->argv[i], name) == 0)
+            return i + 1 < program->argc ? program->argv[i + 1] : "";
+        if (strncmp(program->argv[i], name, len) == 0 && program->argv[i][len] == '=')
+            return program->argv[i] + len + 1;
+    }
+    return NULL;
+}
+
+/* `repl` joins a runtime where one is named or listens beside it; else it starts one. */
+static bool wants_companion(const struct program *program)
+{
+    if (program->argc < 1 || strcmp(program->argv[0], "repl") != 0)
+        return false;
+    if (option_of(program, "--attach") || option_of(program, "--help"))
+        return false;
+    return option_of(program, "--config") || access(default_socket, F_OK) < 0;
+}
+
+/* In the companion: `run` with the prompt's configuration. */
+static int run_companion(void *arg, const char *socket)
+{
+    const struct program *asked = arg;
+    const char *config = option_of(asked, "--config");
+    char *argv[] = {"run", "--console", (char *)socket, "--config",
+                    (char *)(config ? config : "moonwire.lua")};
+    struct program program = {.argc = sizeof argv / sizeof *argv, .argv = argv};
+    memcpy(program.lua_dir, asked->lua_dir, sizeof program.lua_dir);
+    return run_guardian(&program);
+}
+
+/* A prompt with a runtime of its own, which ends with it. */
+static int run_with_companion(struct program *program)
+{
+    struct mw_err err = {""};
+    struct mw_companion companion = {0};
+    struct mw_runtime_options options = {.lua_dir = program->lua_dir};
+    char output[16];
+    char **argv = calloc((size_t)program->argc + 5, sizeof *argv);
+    if (!argv || mw_companion_start(&companion, run_companion, program, &err) < 0) {
+        (void)fprintf(stderr, "moonwire: %s\n", argv ? err.text : "out of memory");
+        free(argv);
+        return STATUS_FAILED;
+    }
+    int argc = program->argc, output_copy = dup(companion.output);
+    memcpy(argv, program->argv, (size_t)argc * sizeof *argv);
+    (void)snprintf(output, sizeof output, "%d", output_copy); /* that one is closed in there */
+    argv[argc++] = "--own";
+    argv[argc++] = companion.socket;
+    argv[argc++] = "--own-output";
+    argv[argc++] = output;
+    int status = run(&options, argc, argv, &err);
+    int its_status = mw_companion_end(&companion);
+    free(argv);
+    return its_status ? its_status : status;
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.argc = argc - 1, .argv = argv + 1};
@@ -128,13 +201,11 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
         return STATUS_FAILED; /* which says it where standard error is closed */
     }
+    if (wants_companion(&program))
+        return run_with_companion(&program);
     if (!needs_guardian(program.argc, program.argv)) {
         struct mw_runtime_options options = {.lua_dir = program.lua_dir};
         return run(&options, program.argc, program.argv, &err);
     }
-    struct mw_guardian_options options = {.run = run_child, .arg = &program};
-    int status = mw_guardian_run(&options, &err);
-    if (err.text[0])
-        (void)fprintf(stderr, "moonwire: %s\n", err.text);
-    return status;
+    return run_guardian(&program);
 }

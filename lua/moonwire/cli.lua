@@ -8,6 +8,8 @@ local M = { VERSION = "0.1.0" }
 local commands = {
   run   = { module = "moonwire.run", line = "run [--config FILE] [STRATEGY.lua ...]",
             about = "trade until stopped" },
+  repl  = { module = "moonwire.repl", line = "repl [--config FILE | --attach SOCKET]",
+            about = "prompt: its own runtime, or a running one" },
   check = { module = "moonwire.check", line = "check [--config FILE] [STRATEGY.lua ...]",
             about = "load everything, connect to nothing" },
   audit = { module = "moonwire.audit", line = "audit [--config FILE] [--repair]",
@@ -19,7 +21,7 @@ local commands = {
 }
 -- What the guardian of a run starts beside it, with the same command line.
 local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
-local order = { "run", "sim", "check", "journal", "audit" }
+local order = { "run", "repl", "sim", "check", "journal", "audit" }
 
 local function print_line(text) host.print_line(text) end
 
@@ -46,6 +48,9 @@ function M.parse(arguments, known)
   while arguments[i] do
     local name, inline = arguments[i]:match("^%-%-([%w-]+)=(.*)$")
     name = name or arguments[i]:match("^%-%-([%w-]+)$")
+    name = name or arguments[i]:match("^%-(%a)$")
+    -- A letter has one mark, a word two.
+    if name and (#name == 1) ~= (arguments[i]:sub(1, 2) ~= "--") then name = nil end
     local option = name and known[name]
     if arguments[i]:sub(1, 1) ~= "-" then
       files[#files + 1] = arguments[i]
@@ -81,7 +86,9 @@ function M.print_command_help(name, known)
   table.sort(names)
   for _, option in ipairs(names) do
     local value = known[option].value
-    print_line(("  --%-24s %s"):format(option .. (value and " " .. value or ""), known[option].doc))
+    local mark = #option == 1 and "-" or "--"
+    print_line(("  %-26s %s"):format(mark .. option .. (value and " " .. value or ""),
+                                     known[option].doc))
   end
 end
 
@@ -98,7 +105,9 @@ local function run_command(name, about, arguments)
   local known = {}
   for option, line in pairs(log_options) do known[option] = line end
   for option, line in pairs(command.options) do known[option] = line end
-  local options, files = M.parse(arguments, known)
+  local all = setmetatable({}, { __index = known })
+  for option, line in pairs(command.inner_options or {}) do all[option] = line end
+  local options, files = M.parse(arguments, all)
   if not options then
     return M.usage_error(("%s: %s; see moonwire %s --help"):format(name, files, name))
   end
@@ -127,7 +136,8 @@ function Start:on_start(text)
   elseif inner[name] and host.guardian() ~= nil then
     return run_command(name, inner[name], arguments)
   elseif not name then
-    return M.usage_error("which command? run, sim, check, journal or audit; see moonwire --help")
+    return M.usage_error("which command? run, repl, sim, check, journal or audit; see "
+                         .. "moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
   end

@@ -29,7 +29,7 @@ local task = require "moonwire.task"
 local M = { NAME = "console" }
 local CHUNK = "prompt"
 local FILLS_KEPT, RESULT_KEPT, BAD_LINES = 500, 4000, 10
-local ANSWER_SECONDS = 60
+local ANSWER_SECONDS, WELCOME_SECONDS = 60, 10
 
 -- The runner --------------------------------------------------------------------------------------
 
@@ -230,6 +230,14 @@ function Session:ask(question)
   return answer == "yes" or answer == "y"
 end
 
+--- It may begin.
+function Session:welcome()
+  if self.is_welcome or self.console.sessions[self.id] ~= self then return end
+  self.is_welcome = true
+  self:send { kind = "hello", name = self.desk.name, version = self.console.version,
+              read_only = self.is_read_only }
+end
+
 local function text_of(value) return type(value) == "string" and value or "" end
 
 local requests, request_names = {}, { "hello", "run", "answer", "interrupt", "complete" }
@@ -238,8 +246,9 @@ function requests.hello(self, message)
   self.is_interactive = message.interactive == true
   self.is_read_only = self.is_read_only or message.read_only == true     -- never back
   self.is_json = message.json == true
-  self:send { kind = "hello", name = self.desk.name, version = self.console.version,
-              read_only = self.is_read_only }
+  -- A script is to find venues that can be traded on; a person sees that they are not up yet.
+  if self.is_interactive or self.desk.are_started then return self:welcome() end
+  dispatch.after(WELCOME_SECONDS, self, "welcome")
 end
 
 function requests.run(self, message)
@@ -367,6 +376,7 @@ end
 
 function Console:on_session_state(session, state)
   for _, prompt in pairs(self.sessions) do
+    if self.desk.are_started and not prompt.is_interactive then prompt:welcome() end
     if prompt.is_watching then
       prompt:say("line", ("%s  session %s %s"):format(format.time(dispatch.now()), session.name,
                                                       state))

@@ -98,6 +98,8 @@ local function open_console(desk, options)
     ok, err = prompt:listen(path)
     if not ok then return nil, "console: " .. err end
   end
+  -- Whoever started this waits for it.
+  if options.console then host.print_line("console " .. options.console) end
   return true
 end
 

@@ -205,4 +205,50 @@ test("a killed runtime's socket is replaced by the next one", function()
   run:stop()
 end)
 
+-- The command ------------------------------------------------------------------------------------
+
+local function repl(arguments, environment)
+  local words = { "repl" }
+  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  local process = e2e.moonwire(words, environment)
+  return process:wait_exit(), process:out(), process:err()
+end
+
+test("moonwire repl -e runs expressions and says by its status how it went", function()
+  local run, path = start()
+  local status, out, err, _ = repl { "--attach", path, "-e", "1 + 1", "-e", "#orders()" }
+  equal(out, "2\n1\n")
+  equal(status, 0, err)
+  status, out, err = repl { "--attach", path, "-e", "nosuch()", "-e", "2" }
+  equal(out, "", "a script ends with its first error")
+  has(err, "attempt to call global 'nosuch' (a nil value)\n  nosuch()\n  ^")
+  equal(status, 1)
+  status, out = repl { "--attach", path, "--json", "-e", "orders()" }
+  equal(status, 0)
+  equal(json.decode(out)[1].price, "1500000000")
+  status, _, err = repl { "--attach", path, "--read-only", "-e", "cancel_all()" }
+  equal(status, 1)
+  has(err, "cancel_all: this prompt is read-only")
+  stop(run, 1)
+  status, _, err = repl { "--attach", path, "-e", "1" }
+  equal(status, 2)
+  has(err, "No such file or directory")
+end)
+
+test("moonwire repl --config starts a runtime of its own, which ends with it", function()
+  local sim = e2e.sim "indodax"
+  local config = e2e.write(e2e.directory() .. "/moonwire.lua", sim:config())
+  local status, out, err = repl({ "--config", config, "-e", "balances()[1].venue", "-e",
+    'buy("BTC/IDR", "0.002", 1400e6):wait("new", 5)' }, sim:environment())
+  equal(out, '"idx"\n"new"\n')
+  equal(status, 0, err)
+  has(err, "stopping: SIGTERM")
+  equal(#sim:orders(true), 0, "its orders are canceled")
+  e2e.write(config, "return { x = 1 }")
+  status, out, err = repl({ "--config", config, "-e", "1" }, sim:environment())
+  equal(out, "")
+  equal(status, 2)
+  has(err, "moonwire.lua:1: x: unknown key")
+end)
+
 e2e.run_all()

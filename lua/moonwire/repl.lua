@@ -1,0 +1,248 @@
+--- moonwire repl: the prompt's other side, in a process of its own. Lines go to the runtime over
+--- its socket (console.lua says how), and what it answers is shown.
+
+local cli = require "moonwire.cli"
+local dispatch = require "moonwire.dispatch"
+local host = require "moonwire.host"
+local json = require "moonwire.json"
+
+local M = {
+  options = {
+    attach = { value = "SOCKET", doc = "join the runtime that listens there (default "
+                 .. "moonwire.sock, if it is there)" },
+    config = { value = "FILE", doc = "or start one, as moonwire run does" },
+    e = { value = "LUA", many = true, doc = "run this instead of reading lines; may be repeated" },
+    json = { doc = "print values as JSON, one a line" },
+    ["read-only"] = { doc = "without the right to send or change anything" },
+  },
+  -- Of the program itself: the runtime that it started for this prompt.
+  inner_options = { own = { value = "SOCKET" }, ["own-output"] = { value = "FD" } },
+}
+
+local FIRST, MORE = "> ", ">> "
+local STDIN, WIDTH = 0, 100
+local SIGINT = 2
+
+local Repl = { __name = "moonwire.Repl" }
+Repl.__index = Repl
+
+-- Chunks ------------------------------------------------------------------------------------------
+
+--- Whether a text is the beginning of Lua that goes on.
+---@param text string
+---@return boolean
+function M.is_incomplete(text)
+  local chunk, problem = loadstring("return " .. text, "=prompt")
+  if chunk then return false end
+  local statements, other = loadstring(text, "=prompt")
+  if statements then return false end
+  return problem:find "near '<eof>'$" ~= nil or other:find "near '<eof>'$" ~= nil
+end
+
+-- Screens -----------------------------------------------------------------------------------------
+
+-- Plain lines: a pipe, a file, a terminal that knows nothing.
+local Plain = {}
+Plain.__index = Plain
+
+function Plain:show(kind, text)
+  if kind == "error" or kind == "log" then io.stderr:write(text, "\n")
+  elseif kind ~= "line" or not self.is_script then host.print_line(text) end
+end
+function Plain:prompt(text)
+  if not self.has_prompt then return end
+  io.stdout:write(text)
+  io.stdout:flush()
+end
+function Plain.remember() end
+function Plain.complete() end
+function Plain.width() return WIDTH end
+
+-- Lines out ---------------------------------------------------------------------------------------
+
+function Repl:send(message) return host.console_send(self.id, json.encode(message)) end
+
+function Repl:show_prompt()
+  if self.is_running then return end
+  self.screen:prompt(self.partial and MORE or FIRST)
+end
+
+function Repl:leave(status)
+  if self.has_left then return end
+  self.has_left = true
+  if self.id then host.console_close(self.id) end
+  host.stop(status)
+end
+
+local function next_line(self)
+  if self.is_running or not self.is_open or self.has_left then return end
+  local text = table.remove(self.waiting, 1)
+  if text then
+    self.is_running, self.text = true, text
+    return self:send { run = text, width = self.screen:width() }
+  end
+  if not self.has_ended then return self:show_prompt() end
+  if self.partial then
+    self.screen:show("error", "the input ends in the middle of: " .. self.partial)
+    return self:leave(1)
+  end
+  self:leave(self.is_script and self.has_failed and 1 or 0)
+end
+
+--- A line was typed.
+function Repl:take(line)
+  if self.is_asked then
+    self.is_asked = false
+    return self:send { answer = (line:gsub("%s", "")) }
+  end
+  local text = self.partial and self.partial .. "\n" .. line or line
+  -- An empty line ends what would go on: then it is told what is missing.
+  if M.is_incomplete(text) and line:find "%S" then
+    self.partial = text
+    return self:show_prompt()
+  end
+  self.partial = nil
+  if text:find "%S" then table.insert(self.waiting, text) end
+  next_line(self)
+end
+
+--- There are no more lines.
+function Repl:finish()
+  self.has_ended = true
+  next_line(self)
+end
+
+--- Ctrl-C: what is waited for is abandoned, what was typed is dropped.
+function Repl:interrupt()
+  self.partial, self.is_asked = nil, false
+  if self.is_open then self:send { interrupt = true } end
+  self:show_prompt()
+end
+
+-- What the runtime says ---------------------------------------------------------------------------
+
+local heard = {}
+
+function heard.hello(self, message)
+  self.is_open = true
+  if not self.is_script then
+    self.screen:show("line", ("moonwire %s, %s%s: help() lists what can be called, Ctrl-D leaves")
+      :format(message.version, message.name, message.read_only and ", read-only" or ""))
+  end
+  next_line(self)
+end
+
+function heard.done(self, message)
+  self.is_running, self.is_asked = false, false
+  if message.text ~= "" then self.screen:show(message.ok and "value" or "error", message.text) end
+  if not message.has_secret then self.screen:remember(self.text) end
+  self.has_failed = self.has_failed or not message.ok
+  if self.is_script and not message.ok then return self:leave(1) end
+  next_line(self)
+end
+
+function heard.out(self, message) self.screen:show("value", message.text) end
+function heard.line(self, message) self.screen:show("line", message.text) end
+
+function heard.ask(self, message)
+  self.is_asked = true
+  self.screen:prompt(message.text)
+end
+
+function heard.completions(self, message) self.screen:complete(message.from, message.list) end
+
+function heard.bye(self, message)
+  self.screen:show("error", "the runtime sent this prompt away: " .. message.text)
+  self:leave(1)
+end
+
+function Repl:on_console_line(id, line)
+  if id == self.input then return self:take(line) end
+  if id == self.output then return self:on_output(line) end
+  local message = json.decode(line)
+  if type(message) == "table" and heard[message.kind] then heard[message.kind](self, message) end
+end
+
+function Repl:on_console_close(id)
+  if id == self.input then return self:finish() end
+  if id == self.output then
+    -- What it had to say stands above; its exit status becomes ours.
+    return self:leave(self.has_failed and 1 or 0)
+  end
+  self.id = nil
+  if self.output then return end                        -- its end is told there
+  if not self.has_left then self.screen:show("error", "the runtime has gone") end
+  self:leave(1)
+end
+
+-- The runtime of this prompt ----------------------------------------------------------------------
+
+--- A line that it printed or logged.
+function Repl:on_output(line)
+  if line == "console " .. self.path then return self:connect() end
+  self.screen:show("log", line)
+end
+
+function Repl:connect()
+  local id, err = host.console_connect(self.path)
+  if not id then return nil, err end
+  self.id = id
+  dispatch.bind(id, self)
+  self:send { hello = true, interactive = not self.is_script, json = self.is_json,
+              read_only = self.is_read_only }
+  return true
+end
+
+function Repl:on_signal(number)
+  if number == SIGINT and not self.is_script then return self:interrupt() end
+  if number == SIGINT and self.is_open then self:send { interrupt = true } end
+  self:leave(number == SIGINT and 1 or 0)
+end
+
+-- Begin -------------------------------------------------------------------------------------------
+
+local function read_lines(self)
+  local id, err = host.console_adopt(STDIN)
+  if not id then return nil, err end
+  self.input = id
+  dispatch.bind(id, self)
+  return true
+end
+
+local function begin_input(self, options)
+  if options.e then
+    self.waiting, self.has_ended = options.e, true
+    return true
+  end
+  return read_lines(self)
+end
+
+local function new_screen(options)
+  local is_terminal = host.is_terminal()
+  return setmetatable({ is_script = options.e ~= nil or not is_terminal,
+                        has_prompt = is_terminal and not options.e }, Plain)
+end
+
+function M.run(options, files)
+  if #files > 0 then
+    return cli.usage_error(("repl: %s: strategies stand in the configuration: --config FILE")
+      :format(files[1]))
+  end
+  local self = setmetatable({ waiting = {}, path = options.own or options.attach or "moonwire.sock",
+                              is_json = options.json, is_read_only = options["read-only"] }, Repl)
+  self.screen = new_screen(options)
+  self.is_script = self.screen.is_script
+  dispatch.listen("signal", self)
+  local ok, err
+  if options.own then
+    self.output, err = host.console_adopt(tonumber(options["own-output"]))
+    ok = self.output
+    if ok then dispatch.bind(self.output, self) end
+  else
+    ok, err = self:connect()
+  end
+  if ok then ok, err = begin_input(self, options) end
+  if not ok then return cli.usage_error("repl: " .. tostring(err)) end
+end
+
+return M
