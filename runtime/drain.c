@@ -5,7 +5,10 @@
 
 #define SECOND INT64_C(1000000000)
 
-enum { STEP_BYTES = 4 * 1024 * 1024 }; /* so that the guardian looks up in between */
+enum {
+    STEP_BYTES = 1024 * 1024, /* so that the guardian looks up in between; fits into the caches */
+    LITTLE_BYTES = 256 * 1024,
+};
 
 static void set_state(struct mw_drain *drain, enum mw_journal_state state, const char *problem)
 {
@@ -91,31 +94,60 @@ static int write_some(struct mw_drain *drain, struct mw_err *err)
     return 0;
 }
 
+/* What the journal put off, when there is time for it. -1: it failed. */
+static int tidy(struct mw_drain *drain, struct mw_err *err)
+{
+    size_t len;
+    int result = 0;
+    do {
+        (void)mw_ring_peek(drain->ring, &len);
+        drain->has_more = len > LITTLE_BYTES;
+        if (!drain->has_more || mw_journal_is_behind(drain->journal))
+            result = mw_journal_tidy(drain->journal, err);
+    } while (result > 0 && mw_journal_is_behind(drain->journal));
+    drain->has_more = drain->has_more || result > 0;
+    return result < 0 ? -1 : 0;
+}
+
+static int step(struct mw_drain *drain, struct mw_err *err)
+{
+    if ((!drain->written && write_some(drain, err) < 0) ||
+        (drain->written && mw_journal_commit(drain->journal, err) < 0))
+        return -1;
+    mw_ring_consume(drain->ring, drain->written);
+    return 0;
+}
+
 bool mw_drain_step(struct mw_drain *drain, int64_t now_ns)
 {
-    struct mw_err err = {""};
+    struct mw_err err = {""}, later = {""};
+    drain->has_more = false;
     if (!drain->journal || (drain->is_failing && now_ns < drain->retry_ns))
         return false;
-    if ((!drain->written && write_some(drain, &err) < 0) ||
-        (drain->written && mw_journal_commit(drain->journal, &err) < 0)) {
+    if (step(drain, &err) < 0) {
         fail(drain, now_ns, &err);
         return false;
     }
+    bool any = drain->written > 0;
+    drain->written = 0;
     if (err.text[0] && now_ns - drain->said_ns >= 60 * SECOND) {
         drain->said_ns = now_ns;
         mw_logf(drain->log, MW_LOG_WARN, "%s", err.text); /* written, but beyond its limits */
     }
-    bool any = drain->written > 0;
-    mw_ring_consume(drain->ring, drain->written);
-    drain->written = 0;
-    recover(drain);
+    if (tidy(drain, &later) < 0)
+        fail(drain, now_ns, &later);
+    else
+        recover(drain);
     return any;
 }
 
 void mw_drain_all(struct mw_drain *drain, int64_t now_ns)
 {
+    struct mw_err err;
     while (mw_drain_step(drain, now_ns))
         continue;
+    if (drain->journal && !drain->is_failing && mw_journal_draw(drain->journal, &err) < 0)
+        fail(drain, now_ns, &err);
 }
 
 void mw_drain_end_run(struct mw_drain *drain, const char *how)

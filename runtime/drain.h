@@ -17,6 +17,7 @@ struct mw_drain {
     /* Its own: zero at first. */
     struct mw_journal *journal;
     bool is_failing;
+    bool has_more;  /* the next step is not to wait for anything */
     size_t written; /* of the ring, in the transaction that could not be committed yet */
     int64_t retry_ns, said_ns;
 };
@@ -32,7 +33,7 @@ void mw_drain_pause(struct mw_drain *drain);
  *
  * Writes some of what is in the ring. Returns whether there was any and it is written. */
 bool mw_drain_step(struct mw_drain *drain, int64_t now_ns);
-/* All of it, as long as the journal takes it. */
+/* All of it with all rows, as long as the journal takes it. */
 void mw_drain_all(struct mw_drain *drain, int64_t now_ns);
 /* The run is over: `how` it ended. */
 void mw_drain_end_run(struct mw_drain *drain, const char *how);

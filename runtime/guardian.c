@@ -154,11 +154,12 @@ static void watch(struct guardian *g)
     }
 }
 
-/* Waits for a signal, at most until the next look. */
+/* Waits for a signal, at most until the next look; not while there is more to write. */
 static void wait_and_hear(struct guardian *g, bool is_busy)
 {
     sigset_t set;
-    struct timespec limit = {.tv_nsec = (is_busy ? BUSY_MS : IDLE_MS) * MW_MS};
+    int64_t wait_ns = (is_busy ? BUSY_MS : IDLE_MS) * MW_MS;
+    struct timespec limit = {.tv_nsec = g->drain.has_more ? 0 : wait_ns};
     watched_signals(&set);
     int number = sigtimedwait(&set, NULL, &limit);
     g->now_ns = monotonic_ns();

@@ -1,17 +1,21 @@
 #include "journal.h"
 #include "host.h"
+#include "journal_draw.h"
 #include "journal_file.h"
-#include "journal_rows.h"
 #include "redact.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 256 << 10, /* what a reader has to take in for one record of it */
-    KEPT_BYTES = 1 << 20,    /* of memory, when there was more to write */
+    CHUNK_BYTES = 256 << 10,     /* what a reader has to take in for one record of it */
+    KEPT_BYTES = 1 << 20,        /* of memory, when there was more to write */
+    AT_ONCE_BYTES = 64 << 10,    /* of more than that rows are drawn later */
+    TIDY_WAL_BYTES = 8 << 20,    /* so much waits in the WAL until it is quiet, */
+    MOST_WAL_BYTES = 512 << 20,  /* and so much in a flood */
+    MOST_LEFT_BYTES = 384 << 20, /* without rows: what is drawn in some seconds when a run ends */
 };
-static const int64_t RARELY_NS = INT64_C(10000000000);
+static const int64_t RARELY_NS = INT64_C(10000000000), SLICE_NS = 4000000, SECOND_NS = 1000000000;
 
 struct mw_journal {
     struct mw_journal_options options;
@@ -19,7 +23,10 @@ struct mw_journal {
     sqlite3 *db; /* NULL: paused */
     struct mw_redactor *redactor;
     struct mw_journal_rows *rows;
-    char *taken; /* records since the last commit; secrets are masked */
+    struct mw_draw draw;
+    int64_t run, run_before; /* 0: none yet; run_before: when the transaction began */
+    int64_t wal_bytes;       /* of committed pages that the file does not have yet */
+    char *taken;             /* records since the last commit; secrets are masked */
     size_t len, room;
     uint64_t number; /* of the last record; 0: none yet */
     bool is_first;   /* what is stored next is the first of its process */
@@ -28,18 +35,40 @@ struct mw_journal {
 
 /* Opening and closing -------------------------------------------------------------------------- */
 
+static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct mw_journal *journal = arg;
+    (void)db;
+    (void)name;
+    journal->wal_bytes = (int64_t)pages * MW_JOURNAL_PAGE;
+    return SQLITE_OK;
+}
+
 static int open_file(struct mw_journal *journal, bool is_again, struct mw_err *err)
 {
     journal->db = mw_journal_file_open(journal->path, is_again, err);
     if (!journal->db)
         return -1;
-    if (mw_journal_rows_attach(journal->rows, journal->db) == 0)
+    (void)sqlite3_wal_hook(journal->db, note_wal, journal); /* instead of SQLite's own */
+    if (mw_journal_rows_attach(journal->rows, journal->db) == 0 &&
+        mw_draw_attach(&journal->draw, journal->db) == 0)
         return 0;
-    if (is_again)
-        mw_journal_suspect(journal->path, sqlite3_errcode(journal->db));
+    mw_journal_suspect(journal->path, sqlite3_errcode(journal->db));
     (void)mw_journal_failed(journal->db, journal->path, err);
     mw_journal_pause(journal);
     return -1;
+}
+
+/* For the first time: damage that shows only when rows are drawn is looked at at once. */
+static int open_whole(struct mw_journal *journal, struct mw_err *err)
+{
+    struct mw_err why;
+    if (open_file(journal, false, err) < 0)
+        return -1;
+    if (mw_journal_draw(journal, &why) == 0 || !mw_journal_is_damaged(journal->db))
+        return 0;
+    mw_journal_pause(journal);
+    return open_file(journal, false, err);
 }
 
 /* Runs of which nobody noted the end: the power went, or guardian and runtime were killed. */
@@ -70,15 +99,17 @@ struct mw_journal *mw_journal_open(const struct mw_journal_options *options, str
     journal->options.path = journal->path;
     journal->redactor = mw_redactor_new(&failure);
     journal->rows = journal->redactor ? mw_journal_rows_new(&failure) : NULL;
+    journal->draw.rows = journal->rows;
     struct mw_err notice = {""};
-    if (!journal->rows || open_file(journal, false, &notice) < 0) {
+    if (!journal->rows || open_whole(journal, &notice) < 0) {
         if (err)
             *err = failure.text[0] ? failure : notice;
         mw_journal_close(journal);
         return NULL;
     }
-    if (close_runs(journal, &failure) < 0)
-        notice = failure; /* a full disk, say: the first commit will be told as well */
+    /* A full disk, say: the first commit will be told as well. */
+    if (mw_journal_draw(journal, &failure) < 0 || close_runs(journal, &failure) < 0)
+        notice = failure;
     if (err)
         *err = notice;
     return journal;
@@ -88,6 +119,7 @@ void mw_journal_pause(struct mw_journal *journal)
 {
     if (!journal->db)
         return;
+    mw_draw_detach(&journal->draw);
     mw_journal_rows_detach(journal->rows);
     (void)sqlite3_close(journal->db); /* has no statement: cannot be busy */
     journal->db = NULL;
@@ -99,6 +131,7 @@ void mw_journal_close(struct mw_journal *journal)
         return;
     if (journal->rows)
         mw_journal_pause(journal);
+    mw_draw_fini(&journal->draw);
     mw_journal_rows_free(journal->rows);
     mw_redactor_free(journal->redactor);
     free(journal->taken);
@@ -189,28 +222,37 @@ static void extend(struct mw_chunk *chunk, const struct mw_record *r)
     chunk->to_ns = r->time_ns > chunk->to_ns ? r->time_ns : chunk->to_ns;
 }
 
-static int add_chunk(struct mw_journal *journal, struct mw_chunk *chunk)
+/* A run begins with it, or it continues the one that was stored last. */
+static int store_chunk(struct mw_journal *journal, struct mw_chunk *chunk, bool at_once)
 {
-    int result = chunk->len ? mw_journal_rows_add_chunk(journal->rows, chunk) : 0;
-    chunk->len = 0;
-    return result;
+    const struct mw_record *first = (const struct mw_record *)(const void *)chunk->bytes;
+    if (!chunk->len)
+        return 0;
+    if (first->flags & MW_RECORD_FIRST &&
+        mw_journal_rows_begin_run(journal->rows, first->time_ns, &journal->run) < 0)
+        return -1;
+    chunk->run = journal->run;
+    if (mw_journal_rows_add_chunk(journal->rows, chunk) < 0)
+        return -1;
+    return mw_draw_stored(&journal->draw, chunk, at_once);
 }
 
-/* Rows and chunks of all that was taken. A chunk ends where a run does. */
-static int add_all(struct mw_journal *journal)
+/* All that was taken. A chunk ends where a run does. */
+static int store_all(struct mw_journal *journal)
 {
+    bool at_once = !journal->draw.drawn.left_bytes && journal->len <= AT_ONCE_BYTES;
     struct mw_chunk chunk = {.len = 0};
     const struct mw_record *r;
     for (size_t at = 0; at < journal->len; at += r->size) {
         r = (const struct mw_record *)(const void *)(journal->taken + at); /* was checked */
-        if ((r->flags & MW_RECORD_FIRST || chunk.len + r->size > CHUNK_BYTES) &&
-            add_chunk(journal, &chunk) < 0)
-            return -1;
-        if (mw_journal_rows_add(journal->rows, r) < 0)
-            return -1;
+        if (r->flags & MW_RECORD_FIRST || chunk.len + r->size > CHUNK_BYTES) {
+            if (store_chunk(journal, &chunk, at_once) < 0)
+                return -1;
+            chunk.len = 0;
+        }
         extend(&chunk, r);
     }
-    return add_chunk(journal, &chunk) < 0 ? -1 : mw_journal_rows_flush(journal->rows);
+    return store_chunk(journal, &chunk, at_once);
 }
 
 static void forget_taken(struct mw_journal *journal)
@@ -228,24 +270,44 @@ static int run_sql(struct mw_journal *journal, const char *sql)
     return sqlite3_exec(journal->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : -1;
 }
 
-/* All of one transaction: what was taken, and (`how`) the end of the run. */
-static int transact(struct mw_journal *journal, const char *how, struct mw_err *err)
+static int store_taken(struct mw_journal *journal, const void *how)
+{
+    (void)how;
+    return store_all(journal);
+}
+
+static int draw_slice(struct mw_journal *journal, const void *limit_ns)
+{
+    return mw_draw_slice(&journal->draw, *(const int64_t *)limit_ns);
+}
+
+static int note_end(struct mw_journal *journal, const void *how)
+{
+    return mw_journal_rows_end_run(journal->rows, journal->run, mw_host_clock_ns(), how);
+}
+
+/* Does `work` in one transaction. -1 and `err`, or what it returned. */
+static int transact(struct mw_journal *journal,
+                    int (*work)(struct mw_journal *journal, const void *arg), const void *arg,
+                    struct mw_err *err)
 {
     if (!journal->db && open_file(journal, true, err) < 0)
         return -1;
-    int failed = run_sql(journal, "BEGIN IMMEDIATE");
-    failed = failed || add_all(journal);
-    if (!failed && how)
-        failed = mw_journal_rows_end_run(journal->rows, mw_host_clock_ns(), how);
-    failed = failed || run_sql(journal, "COMMIT");
-    if (failed) {
+    int result = run_sql(journal, "BEGIN IMMEDIATE");
+    if (result == 0)
+        result = work(journal, arg);
+    if (result >= 0 && (mw_draw_flush(&journal->draw) < 0 || run_sql(journal, "COMMIT") < 0))
+        result = -1;
+    if (result < 0) {
         mw_journal_suspect(journal->path, sqlite3_errcode(journal->db));
         (void)mw_journal_failed(journal->db, journal->path, err);
         if (!sqlite3_get_autocommit(journal->db))
             (void)run_sql(journal, "ROLLBACK"); /* the cause is told already */
+        journal->run = journal->run_before;
     }
-    mw_journal_rows_end(journal->rows, !failed);
-    return failed ? -1 : 0;
+    journal->run_before = journal->run;
+    mw_draw_end(&journal->draw, result >= 0);
+    return result;
 }
 
 static int trim(struct mw_journal *journal, size_t written, struct mw_err *err)
@@ -259,29 +321,74 @@ static int trim(struct mw_journal *journal, size_t written, struct mw_err *err)
     return mw_journal_file_trim(journal->db, &journal->options, now_ns, written, is_rare, err);
 }
 
-static int commit(struct mw_journal *journal, const char *how, struct mw_err *err)
+/* What the WAL has, into the file: waits for the disk. */
+static int checkpoint(struct mw_journal *journal, struct mw_err *err)
 {
-    size_t written = journal->len;
-    if (transact(journal, how, err) < 0)
-        return -1;
-    forget_taken(journal);
+    int result =
+        sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    journal->wal_bytes = 0; /* what a reader still needs goes the next time */
+    if (result == SQLITE_OK || result == SQLITE_BUSY || result == SQLITE_LOCKED)
+        return 0;
+    mw_journal_suspect(journal->path, result);
+    return mw_journal_failed(journal->db, journal->path, err);
+}
+
+/* After a transaction: bounds what a flood leaves in the WAL. */
+static int bound_wal(struct mw_journal *journal, struct mw_err *err)
+{
+    return journal->wal_bytes > MOST_WAL_BYTES ? checkpoint(journal, err) : 0;
+}
+
+int mw_journal_commit(struct mw_journal *journal, struct mw_err *err)
+{
     struct mw_err problem = {""};
-    if (trim(journal, written, &problem) < 0)
-        mw_err_context(&problem, "old records were not deleted");
+    size_t written = journal->len;
+    if (written) {
+        if (transact(journal, store_taken, NULL, err) < 0)
+            return -1;
+        forget_taken(journal);
+        if (trim(journal, written, &problem) < 0)
+            mw_err_context(&problem, "old records were not deleted");
+        (void)bound_wal(journal, &problem); /* all was written: that this failed is a warning */
+    }
     if (err)
         *err = problem;
     return 0;
 }
 
-int mw_journal_commit(struct mw_journal *journal, struct mw_err *err)
+bool mw_journal_is_behind(const struct mw_journal *journal)
 {
-    if (journal->len)
-        return commit(journal, NULL, err);
+    int64_t most = MOST_LEFT_BYTES, limit = journal->options.max_bytes / 2;
+    return journal->draw.drawn.left_bytes > (limit && limit < most ? limit : most);
+}
+
+static int draw(struct mw_journal *journal, const int64_t *limit_ns, struct mw_err *err)
+{
+    return transact(journal, draw_slice, limit_ns, err) < 0 ? -1 : bound_wal(journal, err);
+}
+
+int mw_journal_tidy(struct mw_journal *journal, struct mw_err *err)
+{
     mw_err_set(err, "%s", "");
+    if (journal->draw.drawn.left_bytes)
+        return draw(journal, &SLICE_NS, err) < 0 ? -1 : 1;
+    if (!journal->db || journal->wal_bytes < TIDY_WAL_BYTES)
+        return 0;
+    return checkpoint(journal, err);
+}
+
+int mw_journal_draw(struct mw_journal *journal, struct mw_err *err)
+{
+    mw_err_set(err, "%s", "");
+    while (journal->draw.drawn.left_bytes)
+        if (draw(journal, &SECOND_NS, err) < 0)
+            return -1;
     return 0;
 }
 
 int mw_journal_end_run(struct mw_journal *journal, const char *how, struct mw_err *err)
 {
-    return commit(journal, how, err);
+    if (mw_journal_commit(journal, err) < 0 || mw_journal_draw(journal, err) < 0)
+        return -1;
+    return transact(journal, note_end, how, err) < 0 ? -1 : 0;
 }

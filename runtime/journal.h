@@ -10,6 +10,7 @@
 
 #include "err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,11 +43,24 @@ MW_MUST_USE int mw_journal_write(struct mw_journal *journal, const void *records
  * nothing was written, nothing is lost, and it can be called again (with or without more taken
  * before). 0 with a text in `err`: all was written, but what is beyond the limits was not deleted;
  * `err` is empty otherwise. A file that is found to be damaged here is moved aside by the next
- * mw_journal_open. */
+ * mw_journal_open.
+ *
+ * Of little, rows are drawn in the same transaction; of much, later (mw_journal_tidy). */
 MW_MUST_USE int mw_journal_commit(struct mw_journal *journal, struct mw_err *err);
 
-/* Notes when and how the run ended ("exit 0", "killed by signal 9"); commits. As mw_journal_commit.
+/* For a quiet moment: some of what was put off, for some ms: rows are drawn, the file is brought up
+ * to date with its WAL. 1: there is more to do; 0: nothing; -1 and `err` as mw_journal_commit. */
+MW_MUST_USE int mw_journal_tidy(struct mw_journal *journal, struct mw_err *err);
+
+/* Draws all rows that were put off: as mw_journal_commit. Whoever opens a journal finds them drawn.
  */
+MW_MUST_USE int mw_journal_draw(struct mw_journal *journal, struct mw_err *err);
+
+/* So much was put off that the next commits must wait for mw_journal_tidy. */
+bool mw_journal_is_behind(const struct mw_journal *journal);
+
+/* Notes when and how the run ended ("exit 0", "killed by signal 9"), after all rows; commits. As
+ * mw_journal_commit. */
 MW_MUST_USE int mw_journal_end_run(struct mw_journal *journal, const char *how, struct mw_err *err);
 
 /* Closes the file until the next commit, which opens it again. What was taken stays taken. */

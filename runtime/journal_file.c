@@ -18,6 +18,11 @@ static bool is_damage(int code)
     return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
 }
 
+bool mw_journal_is_damaged(sqlite3 *db)
+{
+    return is_damage(sqlite3_errcode(db));
+}
+
 static const char *suspicion(char name[NAME_MAX_BYTES], const char *path)
 {
     (void)snprintf(name, NAME_MAX_BYTES, "%s-suspect", path); /* path was checked to fit */
@@ -186,12 +191,24 @@ static int make_file(const char *path, struct mw_err *err)
 static int make_tables(sqlite3 *db, const char *path, struct mw_err *err)
 {
     char sql[128];
+    (void)snprintf(sql, sizeof sql,
+                   "PRAGMA page_size = %d; PRAGMA auto_vacuum = INCREMENTAL;"
+                   "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE",
+                   MW_JOURNAL_PAGE); /* fits */
+    if (mw_journal_exec(db, path, sql, err) < 0 ||
+        mw_journal_exec(db, path, MW_JOURNAL_SCHEMA, err) < 0)
+        return -1;
     (void)snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
                    MW_JOURNAL_APPLICATION, MW_JOURNAL_VERSION); /* fits */
-    if (mw_journal_exec(db, path,
-                        "PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;"
-                        "PRAGMA journal_mode = WAL; BEGIN IMMEDIATE;" MW_JOURNAL_SCHEMA,
-                        err) < 0)
+    return mw_journal_exec(db, path, sql, err);
+}
+
+static int upgrade(sqlite3 *db, const char *path, struct mw_err *err)
+{
+    char sql[64];
+    (void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; COMMIT",
+                   MW_JOURNAL_VERSION); /* fits */
+    if (mw_journal_exec(db, path, "BEGIN IMMEDIATE;" MW_JOURNAL_UPGRADE, err) < 0)
         return -1;
     return mw_journal_exec(db, path, sql, err);
 }
@@ -214,6 +231,8 @@ static int check_version(sqlite3 *db, const char *path, struct mw_err *err)
         return -1;
     if (application == MW_JOURNAL_APPLICATION && version == MW_JOURNAL_VERSION)
         return 0;
+    if (application == MW_JOURNAL_APPLICATION && version == 1)
+        return upgrade(db, path, err);
     if (application == MW_JOURNAL_APPLICATION)
         mw_err_set(err,
                    "journal %s: of version %" PRId64 ", this moonwire writes version %d:"

@@ -11,6 +11,11 @@
 /* SQLite's words for what just failed, with the system's where it has some; returns -1. */
 int mw_journal_failed(sqlite3 *db, const char *path, struct mw_err *err);
 
+enum { MW_JOURNAL_PAGE = 8192 }; /* bytes */
+
+/* What failed last failed because of damage. */
+bool mw_journal_is_damaged(sqlite3 *db);
+
 /* SQLite's `code` for a failure of an open journal: when it is damage, that is noted beside the
  * file, and the next start looks at all of it. */
 void mw_journal_suspect(const char *path, int code);

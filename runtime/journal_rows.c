@@ -24,6 +24,8 @@ enum { KEY_SHIFT = 40 };
     X(end_run, "UPDATE runs SET ended_ns = ?2, how = ?3 WHERE run = ?1")                           \
     X(chunk, "INSERT INTO chunks (run, first, last, from_ns, to_ns, bytes)"                        \
              " VALUES (?, ?, ?, ?, ?, ?)")                                                         \
+    X(recall, "SELECT run, number, key FROM orders WHERE key <> (run << ?1 | number) AND run >="   \
+              " (SELECT min(run) FROM chunks WHERE chunk >= ?2)")                                  \
     X(order,                                                                                       \
       "INSERT INTO orders (key, run, number, client_order_id, order_id, venue, symbol, side, "     \
       "type,"                                                                                      \
@@ -66,9 +68,9 @@ enum statement { STATEMENTS(STATEMENT_ENUM) S_COUNT };
 struct mw_journal_rows {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
-    int64_t run, run_before; /* 0: none yet; run_before: when the transaction began */
-    struct mw_map64 known;   /* number of an order -> its key */
-    struct mw_map64 states;  /* -> its last order_status in this transaction */
+    int64_t run;            /* of the record that was added last */
+    struct mw_map64 known;  /* usual key of an order -> the key that its row has */
+    struct mw_map64 states; /* number of an order -> its last order_status, not written yet */
 };
 
 struct mw_journal_rows *mw_journal_rows_new(struct mw_err *err)
@@ -113,16 +115,29 @@ void mw_journal_rows_detach(struct mw_journal_rows *rows)
 /* Runs and orders ------------------------------------------------------------------------------ */
 
 /* Every process that records is a run: what it numbers is its own. A sweeper's has no name. */
-static int begin_run(struct mw_journal_rows *rows, const struct mw_record *r)
+int mw_journal_rows_begin_run(struct mw_journal_rows *rows, int64_t time_ns, int64_t *run)
 {
     sqlite3_stmt *s = rows->statements[S_run];
-    if (mw_journal_rows_flush(rows) < 0)
-        return -1;
-    mw_bind_number(s, 1, r->time_ns);
+    mw_bind_number(s, 1, time_ns);
     if (mw_run(s) < 0)
         return -1;
-    rows->run = sqlite3_last_insert_rowid(rows->db);
+    *run = sqlite3_last_insert_rowid(rows->db);
     return 0;
+}
+
+int mw_journal_rows_recall(struct mw_journal_rows *rows, int64_t chunk)
+{
+    sqlite3_stmt *s = rows->statements[S_recall];
+    int failed = 0;
+    mw_bind_number(s, 1, KEY_SHIFT);
+    mw_bind_number(s, 2, chunk);
+    while (!failed && sqlite3_step(s) == SQLITE_ROW) {
+        uint64_t run = (uint64_t)sqlite3_column_int64(s, 0);
+        uint64_t number = (uint64_t)sqlite3_column_int64(s, 1);
+        failed = mw_map64_put(&rows->known, run << KEY_SHIFT | number,
+                              (uint64_t)sqlite3_column_int64(s, 2));
+    }
+    return sqlite3_reset(s) == SQLITE_OK && !failed ? 0 : -1;
 }
 
 static int name_run(struct mw_journal_rows *rows, const struct mw_record *r)
@@ -136,10 +151,11 @@ static int name_run(struct mw_journal_rows *rows, const struct mw_record *r)
     return mw_run(s);
 }
 
-int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t time_ns, const char *how)
+int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t run, int64_t time_ns,
+                            const char *how)
 {
     sqlite3_stmt *s = rows->statements[S_end_run];
-    mw_bind_number(s, 1, rows->run);
+    mw_bind_number(s, 1, run);
     mw_bind_number(s, 2, time_ns);
     mw_bind_text(s, 3, how, (int)strlen(how));
     return mw_run(s);
@@ -423,13 +439,14 @@ static int add_stop(struct mw_journal_rows *rows, const struct mw_record *r)
     char how[512];
     (void)snprintf(how, sizeof how, "exit %d: %.*s", (int)r->num, (int)r->text_len,
                    mw_record_text(r)); /* cut off when too long */
-    return mw_journal_rows_end_run(rows, r->time_ns, how);
+    return mw_journal_rows_end_run(rows, rows->run, r->time_ns, how);
 }
 
-int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r)
+int mw_journal_rows_add(struct mw_journal_rows *rows, int64_t run, const struct mw_record *r)
 {
-    if (r->flags & MW_RECORD_FIRST && begin_run(rows, r) < 0)
+    if (run != rows->run && mw_journal_rows_flush(rows) < 0) /* states are told by number */
         return -1;
+    rows->run = run;
     switch (r->kind) {
     case MW_RECORD_run:
         return name_run(rows, r);
@@ -457,16 +474,19 @@ int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r)
     }
 }
 
-int mw_journal_rows_add_chunk(struct mw_journal_rows *rows, const struct mw_chunk *chunk)
+int mw_journal_rows_add_chunk(struct mw_journal_rows *rows, struct mw_chunk *chunk)
 {
     sqlite3_stmt *s = rows->statements[S_chunk];
-    mw_bind_number(s, 1, rows->run);
+    mw_bind_number(s, 1, chunk->run);
     mw_bind_number(s, 2, (int64_t)chunk->first);
     mw_bind_number(s, 3, (int64_t)chunk->last);
     mw_bind_number(s, 4, chunk->from_ns);
     mw_bind_number(s, 5, chunk->to_ns);
     (void)sqlite3_bind_blob64(s, 6, chunk->bytes, chunk->len, SQLITE_STATIC);
-    return mw_run(s);
+    if (mw_run(s) < 0)
+        return -1;
+    chunk->id = sqlite3_last_insert_rowid(rows->db);
+    return 0;
 }
 
 int mw_journal_rows_flush(struct mw_journal_rows *rows)
@@ -481,11 +501,7 @@ int mw_journal_rows_flush(struct mw_journal_rows *rows)
     return 0;
 }
 
-void mw_journal_rows_end(struct mw_journal_rows *rows, bool is_kept)
+void mw_journal_rows_end(struct mw_journal_rows *rows)
 {
     mw_map64_clear(&rows->states);
-    if (is_kept)
-        rows->run_before = rows->run;
-    else
-        rows->run = rows->run_before;
 }

@@ -13,6 +13,7 @@ struct mw_journal_rows;
 
 /* Whole records of one run, one after the other. */
 struct mw_chunk {
+    int64_t id, run; /* id: when it is stored */
     const char *bytes;
     size_t len;
     uint64_t first, last; /* their numbers */
@@ -26,17 +27,25 @@ void mw_journal_rows_free(struct mw_journal_rows *rows); /* takes NULL */
 MW_MUST_USE int mw_journal_rows_attach(struct mw_journal_rows *rows, sqlite3 *db);
 void mw_journal_rows_detach(struct mw_journal_rows *rows);
 
-/* Draws rows from one record, which stays where it is until the transaction ends. */
-MW_MUST_USE int mw_journal_rows_add(struct mw_journal_rows *rows, const struct mw_record *r);
-MW_MUST_USE int mw_journal_rows_add_chunk(struct mw_journal_rows *rows,
-                                          const struct mw_chunk *chunk);
-/* The last call of a transaction: states of orders, each written once. */
-MW_MUST_USE int mw_journal_rows_flush(struct mw_journal_rows *rows);
-/* The transaction is over: nothing of its records is remembered. `is_kept`: it was committed. */
-void mw_journal_rows_end(struct mw_journal_rows *rows, bool is_kept);
+/* Stores: a run begins, *run is its number; a chunk, which gets its id. */
+MW_MUST_USE int mw_journal_rows_begin_run(struct mw_journal_rows *rows, int64_t time_ns,
+                                          int64_t *run);
+MW_MUST_USE int mw_journal_rows_add_chunk(struct mw_journal_rows *rows, struct mw_chunk *chunk);
 
-/* Notes that the run ended; without effect before the first. */
-MW_MUST_USE int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t time_ns,
+/* Draws rows from one record of that run, which stays where it is until the next flush. */
+MW_MUST_USE int mw_journal_rows_add(struct mw_journal_rows *rows, int64_t run,
+                                    const struct mw_record *r);
+/* Before a transaction ends: states of orders, each written once. */
+MW_MUST_USE int mw_journal_rows_flush(struct mw_journal_rows *rows);
+/* The transaction is over: nothing of its records is remembered. */
+void mw_journal_rows_end(struct mw_journal_rows *rows);
+
+/* Learns from the file what drawing must know of the runs that have chunks from `chunk` on, and of
+ * which some is drawn already. */
+MW_MUST_USE int mw_journal_rows_recall(struct mw_journal_rows *rows, int64_t chunk);
+
+/* Notes that the run ended; without effect when there is none with that number. */
+MW_MUST_USE int mw_journal_rows_end_run(struct mw_journal_rows *rows, int64_t run, int64_t time_ns,
                                         const char *how);
 
 #endif

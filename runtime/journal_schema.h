@@ -1,11 +1,12 @@
 /* journal_schema.h: the tables of a journal file. What happened stands whole in `chunks` (records
- * of record.h, one after the other); the other tables are drawn from it as it is written, so that
- * questions about orders need not read it. Amounts are decimals as text; times are ns since 1970.
- * What was not told is NULL. */
+ * of record.h, one after the other); the other tables but `runs` are drawn from it, so that
+ * questions about orders need not read it: when there is time, so that under load they lag behind
+ * it. `drawn` says how far they are: all chunks before `chunk`, and what has no higher number in
+ * it. Amounts are decimals as text; times are ns since 1970. What was not told is NULL. */
 #ifndef MW_JOURNAL_SCHEMA_H
 #define MW_JOURNAL_SCHEMA_H
 
-enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
+enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
 
 /* The last ten versions of the code that was loaded, a row a file. Journals that are older than it
  * get it when they are opened. */
@@ -38,7 +39,14 @@ enum { MW_JOURNAL_VERSION = 1, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     "CREATE TABLE log (run INTEGER, time_ns INTEGER, level TEXT, text TEXT);"                      \
     "CREATE TABLE dropped (run INTEGER, time_ns INTEGER, event INTEGER, strategy TEXT,"            \
     " callback TEXT, command TEXT, why TEXT);"                                                     \
-    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns "                         \
-    "INTEGER);" MW_JOURNAL_VERSIONS
+    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns INTEGER);"                \
+    "CREATE TABLE drawn (chunk INTEGER, number INTEGER);" /* one row */                            \
+    "INSERT INTO drawn VALUES (0, 0);" MW_JOURNAL_VERSIONS
+
+/* A file of version 1 becomes one of version 2: its tables never lagged. */
+#define MW_JOURNAL_UPGRADE                                                                         \
+    "CREATE TABLE drawn (chunk INTEGER, number INTEGER);"                                          \
+    "INSERT INTO drawn SELECT coalesce(max(chunk), 0), coalesce(max(last), 0) FROM (SELECT chunk," \
+    " last FROM chunks ORDER BY chunk DESC LIMIT 1);"
 
 #endif

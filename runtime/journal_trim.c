@@ -36,14 +36,14 @@ static int64_t used_bytes(const struct trim *trim)
     return pages < 0 || unused < 0 || size < 0 ? -1 : (pages - unused) * size;
 }
 
-/* The oldest chunks, and what else is told of their time. How many bytes; 0: there are none to
- * delete; -1 and `err`. */
+/* The oldest chunks of which rows are drawn, and what else is told of their time. How many bytes;
+ * 0: there are none to delete; -1 and `err`. */
 static int64_t delete_slice(const struct trim *trim, int64_t before_ns)
 {
     char sql[1024];
     (void)snprintf(sql, sizeof sql,
                    "SELECT coalesce(sum(length(bytes)) + 1, 0) FROM (SELECT bytes FROM chunks"
-                   " WHERE chunk < (SELECT max(chunk) FROM chunks) AND from_ns < %" PRId64
+                   " WHERE chunk < (SELECT chunk FROM drawn) AND from_ns < %" PRId64
                    " ORDER BY chunk LIMIT %d)",
                    before_ns, CHUNKS_A_SLICE); /* fits */
     int64_t bytes = number(trim, sql);
@@ -52,8 +52,7 @@ static int64_t delete_slice(const struct trim *trim, int64_t before_ns)
     (void)snprintf(sql, sizeof sql,
                    "BEGIN IMMEDIATE;"
                    "DELETE FROM chunks WHERE chunk IN (SELECT chunk FROM chunks WHERE chunk <"
-                   " (SELECT max(chunk) FROM chunks) AND from_ns < %" PRId64
-                   " ORDER BY chunk LIMIT %d)",
+                   " (SELECT chunk FROM drawn) AND from_ns < %" PRId64 " ORDER BY chunk LIMIT %d)",
                    before_ns, CHUNKS_A_SLICE); /* fits */
     if (exec(trim, sql) < 0)
         return -1;

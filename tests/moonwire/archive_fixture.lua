@@ -38,7 +38,7 @@ function M.new()
   local out = ffi.new "sqlite3 *[1]"
   assert(ffi.C.sqlite3_open(self.path, out) == 0)
   self.db = out[0]
-  self:run(("PRAGMA journal_mode = WAL; PRAGMA application_id = %d; PRAGMA user_version = 1;")
+  self:run(("PRAGMA journal_mode = WAL; PRAGMA application_id = %d; PRAGMA user_version = 2;")
            :format(0x6d6f6f6e))
   self:run(schema())
   return self

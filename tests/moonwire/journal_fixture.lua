@@ -24,6 +24,7 @@ struct mw_journal *mw_journal_open(const struct mw_journal_options *options, str
 int mw_journal_write(struct mw_journal *journal, const void *records, size_t len,
                      struct mw_err *err);
 int mw_journal_commit(struct mw_journal *journal, struct mw_err *err);
+int mw_journal_draw(struct mw_journal *journal, struct mw_err *err);
 void mw_journal_close(struct mw_journal *journal);
 ]]
 
@@ -51,13 +52,19 @@ function Writer:check(result)
   assert(result == 0, ffi.string(self.err.text))
 end
 
---- What was recorded is in the file then.
-function Writer:commit()
+--- What was recorded is in the file then; rows of much are not drawn yet.
+function Writer:store()
   local len = ffi.new "size_t[1]"
   local records = C.mw_ring_peek(self.ring, len)
   self:check(C.mw_journal_write(self.journal, records, len[0], self.err))
   self:check(C.mw_journal_commit(self.journal, self.err))
   C.mw_ring_consume(self.ring, len[0])
+end
+
+--- The same, with all rows.
+function Writer:commit()
+  self:store()
+  self:check(C.mw_journal_draw(self.journal, self.err))
 end
 
 function Writer:close()

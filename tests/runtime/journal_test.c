@@ -77,13 +77,25 @@ static void put_run(void)
 }
 
 /* What the ring has, into the journal; -1 as soon as that fails. */
-static int drain(void)
+static int store(void)
 {
     size_t len;
     const void *records = mw_ring_peek(ring, &len);
     int result = mw_journal_write(journal, records, len, &err);
     mw_ring_consume(ring, len);
     return result < 0 ? -1 : mw_journal_commit(journal, &err);
+}
+
+/* And all rows of it. */
+static int drain(void)
+{
+    struct mw_err problem;
+    if (store() < 0)
+        return -1;
+    if (mw_journal_draw(journal, &problem) == 0)
+        return 0;
+    err = problem;
+    return -1;
 }
 
 /* What a query gives, values with "|" and rows with "\n" between; NULL is "-". */
@@ -112,6 +124,20 @@ static const char *ask(const char *sql)
     (void)sqlite3_finalize(statement);
     (void)sqlite3_close(db);
     return text;
+}
+
+static void reopen(void)
+{
+    mw_journal_close(journal);
+    journal = mw_journal_open(&options, &err);
+}
+
+static void exec_sql(const char *sql)
+{
+    sqlite3 *db;
+    if (sqlite3_open(path, &db) != SQLITE_OK ||
+        sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK || sqlite3_close(db) != SQLITE_OK)
+        abort();
 }
 
 /* Records of orders ---------------------------------------------------------------------------- */
@@ -361,6 +387,145 @@ static void chunks_have_every_record(void)
                "1"); /* the message */
 }
 
+/* Drawing rows later ----------------------------------------------------------------------------
+ */
+
+/* So many orders, each filled, into the ring; the first 20,000 of a run fit into it. */
+static void put_filled(uint64_t from, uint64_t to)
+{
+    for (uint64_t n = from; n < to; n++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "mw-%" PRIu64, n);
+        put_order(n, 0, id, NULL);
+        put_fill(n, 0, id, "0.5", "950000000");
+        put_status(n, "filled", NULL, "0.5");
+    }
+}
+
+static const char tables[] = "SELECT (SELECT count(*) FROM orders WHERE status = 'filled'),"
+                             " (SELECT count(*) FROM orders), (SELECT count(*) FROM fills)";
+
+static void rows_come_later(void)
+{
+    begin();
+    put_run();
+    put_filled(1, 2001);
+    CHECK_INT(store(), 0);
+    CHECK_TEXT(ask("SELECT sum(last - first + 1) FROM chunks"), "6001");
+    CHECK_TEXT(ask(tables), "0|0|0");
+    put_filled(2001, 2011); /* little, but not before what was much */
+    CHECK_INT(store(), 0);
+    CHECK_TEXT(ask(tables), "0|0|0");
+    CHECK(!mw_journal_is_behind(journal));
+    unsigned slices = 0;
+    for (int more = 1; more && slices < 10000; slices++) {
+        more = mw_journal_tidy(journal, &err);
+        CHECK(more >= 0);
+    }
+    CHECK(slices > 2 && slices < 10000);
+    CHECK_TEXT(ask(tables), "2010|2010|2010");
+    CHECK_TEXT(ask("SELECT d.chunk = c.chunk AND number = last FROM drawn d, chunks c"
+                   " ORDER BY c.chunk DESC LIMIT 1"),
+               "1");
+    put_filled(2011, 2012);
+    CHECK_INT(store(), 0);
+    CHECK_TEXT(ask(tables), "2011|2011|2011"); /* little is drawn at once again */
+}
+
+/* Killed amid the drawing: the next one to open the file draws the rest, each row once. */
+static void drawn_at_the_next_start(void)
+{
+    for (unsigned slices = 0; slices < 12 && !test_failures; slices += 3) {
+        begin();
+        put_run();
+        put_order(1, 0, "mw-a-1", "v-1");
+        put_status(1, "new", NULL, "0");
+        CHECK_INT(drain(), 0);
+        new_recorder();
+        put_run();
+        put_order(3001, MW_ORDER_FLAG_known, "mw-a-1", "v-1");
+        put_filled(1, 2001);
+        put_fill(3001, 0, "t1", "0.1", "950000000");
+        put_status(3001, "canceled", NULL, "0.1");
+        CHECK_INT(store(), 0);
+        for (unsigned i = 0; i < slices; i++)
+            CHECK(mw_journal_tidy(journal, &err) >= 0);
+        CHECK_TEXT(ask("SELECT count(*) < 2000 FROM fills"), "1");
+        reopen();
+        CHECK(journal != NULL);
+        CHECK_TEXT(err.text, "");
+        CHECK_TEXT(ask(tables), "2000|2001|2001");
+        CHECK_TEXT(ask("SELECT status, cum_qty, run, number FROM orders WHERE order_id = 'v-1'"),
+                   "canceled|0.1|2|3001");
+        CHECK_TEXT(ask("SELECT trade_id FROM fills f JOIN orders ON key = order_key"
+                       " WHERE order_id = 'v-1'"),
+                   "t1");
+        CHECK_TEXT(ask("SELECT run, how FROM runs"), "1|cut off\n2|cut off");
+    }
+}
+
+static void drawn_when_a_run_ends(void)
+{
+    begin();
+    put_run();
+    put_filled(1, 2001);
+    struct mw_record stop = {.kind = MW_RECORD_stop};
+    put(stop, NULL, "signal", 6);
+    CHECK_INT(store(), 0);
+    CHECK_INT(mw_journal_end_run(journal, "exit status 0", &err), 0);
+    CHECK_TEXT(ask(tables), "2000|2000|2000");
+    CHECK_TEXT(ask("SELECT how FROM runs"), "exit status 0");
+}
+
+/* What has no rows yet is not deleted, whatever the limit is. */
+static void undrawn_is_kept(void)
+{
+    static char message[100000];
+    options.max_bytes = 4 << 20;
+    begin();
+    put_run();
+    memset(message, ' ', sizeof message - 1);
+    for (int i = 0; i < 100; i++) {
+        put_message(message);
+        CHECK_INT(store(), 0);
+    }
+    CHECK_TEXT(ask("SELECT min(first), max(last) FROM chunks"), "1|101");
+    CHECK(mw_journal_is_behind(journal));
+    for (int more = 1; more > 0;)
+        more = mw_journal_tidy(journal, &err);
+    CHECK(!mw_journal_is_behind(journal));
+    for (int i = 0; i < 3; i++) {
+        put_message("small");
+        CHECK_INT(store(), 0);
+    }
+    CHECK_TEXT(ask("SELECT count(*) < 60, max(last) FROM chunks"), "1|104");
+    options.max_bytes = 0;
+}
+
+/* Before version 2 there was no table `drawn`: rows never came later. */
+static void upgraded(void)
+{
+    begin();
+    put_run();
+    put_filled(1, 11);
+    CHECK_INT(drain(), 0);
+    mw_journal_close(journal);
+    journal = NULL;
+    exec_sql("DROP TABLE drawn; PRAGMA user_version = 1");
+    reopen();
+    CHECK(journal != NULL);
+    CHECK_TEXT(err.text, "");
+    CHECK_TEXT(ask("PRAGMA user_version"), "2");
+    CHECK_TEXT(ask("SELECT * FROM drawn"), "1|31");
+    CHECK_TEXT(ask(tables), "10|10|10");
+    CHECK_TEXT(ask("SELECT how FROM runs"), "cut off");
+    new_recorder();
+    put_run();
+    put_filled(11, 21);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(tables), "20|20|20");
+}
+
 static void secrets_are_nowhere(void)
 {
     begin();
@@ -403,12 +568,6 @@ static void no_record(void)
 
 /* Files ---------------------------------------------------------------------------------------- */
 
-static void reopen(void)
-{
-    mw_journal_close(journal);
-    journal = mw_journal_open(&options, &err);
-}
-
 static void opened_again(void)
 {
     struct stat st;
@@ -441,14 +600,6 @@ static void write_file(const char *text, size_t len)
         abort();
 }
 
-static void exec_sql(const char *sql)
-{
-    sqlite3 *db;
-    if (sqlite3_open(path, &db) != SQLITE_OK ||
-        sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK || sqlite3_close(db) != SQLITE_OK)
-        abort();
-}
-
 static void check_refused(const char *words)
 {
     char suspicion[160];
@@ -473,8 +624,8 @@ static void other_files_are_left_alone(void)
     exec_sql("CREATE TABLE mine (a)");
     check_refused("this is no journal of moonwire: name another file in journal.path");
     remove_files();
-    exec_sql("PRAGMA application_id = 1836019566; PRAGMA user_version = 2");
-    check_refused("of version 2, this moonwire writes version 1");
+    exec_sql("PRAGMA application_id = 1836019566; PRAGMA user_version = 3");
+    check_refused("of version 3, this moonwire writes version 2");
     CHECK(access(path, F_OK) == 0);
     remove_files();
     if (mkdir(path, 0700) < 0)
@@ -804,6 +955,11 @@ static const struct test_case cases[] = {
     {"the last ten versions of code are kept", ten_versions},
     {"sessions, log, dropped commands and persisted state have rows", all_other_rows},
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
+    {"rows of much come later, a slice at a time, in the order of writing", rows_come_later},
+    {"rows that were not drawn are drawn at the next start, each once", drawn_at_the_next_start},
+    {"all rows are drawn when a run ends", drawn_when_a_run_ends},
+    {"a limit of size does not take what has no rows yet", undrawn_is_kept},
+    {"a file of version 1 becomes one of version 2", upgraded},
     {"no secret is anywhere, and ids stay as they are", secrets_are_nowhere},
     {"what is no record is refused, and nothing of it is taken", no_record},
     {"a file is closed and opened again, and a run that was cut off is ended", opened_again},
