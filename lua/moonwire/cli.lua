@@ -16,12 +16,14 @@ local commands = {
             about = "own orders, fills, balances against the venue's" },
   journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
               about = "read the record; why ORDER tells how one came about" },
+  reload = { module = "moonwire.reload_command", line = "reload [--config FILE]",
+             about = "load what has changed into a runtime that trades" },
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },
 }
 -- What the guardian of a run starts beside it, with the same command line.
 local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
-local order = { "run", "repl", "sim", "check", "journal", "audit" }
+local order = { "run", "repl", "reload", "sim", "check", "journal", "audit" }
 
 local function print_line(text) host.print_line(text) end
 
@@ -136,7 +138,7 @@ function Start:on_start(text)
   elseif inner[name] and host.guardian() ~= nil then
     return run_command(name, inner[name], arguments)
   elseif not name then
-    return M.usage_error("which command? run, repl, sim, check, journal or audit; see "
+    return M.usage_error("which command? run, repl, reload, sim, check, journal or audit; see "
                          .. "moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s; see moonwire --help"):format(name))

@@ -45,6 +45,8 @@ local function load_protocol(name)
   return module
 end
 
+M.load_protocol = load_protocol
+
 --- Reads a configuration file; nil, err when there is anything wrong with it. The guardian's
 --- children see it as it was when the guardian had it read, whatever was changed since, unless they
 --- want it as it is now.

@@ -12,6 +12,7 @@ local reload_config = require "moonwire.reload_config"
 local reload_strategy = require "moonwire.reload_strategy"
 local reload_venue = require "moonwire.reload_venue"
 local strategy = require "moonwire.strategy"
+local task = require "moonwire.task"
 local versions = require "moonwire.versions"
 
 local M = {}
@@ -262,21 +263,31 @@ end
 
 -- By hand -----------------------------------------------------------------------------------------
 
--- From inside a callback nothing can be swapped: it is done when the event is.
-local function must_wait(self, method, a, b)
-  if not strategy.is_busy() then return false end
-  dispatch.defer(self, method, a, b)
-  return true
+-- What was asked for inside a callback, where nothing can be swapped: done when the event is.
+local Job = { __name = "moonwire.ReloadJob" }
+Job.__index = Job
+
+function Job:run()
+  local told, err = self.reload[self.method](self.reload, self.a, self.b)
+  if self.task then return self.task:wake(told, err) end
+  if not told then self.reload.log.error("%s", err) end
 end
 
-local WAITS = "it is done when this event is; the log tells the outcome"
+-- A task waits for the outcome (as at the prompt), a callback is told where it will be.
+local function later(self, method, a, b)
+  local job = setmetatable({ reload = self, method = method, a = a, b = b, task = task.current() },
+                           Job)
+  dispatch.defer(job, "run")
+  if job.task then return task.wait() end
+  return "it is done when this event is; the log tells the outcome"
+end
 
 --- Loads everything again whose files are not what runs, and the configuration.
 ---@param by string
 ---@return string|nil told  "ladder: version 4"
 ---@return string|nil err
 function Reload:reload_all(by)
-  if must_wait(self, "reload_all", by) then return WAITS end
+  if strategy.is_busy() then return later(self, "reload_all", by) end
   local plans = {}
   for _, unit in ipairs(self.units) do
     if unit.is_behind or differs(unit:files(), code.read_file) then
@@ -307,7 +318,7 @@ function Reload:reload(name, by)
   if not name then return self:reload_all(by) end
   local unit, err = unit_of(self, name)
   if not unit then return nil, err end
-  if must_wait(self, "reload", name, by) then return WAITS end
+  if strategy.is_busy() then return later(self, "reload", name, by) end
   return apply(self, { { unit = unit } }, by)
 end
 
@@ -323,7 +334,7 @@ function Reload:rollback(name, number)
   local version
   version, err = unit.versions:find(number)
   if not version then return nil, err end
-  if must_wait(self, "rollback", name, version.number) then return WAITS end
+  if strategy.is_busy() then return later(self, "rollback", name, version.number) end
   local tried = unit.tried
   local function read(path)
     if version.files[path] then return version.files[path] end

@@ -80,6 +80,29 @@ test("SIGHUP to the guardian reloads what has changed; --no-watch leaves it at t
   equal(run:stop(), 0)
 end)
 
+test("moonwire reload says what became of it, with its exit status", function()
+  local sim = e2e.sim "indodax"
+  local function reload(config)
+    local process = e2e.moonwire { "reload", "--config", config }
+    return process:wait_exit(), process:out() .. process:err()
+  end
+  local run = sim:run(says "one", { arguments = { "--no-watch" } })
+  local path = run.config:gsub("[^/]+$", "strategy1.lua")
+  run:wait_for "\none\n"
+  replace(path, says "two")
+  local status, said = reload(run.config)
+  equal(status, 0, said)
+  has(said, "strategy=strategy1 reloaded (SIGHUP): strategy1: version 2")
+  replace(path, "return nothing.at")
+  status, said = reload(run.config)
+  equal(status, 1, said)
+  has(said, "strategy1.lua:1: attempt to index global 'nothing' (a nil value) (line 1: ")
+  equal(run:stop(), 0)
+  status, said = reload(run.config)
+  equal(status, 1)
+  has(said, "no runtime writes")
+end)
+
 -- A thousand reloads ------------------------------------------------------------------------------
 
 -- A venue that sends fills of one large order, numbered 1, 2, 3, ...; its file's version is
@@ -221,7 +244,9 @@ return { venues = { flood = {
   equal(run:stop(), 0)
   equal(run:out():match "end [^\n]+", ("end last=%d wrong=0 mixed=0"):format(last))
   local changes = tonumber(run:out():match "changes=(%d+)")
-  if changes < RELOADS / 2 then error(("events came to %d versions only"):format(changes)) end
+  if not is_slow and changes < RELOADS / 2 then
+    error(("events came to %d versions only"):format(changes))
+  end
   if run:err():find("level=error", 1, true) then error(run:err():sub(-2000)) end
   if rate < RATE * 0.75 then error(("only %d events a second"):format(rate)) end
   print(("# %d reloads in %.1f s, %d events"):format(RELOADS, seconds, last))

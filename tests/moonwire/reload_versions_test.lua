@@ -249,6 +249,19 @@ t.test("from inside a callback it is done when the event is", function()
   t.equal(#s:logged "reloaded (reload): a: version 1", 1)
 end)
 
+t.test("a task waits for the outcome", function()
+  file("a.lua", ticking("o", "function S:ask() self.told, self.err = self.act() end"))
+  local s, runner = play { a = {} }
+  local outcomes = {}
+  for _, name in ipairs { "a", "b" } do
+    runner.instance.act = function() return s.desk:reload(name) end
+    s:run(runner, "start_task", "ask")
+    outcomes[name] = runner.instance.told or runner.instance.err
+  end
+  t.equal(outcomes.a, "a: version 1")
+  has(outcomes.b, "nothing here is called b")
+end)
+
 -- The configuration -------------------------------------------------------------------------------
 
 local function config(s, change)
