@@ -221,7 +221,11 @@ end
 function Reconciler:ask_fills_now(order)
   if self.is_stopped then return end
   -- A log-on asks about open orders alone.
-  if self.session.private.state ~= "live" then return ask_fills_later(self, order) end
+  if self.session.private.state ~= "live" then
+    if not order:is_missing_fills() then return ask_fills_later(self, order) end
+    self.fills_wanted[order] = nil
+    return self:ask(order)                     -- however long it takes
+  end
   task.start(self, "fills of " .. tostring(order.client_order_id), function()
     local has_run, ok, err = pcall(fetch_fills, self, order)
     if not has_run then ok, err = nil, ok end

@@ -5,6 +5,7 @@
 local budget = require "moonwire.budget"
 local ffi = require "moonwire.cdef"
 local host = require "moonwire.host"
+local terminal = require("moonwire.order").terminal
 local C = ffi.C
 
 local M = {}
@@ -42,11 +43,17 @@ function M.order(order, is_known)
   C.mw_record_order(recorder, last_number, flags, order.price, order.qty, order.amount, words)
 end
 
+-- An order that has ended and lacks fills is open in the journal: the next run asks for them.
+local function kept_status(order)
+  if terminal[order.status] and order:is_missing_fills() then return "unknown" end
+  return text(order.status)
+end
+
 --- The order's status or its id at the venue is another one.
 function M.status(order)
   if not recorder then return end
   local totals = order._totals
-  C.mw_record_order_status(recorder, totals.number, totals, text(order.status),
+  C.mw_record_order_status(recorder, totals.number, totals, kept_status(order),
                            text(order.order_id), text(order.reason))
 end
 

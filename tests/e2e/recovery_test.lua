@@ -202,6 +202,29 @@ test("what a sweep books behind a dead runtime is told by the next one", functio
   equal(run:stop(), 0)
 end)
 
+test("an order that ended and lacks fills is asked about by the next run", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  until_written(run, sim)
+  sim:control("fault", { fault = "http:503:history" })
+  sim:control("fault", { fault = "lose:push:1" })
+  sell_into(sim, "0.0004")
+  sim:control("cancel_orders", {})
+  run:wait_for "order %S+ canceled"
+  e2e.await("a doubt in the journal", function()
+    local journal = e2e.moonwire { "journal", run.directory .. "/moonwire.db" }
+    return journal:wait_exit() == 0 and journal:out():find " unknown "
+  end)
+  run:kill_all()
+  sim:control("clear", {})
+  local second = run.again()
+  second:wait_for "position 0.0004"
+  second:wait_for "fill %d+ 0.0004"
+  until_written(run, sim)
+  equal(second:stop(), 0)
+end)
+
 test("what nobody could write down before everything died is found at the venue", function()
   local sim = e2e.sim "indodax"
   local run = keeper(sim, nil, nil, TWICE)

@@ -262,6 +262,20 @@ t.test("a total of the stream whose fills do not show yet is asked about until t
   t.equal(table.concat(S.fills, " "), "0.001")
 end)
 
+t.test("fills that an ended order lacks are asked for when the connection is back", function()
+  local s, order, S = play()
+  s.answers["/api/v2/myTrades"] = trades(one_trade("1", "0.0004", "950000000"))
+  s:push(s:update(order, { status = "CANCELLED", executedQty = "0.0004" }))
+  s.keep_closed = true
+  s:close(s:private())
+  s:advance(3)
+  t.equal(order.status, "canceled")
+  t.equal(#S.fills, 0)
+  s.keep_closed = false
+  s:advance(10)
+  t.equal(table.concat(S.fills, " "), "0.0004")
+end)
+
 t.test("two reasons to ask about an order are one question", function()
   local s, order = play { answers = { getOrderByClientOrderId = { 502, "" } } }
   s:push(s:update(order, { status = "HALTED" }))
