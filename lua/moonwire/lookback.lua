@@ -9,7 +9,7 @@ local M = {}
 local MARGIN_SECONDS = 60
 local REACH_SECONDS = 6 * 86400       -- what venues still tell
 
--- Symbols that were traded, or are about to be.
+-- Symbols that were traded, or are about to be: those that a parameter of a strategy names.
 local function symbols_of(session)
   local desk, set, list = session.desk, {}, {}
   local function add(symbol)
@@ -18,8 +18,8 @@ local function symbols_of(session)
     end
   end
   for _, runner in ipairs(desk.runner_list) do
-    local params = runner.instance.params
-    if params.venue == session.name then add(params.symbol) end
+    -- Whatever a strategy calls its parameter: `hedge_symbol` is one as well.
+    for _, value in pairs(runner.instance.params) do add(value) end
   end
   for _, symbol in ipairs(desk.orders.archive:recent_symbols(session.name)) do add(symbol) end
   return list

@@ -454,6 +454,26 @@ t.test("a doubt that has deals ends with them", function()
   t.ok(content:find '"instrument":"BTC%-USD","from":%d+,"limit":250', content)
 end)
 
+t.test("orders that have traded are told with the rest of what deals say of them", function()
+  local row = DEAL_ROW:format("77", 5000000, 9, 20000000)
+  local s = play { dealHistory = "[" .. row .. "," .. DEAL_ROW:format("77", 10000000, 8, 5000000)
+    .. "," .. DEAL_ROW:format("null", 0, 7, 1):gsub("48221600011", "6") .. "]" }
+  local reports
+  s:run({ ask = function()
+    s.session:in_task("asking", function()
+      reports = s.session.protocol.fetch_finished_orders(s.session, "BTC/USD", 1763683200)
+    end)
+  end }, "ask")
+  s:settle()
+  t.equal(#reports, 1)
+  local report = reports[1]
+  t.equal(table.concat({ report.status, report.order_id, report.client_order_id, report.side,
+                         tostring(report.qty), tostring(report.cum_qty), report.time_in_force,
+                         report.symbol }, " "),
+          "canceled 48221600011 77 buy 0.25 0.2 ioc BTC/USD")
+  t.ok(sent(s, "dealHistory"):find('"from":1763683200000,', 1, true))
+end)
+
 t.test("deals are looked for page by page", function()
   local s = play { add = false }
   local order = s:send(IOC)

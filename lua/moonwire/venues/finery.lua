@@ -283,28 +283,33 @@ function M.fetch_open_orders(s)
   return reports
 end
 
-local PAGE, EARLIER_MS = 250, 60000          -- of dealHistory; before the order was sent
+local PAGE, EARLIER_SECONDS = 250, 60        -- of dealHistory; before the order was sent
 
--- Deal rows (feed O), of one order, newest first.
-local function fetch_deals(s, order)
-  local market, found, till = s.markets[order.symbol], {}, nil
-  local sent = order._sent_at or order.created_at or dispatch.now()
-  local from = ("%.0f"):format(sent * 1000 - EARLIER_MS)
+-- Deal rows (feed O) of one instrument, newest first: since then (seconds since 1970), those that
+-- is_wanted(row).
+local function fetch_rows(s, symbol, since, is_wanted)
+  local market, found, till = s.markets[symbol], {}, nil
+  local from = ("%.0f"):format(since * 1000)
   while true do
     local rows, err, class = wire.ask(s, "dealHistory", ('{"instrument":%s,"from":%s%s,"limit":%d}')
       :format(json.encode(market.name), from, till and ',"till":' .. till or "", PAGE))
     if not rows then return nil, err, class end
     for _, row in ipairs(rows) do
-      if order.order_id and wire.id(row[5]) == order.order_id
-        or order.client_order_id and wire.id(row[6]) == order.client_order_id then
-        found[#found + 1] = row
-      end
+      if is_wanted(row) then found[#found + 1] = row end
     end
     if #rows < PAGE then return found end
     local last = wire.digits(rows[#rows][12])
     if last == till then return nil, "dealHistory repeats itself" end
     till = last
   end
+end
+
+local function fetch_deals(s, order)
+  local sent = order._sent_at or order.created_at or dispatch.now()
+  return fetch_rows(s, order.symbol, sent - EARLIER_SECONDS, function(row)
+    return order.order_id and wire.id(row[5]) == order.order_id
+      or order.client_order_id and wire.id(row[6]) == order.client_order_id
+  end)
 end
 
 local function is_of(report, order)
@@ -359,6 +364,35 @@ function M.fetch_fills(s, order)
   return reports
 end
 
+-- The newest deal row of an order as a report of its end.
+local function ended_report(row, symbol)
+  local kind = private.kinds[tonumber(row[2])] or private.kinds[0]
+  local price, has_size = wire.amount(row[7]), (wire.digits(row[19]) or "0") == "0"
+  return {
+    status = wire.digits(row[9]) == "0" and "filled" or "canceled", order_id = wire.id(row[5]),
+    client_order_id = wire.id(row[6]), symbol = symbol,
+    side = wire.digits(row[3]) == "0" and "buy" or "sell", type = kind[1],
+    time_in_force = kind[2], price = price:sign() > 0 and price or nil,
+    qty = has_size and wire.amount(row[8]) or nil, time = tonumber(row[10]) / 1000,
+    cum_qty = has_size and wire.amount(row[8]) - wire.amount(row[9]) or nil,
+  }
+end
+
+--- The orders that traded since then: of others that have ended the venue keeps nothing.
+function M.fetch_finished_orders(s, symbol, since)
+  local rows, err = fetch_rows(s, symbol, since + s.clock_offset_ms / 1000, function(row)
+    return wire.id(row[6]) ~= nil
+  end)
+  if not rows then return nil, err end
+  local reports, is_known = {}, {}
+  for _, row in ipairs(rows) do
+    local order_id = wire.id(row[5])
+    if not is_known[order_id] then reports[#reports + 1] = ended_report(row, symbol) end
+    is_known[order_id] = true
+  end
+  return reports
+end
+
 --- Positions, summed over the counterparties: what feed K has told, or an answer.
 function M.fetch_balances(s)
   if s.private.state == "live" and s.memory.positions then
@@ -370,7 +404,7 @@ function M.fetch_balances(s)
 end
 
 for _, name in ipairs { "fetch_markets", "fetch_open_orders", "fetch_order", "fetch_fills",
-                        "fetch_balances" } do
+                        "fetch_finished_orders", "fetch_balances" } do
   M[name] = understood(M[name])
 end
 
