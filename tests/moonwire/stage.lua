@@ -165,7 +165,8 @@ local Stage = {}
 Stage.__index = Stage
 
 --- options: protocol (a venue's module in place of Indodax's) with config (its further keys),
---- greeting (what it sends when a socket is open), reply (function(text, socket): its answer);
+--- venues (more of them, by name: { protocol =, config = }), greeting (what it sends when a socket
+--- is open), reply (function(text, socket): its answer);
 --- risk, on_error, on_stop, dead_man (as in a configuration), market (false: no market data),
 --- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body,
 --- headers }, a function(request) that gives either, or false: stays without an answer).
@@ -183,15 +184,8 @@ function M.new(options)
     name = "moonwire", venues = {}, strategies = {}, risk = options.risk or {},
     on_stop = options.on_stop or "cancel", on_error = options.on_error or "stop",
   }
-  local config = {
-    protocol = "indodax", environment = "production", rest_url = "https://rest.test",
-    private_url = PRIVATE, market_url = options.market ~= false and MARKET or false,
-    key = KEY, secret = SECRET,
-    request_timeout = 10, reconcile_every = 60, dead_man = options.dead_man or false,
-  }
-  for name, value in pairs(options.config or {}) do config[name] = value end
-  self.session = session_module.new(self.desk, "idx", config, options.protocol or indodax)
-  self.desk:add_session(self.session)
+  self.session = self:add_venue("idx", options.protocol or indodax, options)
+  for name, venue in pairs(options.venues or {}) do self:add_venue(name, venue.protocol, venue) end
   self.runners = {}
   for _, spec in ipairs(options.strategies or {}) do
     spec.file = spec.file or spec.name .. ".lua"
@@ -200,6 +194,20 @@ function M.new(options)
     self.runners[spec.name] = runner
   end
   return self
+end
+
+--- A session more, before the start; options: config, market, dead_man as in M.new.
+function Stage:add_venue(name, protocol, options)
+  local config = {
+    protocol = protocol.name, environment = "production", rest_url = "https://rest.test",
+    private_url = PRIVATE, market_url = options.market ~= false and MARKET or false,
+    key = KEY, secret = SECRET,
+    request_timeout = 10, reconcile_every = 60, dead_man = options.dead_man or false,
+  }
+  for key, value in pairs(options.config or {}) do config[key] = value end
+  local session = session_module.new(self.desk, name, config, protocol)
+  self.desk:add_session(session)
+  return session
 end
 
 --- Starts everything and plays until nothing is under way.
