@@ -209,8 +209,9 @@ end
 
 local function ask_fills_later(self, order)
   local attempt = self.fills_wanted[order] + 1
-  self.fills_wanted[order] = attempt < FILLS_TIMES and attempt or nil
-  if attempt < FILLS_TIMES then
+  local is_wanted = attempt < FILLS_TIMES or order:is_missing_fills()    -- however long it takes
+  self.fills_wanted[order] = is_wanted and attempt or nil
+  if is_wanted then
     dispatch.after(DELAYS[math.min(attempt, #DELAYS)], self, "ask_fills_now", order)
   else
     self.session.log.warn("the price of what %s has executed cannot be had: its own price counts",
@@ -221,11 +222,7 @@ end
 function Reconciler:ask_fills_now(order)
   if self.is_stopped then return end
   -- A log-on asks about open orders alone.
-  if self.session.private.state ~= "live" then
-    if not order:is_missing_fills() then return ask_fills_later(self, order) end
-    self.fills_wanted[order] = nil
-    return self:ask(order)                     -- however long it takes
-  end
+  if self.session.private.state ~= "live" then return ask_fills_later(self, order) end
   task.start(self, "fills of " .. tostring(order.client_order_id), function()
     local has_run, ok, err = pcall(fetch_fills, self, order)
     if not has_run then ok, err = nil, ok end
