@@ -189,14 +189,16 @@ function Archive:each_fill(after, visit)
   return last
 end
 
---- Since when nothing was written, in seconds since 1970, when the run before died together with
---- its guardian; nil when its end is in the journal.
----@return number|nil
-function Archive:unwritten_since()
-  -- This run may have a row already, by its first log line.
-  local run = rows_of(self, "SELECT how, ended_ns FROM runs WHERE ended_ns IS NOT NULL "
-    .. "ORDER BY run DESC LIMIT 1")[1]
-  return run and run.how == CUT_OFF and seconds(run.ended_ns) or nil
+--- The runs behind number `after` that died together with their guardian: since when nothing was
+--- written by the first of them, in seconds since 1970, and the number of the last; nil when there
+--- is none.
+---@param after integer
+---@return number|nil since
+---@return integer last_run
+function Archive:unwritten_since(after)
+  local found = rows_of(self, "SELECT min(ended_ns) AS since, max(run) AS last FROM runs "
+    .. "WHERE how = ? AND run > ?", CUT_OFF, after)[1]
+  return found and seconds(found.since), found and found.last
 end
 
 --- The symbols of the last orders on a venue.

@@ -27,8 +27,7 @@ function M.new(config)
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, console = false, stopping = false,
-    unwritten_since = nil,                   -- see archive.lua, lookback.lua
-    unsettled = {},                          -- see holdings.lua, lookback.lua
+    unwritten = {}, unsettled = {},          -- see lookback.lua
     halted = false,                            -- why no new order is sent
     risk_context = {},                       -- one for all checks: they keep nothing of it
     countdown_limiters = {},                 -- by address of the venue (countdown.lua)

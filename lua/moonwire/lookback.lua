@@ -1,9 +1,11 @@
 --- When guardian and machine died together, the last moments before it are not in the journal: an
 --- order that was sent and finished then is in no list of open orders either. Where a venue tells
---- finished orders, those since the last record are asked for once, and what carries an id of ours
---- and is not known is taken over with its fills.
+--- finished orders, those since the last record are asked for, and what carries an id of ours and
+--- is not known is taken over with its fills. A run that dies before it has asked leaves that to
+--- the next one. A bound that an earlier run booked in place of a price is asked for here as well.
 
 local dispatch = require "moonwire.dispatch"
+local record = require "moonwire.record"
 
 local M = {}
 local MARGIN_SECONDS = 60
@@ -66,17 +68,30 @@ function M.settle(session)
   session.desk.unsettled = left
 end
 
+-- The last run up to which the venue was asked is kept as the text of this name.
+local function name_of(venue) return "looked back:" .. venue end
+
+--- Finds out for each venue since when nothing was written that it was not asked for.
+function M.plan(desk, archive)
+  for name in pairs(desk.sessions) do
+    local asked = tonumber(archive:persist(name_of(name)) or 0)
+    local since, last_run = archive:unwritten_since(asked)
+    desk.unwritten[name] = since and { since = since, last_run = last_run }
+  end
+end
+
 --- Asks, in a task; once, unless it fails, which is said.
 ---@param session table
 function M.run(session)
-  local since = session.desk.unwritten_since
-  if not since or session.has_looked_back or not session.protocol.fetch_finished_orders then
-    return
-  end
-  local from = math.max(since - MARGIN_SECONDS, dispatch.now() - REACH_SECONDS)
+  local unwritten = session.desk.unwritten
+  local gap = unwritten[session.name]
+  if not gap or not session.protocol.fetch_finished_orders then return end
+  local from = math.max(gap.since - MARGIN_SECONDS, dispatch.now() - REACH_SECONDS)
   local ok, err = ask(session, from)
-  session.has_looked_back = ok
-  if not ok then
+  if ok then
+    unwritten[session.name] = nil
+    record.persist(name_of(session.name), ("%.0f"):format(gap.last_run))
+  else
     session.log.warn("orders that finished while nothing was written cannot be asked for: %s",
                      tostring(err))
   end

@@ -5,6 +5,7 @@
 local dispatch = require "moonwire.dispatch"
 local holdings = require "moonwire.holdings"
 local host = require "moonwire.host"
+local lookback = require "moonwire.lookback"
 local record = require "moonwire.record"
 local untold = require "moonwire.untold"
 
@@ -71,7 +72,7 @@ end
 ---@param archive table
 ---@param version string  of the program, for the record
 function M.begin(desk, archive, version)
-  desk.unwritten_since = archive:unwritten_since()
+  lookback.plan(desk, archive)
   M.begin_run(desk, archive, version)
   restore_persist(desk, archive)
   restore_positions(desk, archive)

@@ -325,9 +325,30 @@ t.test("an order of the last moments, which nobody could write down, is found an
     t.equal(stage.parameter(asked[1], "symbol"), "btcidr")
     local start = tonumber(stage.parameter(asked[1], "startTime"))
     t.ok(math.abs(start - 1789999938000) < 10, start)
+    local kept
+    for _, record in ipairs(s:recorded "persist") do
+      kept = record.text:match "^looked back:idx%z(.*)$" or kept
+    end
+    t.equal(kept, "1")
     s:close(s:private())                         -- once: it is known from then on
     s:advance(5)
     t.equal(#s:asked "/api/v2/order/histories", 1)
+  end)
+end)
+
+t.test("one that died before it had looked leaves that to the next run", function()
+  with_journal(function(journal)
+    died_at(journal)
+    journal:run "UPDATE runs SET how = 'signal 9', ended_ns = 1790000000000000001 WHERE run = 2"
+    journal:insert("runs", { run = 3, started_ns = "1790000001000000000" })
+    local function asked()
+      local s = take_over(journal, { answers = { ["/api/v2/order/histories"] = history() } })
+      s:start()
+      return #s:asked "/api/v2/order/histories"
+    end
+    t.equal(asked(), 1)
+    journal:insert("persist", { strategy = "looked back:idx", text = "1" })
+    t.equal(asked(), 0)
   end)
 end)
 
