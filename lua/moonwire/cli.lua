@@ -16,7 +16,7 @@ local commands = {
             about = "own orders, fills, balances against the venue's" },
   journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
               about = "read the record; why ORDER tells how one came about" },
-  reload = { module = "moonwire.reload_command", line = "reload [--config FILE]",
+  reload = { module = "moonwire.reload_command", line = "reload [--config FILE] [NAME ...]",
              about = "load what has changed into a runtime that trades" },
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },

@@ -6,6 +6,7 @@ local dispatch = require "moonwire.dispatch"
 local ffi = require "ffi"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
+local repl = require "moonwire.repl"
 
 ffi.cdef [[
 int open(const char *path, int flags, ...);
@@ -97,13 +98,21 @@ local function settings_of(path)
   return config.load(path, { env = no_secret, file = no_secret }, loader.load_protocol)
 end
 
-function M.run(options, names)
-  if names[1] then
-    return cli.usage_error(("reload takes no name: at the prompt (moonwire repl) it does: "
-                            .. "reload(%q)"):format(names[1]))
+-- By name: the prompt does it.
+local function reload_named(settings, names)
+  if not settings.console then
+    return cli.usage_error("reload NAME goes by the prompt's socket: the configuration has no "
+                           .. "console; without a name all that has changed is reloaded")
   end
+  local lines = {}
+  for i, name in ipairs(names) do lines[i] = ("reload(%q)"):format(name) end
+  return repl.run({ attach = settings.console.path, e = lines }, {})
+end
+
+function M.run(options, names)
   local settings, err = settings_of(options.config or "moonwire.lua")
   if not settings then return cli.usage_error(err) end
+  if names[1] then return reload_named(settings, names) end
   if not settings.journal then
     return fail "without a journal the runtime is not found: send SIGHUP to it"
   end

@@ -82,11 +82,12 @@ end)
 
 test("moonwire reload says what became of it, with its exit status", function()
   local sim = e2e.sim "indodax"
-  local function reload(config)
-    local process = e2e.moonwire { "reload", "--config", config }
+  local function reload(config, name)
+    local process = e2e.moonwire { "reload", "--config", config, name }
     return process:wait_exit(), process:out() .. process:err()
   end
-  local run = sim:run(says "one", { arguments = { "--no-watch" } })
+  local run = sim:run(says "one", { arguments = { "--no-watch" },
+                                    rest = 'console = { path = "moonwire.sock" },' })
   local path = run.config:gsub("[^/]+$", "strategy1.lua")
   run:wait_for "\none\n"
   replace(path, says "two")
@@ -97,6 +98,13 @@ test("moonwire reload says what became of it, with its exit status", function()
   status, said = reload(run.config)
   equal(status, 1, said)
   has(said, "strategy1.lua:1: attempt to index global 'nothing' (a nil value) (line 1: ")
+  replace(path, says "three")
+  status, said = reload(run.config, "strategy1")
+  equal(status, 0, said)
+  has(said, "strategy1: version 3")
+  status, said = reload(run.config, "nobody")
+  equal(status, 1, said)
+  has(said, "nothing here is called nobody")
   equal(run:stop(), 0)
   status, said = reload(run.config)
   equal(status, 1)
