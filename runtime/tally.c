@@ -87,12 +87,17 @@ void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decima
     totals->qty = qty ? *qty : *zero();
 }
 
+static void raise_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
+{
+    if (mw_decimal_cmp(cum_qty, &totals->told) > 0)
+        totals->told = *cum_qty;
+}
+
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
 {
     if (totals->has_qty && mw_decimal_cmp(cum_qty, &totals->qty) > 0)
         cum_qty = &totals->qty; /* fills of more will never come, and be waited for in vain */
-    if (mw_decimal_cmp(cum_qty, &totals->told) > 0)
-        totals->told = *cum_qty;
+    raise_told(totals, cum_qty);
 }
 
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
@@ -108,7 +113,7 @@ int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
         return MW_ORDER_IMPOSSIBLE;
     totals->cum = cum;
     totals->value = value;
-    mw_order_told(totals, &cum);
+    raise_told(totals, &cum);
     return 0;
 }
 
