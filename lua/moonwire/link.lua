@@ -66,7 +66,8 @@ function Link:on_task_done(done, ok, result, err, class)
   if not ok then return self:lost("error in logon: " .. tostring(result), "retry") end
   if not result then return self:lost(err, class or "retry") end
   if not self.id then return end
-  self.state, self.up_at, self.again_used = "live", dispatch.now(), false
+  self.state, self.up_at = "live", dispatch.now()
+  self.again_used, self.once_used = false, false
   if self.spec.pings then self:on_ping_due() end
   self.session:on_link_live(self)
 end
@@ -263,7 +264,8 @@ function Link:lost(why, class)
   self.backoff:on_lost(was_up and self.up_at, dispatch.now())
   self.state, self.up_at = "down", nil
   if class == "once" then
-    class = self.again_used and "permanent" or "again"
+    class = self.once_used and "permanent" or "again"
+    self.once_used = true
   end
   if class == "permanent" then
     self.is_stopped = true
