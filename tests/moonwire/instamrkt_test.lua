@@ -141,6 +141,19 @@ t.test("a digest that is refused logs in again once, and then gives up", functio
   t.ok(s.session.private.is_stopped)
 end)
 
+t.test("a refusal behind a connection that was made anew at once is the first", function()
+  local s = play { is_logged_in = true }
+  s.keep_closed = true
+  s:run(s.session.private, "restart", "no answer within 5 s")
+  s:advance(0.1)
+  s:close(s:private(), 1006, "", 403, "bad digest")
+  t.ok(not s.session.private.is_stopped)
+  s.keep_closed = false
+  s:advance(3)
+  t.equal(s.session.state, "up")
+  t.equal(#s:asked "/i/r/login/", 2)
+end)
+
 t.test("a close before the log-on is a refusal, a line that breaks is none", function()
   local s = play { is_logged_in = true, ops = { [100] = false } }
   s:close(s:private(), 1006, "")
@@ -626,6 +639,15 @@ t.test("a pool that expires is decided; another winner than none is remarkable",
   t.equal(#s:logged "pool 6b0e expired for harbour", 1)
 end)
 
+t.test("a bet without an answer may have won, too: the venue's list says what each did", function()
+  local s = play()
+  local order = placed(s, "4")
+  s.ops[392] = false
+  placed(s, "1")
+  s:hear '{"res":362,"pool_id":"6b0e","winning_target":"harbour","winners":{"17":6},"losers":{}}'
+  t.equal(order.status, "new")
+end)
+
 t.test("what won for several bets is shared by their stakes", function()
   local s = play()
   local a, b = placed(s, "1"), placed(s, "2")
@@ -726,7 +748,7 @@ local function bet(id, target, stake) return { bet_id = id, target = target, sta
 
 t.test("shares are of two decimals, and together what was won", function()
   local bets = { bet("a", "x", "1"), bet("b", "x", "1"), bet("c", "x", "1") }
-  local reports = settle.reports(bets, { winner = "x", won = D "1" })
+  local reports = settle.reports(bets, { winner = "x", won = D "1" }, D "1.3333")
   local back = D "0"
   for i, expected in ipairs { "1.33", "1.33", "1.34" } do
     t.equal(tostring(reports[i].last_price), expected)
@@ -747,8 +769,10 @@ t.test("a winner whose sum is not told, or is another's, is left open", function
   local reports = settle.reports(bets, { winner = "x" })
   t.equal(reports[1], false)
   t.equal(tostring(reports[2].last_price), "0")
-  reports = settle.reports(bets, { winner = "x", won = D "5" }, D "2")
-  t.equal(reports[1], false)
+  for _, multiplier in ipairs { D "2", false } do
+    reports = settle.reports(bets, { winner = "x", won = D "5" }, multiplier or nil)
+    t.equal(reports[1], false)
+  end
 end)
 
 -- Configuration -----------------------------------------------------------------------------------

@@ -153,17 +153,19 @@ local function amount_of(map, user_id)
   return type(map) == "table" and wire.amount(map[user_id]) or nil
 end
 
--- Our bets in a pool that the venue has and that are open here.
+-- Our bets in a pool that the venue has and that are open here; and whether there are some of which
+-- it is not known.
 local function open_bets(s, pool_id)
-  local bets, orders = {}, {}
+  local bets, orders, has_lost = {}, {}, false
   for _, order in ipairs(s.orders:list_open { venue = s.name }) do
     local pool, target = pools.parts(order.symbol or "")
+    has_lost = has_lost or pool == pool_id and not order.order_id
     if pool == pool_id and order.order_id then
       bets[#bets + 1] = { bet_id = order.order_id, target = target, stake = order.qty }
       orders[#orders + 1] = order
     end
   end
-  return bets, orders
+  return bets, orders, has_lost
 end
 
 --- What the venue says of a pool that was decided, as settle.lua wants it.
@@ -193,7 +195,8 @@ local function read_decided(link, message, name)
   if name == "bet_pool_expired" and outcome.winner ~= "none" then
     s.log.warn("pool %s expired for %s", pool_id, outcome.winner)
   end
-  local bets, orders = open_bets(s, pool_id)
+  local bets, orders
+  bets, orders, outcome.is_partial = open_bets(s, pool_id)
   local reports = settle.reports(bets, outcome, multiplier_of(s.memory.pools[pool_id],
                                                               outcome.winner))
   for i, order in ipairs(orders) do

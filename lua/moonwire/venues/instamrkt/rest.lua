@@ -11,12 +11,18 @@ local JSON = { "Content-Type", "application/json" }
 
 -- Cookies -----------------------------------------------------------------------------------------
 
+-- A secret that there is room for, or an error.
+local function secret(text)
+  local handle, err = host.secret_text(text)
+  return handle or error(err, 0)
+end
+
 local function keep_cookies(jar, headers)
   for line in tostring(headers):gmatch "[^\r\n]+" do
     local name, value = line:match "^[Ss][Ee][Tt]%-[Cc][Oo][Oo][Kk][Ii][Ee]:%s*([^=;%s]+)=([^;]*)"
     if name then
       value = value:gsub('^"(.*)"%s*$', "%1")
-      jar[name] = value ~= "" and host.secret_text(value) or nil
+      jar[name] = value ~= "" and secret(value) or nil
     end
   end
 end
@@ -95,7 +101,7 @@ function M.login(s)
   end
   keep_cookies(jar, headers)
   local memory = s.memory
-  memory.user_id, memory.key, memory.cookies = id, host.secret_text(key), jar
+  memory.user_id, memory.key, memory.cookies = id, secret(key), jar
   memory.key_ends_at = dispatch.now() + M.KEY_SECONDS
   return true
 end

@@ -19,6 +19,7 @@ local PRICE_DECIMALS = 15
 ---@field winner string                  the target that won
 ---@field won moonwire.decimal|nil       by us, stakes not included
 ---@field has_lost boolean|nil          whether we are among the losers
+---@field is_partial boolean|nil        it may be the sum of bets that are not known here, too
 ---@field is_invalidated boolean|nil     bets of ours came too late
 ---@field is_money_return boolean|nil    all stakes are returned
 ---@field time number|nil                seconds
@@ -63,8 +64,8 @@ local function is_plausible(bets, won, multiplier)
   return (won - expected):abs() <= CENT * (#bets + 1)
 end
 
---- What becomes of our bets in a pool: a report each, in their order; nil where what the venue told
---- does not say it.
+--- What becomes of our bets in a pool: a report each, in their order; false where what the venue
+--- told does not say it, or may be the sum of bets that are not known here.
 ---@param bets moonwire.instamrkt.Bet[]      ours that are known
 ---@param outcome moonwire.instamrkt.Outcome
 ---@param multiplier moonwire.decimal|nil    the winner's when betting stopped, where it is known
@@ -86,8 +87,8 @@ function M.reports(bets, outcome, multiplier)
     end
   end
   local won = outcome.won
-  if #winners == 0 or not won then return reports end
-  if multiplier and not is_plausible(winners, won, multiplier) then return reports end
+  if #winners == 0 or not won or outcome.is_partial then return reports end
+  if not (multiplier and is_plausible(winners, won, multiplier)) then return reports end
   local list, n = shares(winners, won), 0
   for i, bet in ipairs(bets) do
     if bet == winners[n + 1] then
