@@ -5,6 +5,7 @@
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local host = require "moonwire.host"
+local lag = require "moonwire.journal.lag"
 
 local Archive = { __name = "moonwire.Archive" }
 Archive.__index = Archive
@@ -44,6 +45,16 @@ function M.open(path, log)
               .. "the venue alone, positions begin flat", err)
   end
   return self
+end
+
+--- Whether what this run recorded is not all in the tables yet: under load they lag behind.
+function Archive:lags()
+  if not self.db then return false end
+  if self.tells_lag == nil then self.tells_lag = lag.is_told(self.db) end
+  local lags, err = false, nil
+  if self.tells_lag then lags, err = lag.lags(self.db) end
+  if err then self.log.error("%s: %s", self.path, err) end
+  return lags or false
 end
 
 --- Whether there is a journal that can be asked.

@@ -5,6 +5,7 @@ local dispatch = require "moonwire.dispatch"
 local events = require "moonwire.journal.events"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
+local lag = require "moonwire.journal.lag"
 local lists = require "moonwire.journal.lists"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
@@ -91,6 +92,14 @@ local function is_there(path)
   return file ~= nil
 end
 
+-- Events and why read the chunks, which have all of it.
+local function say_lag(db, question)
+  local count = lag.count(db)                  -- a failure shows at the question itself
+  if not count or count == 0 or question.what == "events" or question.what == "why" then return end
+  io.stderr:write(("moonwire: the tables lag behind by %.0f records, which are in `events`: they "
+    .. "are drawn while the runtime has less to do, or at its next start\n"):format(count))
+end
+
 function M.run(options, arguments)
   local question, err = words.parse(options, arguments, dispatch.now())
   if not question then
@@ -103,6 +112,7 @@ function M.run(options, arguments)
       or "; a run writes one beside its configuration, journal.path names it"
     return fail(err .. hint)
   end
+  say_lag(db, question)
   if question.what == "why" then return explain(db, question) end
   list(db, question)
 end

@@ -197,6 +197,10 @@ function Orders:recall(venue, client_order_id, order_id)
   return archived and self:restore(archived)
 end
 
+--- Whether the archive cannot say yet that it does not know an order: one that is not known here
+--- may be one of this run that finished, with its fills counted.
+function Orders:may_be_undrawn() return self.archive and self.archive:lags() or false end
+
 --- An order that the venue shows and nobody here knows: `external`, or ours from an earlier run
 --- whose journal is lost; then its id says whose it is.
 function Orders:adopt(venue, report)

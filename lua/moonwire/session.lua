@@ -607,7 +607,7 @@ function Session:on_report(report)
     return
   end
   local order = self.orders:find(self.name, report.client_order_id, report.order_id)
-    or self:order_of(report)
+  if not order and not self.orders:may_be_undrawn() then order = self:order_of(report) end
   if not order then return self.strays:hold(copy(report)) end
   return self:apply(order, report)
 end

@@ -6,6 +6,7 @@ local ffi = require "ffi"
 local host = require "moonwire.host"
 local fixture = require "tests.moonwire.journal_fixture"
 local events = require "moonwire.journal.events"
+local lag = require "moonwire.journal.lag"
 local lists = require "moonwire.journal.lists"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
@@ -213,6 +214,36 @@ t.test("more rows than a page has are all there, once", function()
   t.equal(select(2, all:gsub("line", "")), 1234)
   t.equal(select(2, column("log", { limit = "700" }, 4):gsub("line", "")), 700)
   t.equal(select(2, column("log", {}, 4):gsub("line", "")), 100)
+  writer:close()
+end)
+
+t.test("tables that lag are told, and why reads what is not in them", function()
+  local writer = fresh()
+  writer:run "desk"
+  writer:order { number = 1, client_order_id = "mw-a-1" }
+  writer:commit()
+  local db = assert(host.journal_open(PATH))
+  t.equal(lag.count(db), 0)
+  t.equal(lag.lags(db), false)
+  for i = 1, 1234 do writer:put("log", { num = 2 }, nil, "line " .. i) end
+  writer:order { number = 2, client_order_id = "mw-a-2" }
+  writer:status(2, "filled", "v-2", "0.5")
+  writer:status(1, "canceled", "v-1", "0")
+  writer:store()
+  t.equal(lag.count(db), 1237)
+  t.equal(lag.lags(db), true)
+  for _, id in ipairs { "mw-a-2", "v-2" } do
+    local row = assert(why.find(db, id))
+    t.equal(row.status .. row.cum_qty .. row.client_order_id, "filled0.5mw-a-2")
+    t.equal(#assert(why.chain(db, row)), 2)
+  end
+  t.equal(assert(why.find(db, "mw-a-1")).status, "pending_new")
+  t.equal(#assert(why.chain(db, assert(why.find(db, "mw-a-1")))), 2)
+  t.equal(why.find(db, "mw-a-3"), nil)
+  writer:commit()
+  t.equal(lag.count(db), 0)
+  t.equal(assert(why.find(db, "v-1")).status, "canceled")
+  db:close()
   writer:close()
 end)
 

@@ -100,6 +100,29 @@ t.test("an open order is again its strategy's before that starts", function()
   end)
 end)
 
+-- The same order and its fill, as the stream shows them again: an order of this run that is no
+-- longer in memory, and not in the tables yet either.
+t.test("a report waits while the tables of the journal lag, and counts nothing twice", function()
+  with_journal(function(journal)
+    local s = take_over(journal, {})
+    s:start()
+    journal:run "INSERT INTO chunks (chunk, run, first, last) VALUES (1, 2, 1, 3)"
+    local order = { client_order_id = id_of "one", order_id = "btcidr-limit-310131", qty = "0.002",
+                    side = "SELL" }
+    s:push(s:fill(order, "0.002", "0.002", { tradeId = "1" }))
+    t.equal(s.desk.orders:find("idx", id_of "one"), nil)
+    s:advance(5)
+    t.equal(s.desk.orders:find("idx", id_of "one"), nil)
+    sell(journal, { status = "filled", qty = "0.002" }, { { trade_id = "1", qty = "0.002" } })
+    journal:run "UPDATE drawn SET chunk = 1, number = 3"
+    s:advance(1)
+    order = s.desk.orders:find("idx", id_of "one")
+    t.equal(order.status, "filled")
+    t.equal(tostring(order.cum_qty), "0.002")
+    t.equal(told(s, "one"), "start 0")
+  end)
+end)
+
 t.test("what was executed in between is told once, after on_start", function()
   with_journal(function(journal)
     sell(journal, { status = "partially_filled" }, { { trade_id = "1" } })

@@ -1,11 +1,13 @@
 --- Why is there this order? The chain of records that made it and that it met: the event, the
 --- callback, the command, the bytes, the answers, each change and fill, in order of time.
 
+local lag = require "moonwire.journal.lag"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
 
 local M = {}
 local MARGIN_NS = 2000000000LL        -- records before and after what the order's row tells
+local NEVER_NS = 0x7fffffffffffffffLL
 local SHOWN = 1000                    -- characters of a record's bytes
 
 -- The order ------------------------------------------------------------------------------------
@@ -27,6 +29,8 @@ function M.find(db, id)
   end
   if not rows then return nil, err end
   if #rows == 1 then return rows[1] end
+  local undrawn = #rows == 0 and lag.find_order(db, id)
+  if undrawn then return undrawn end
   if #rows == 0 then return nil, "no order " .. id .. "; `moonwire journal orders` lists them" end
   local ids = {}
   for i, row in ipairs(rows) do
@@ -131,10 +135,13 @@ end
 ---@return moonwire.Record[]|nil
 ---@return string|nil err
 function M.chain(db, row)
+  local behind, problem = lag.count(db)
+  if not behind then return nil, problem end
   local self = setmetatable({
     db = db, row = row, numbers = {}, events = {}, made_by = {}, requests = {},
     from = text.digits(text.ns(row.created_ns) - MARGIN_NS),
-    till = text.digits(text.ns(row.updated_ns) + MARGIN_NS),
+    -- What came last may not be in the row yet.
+    till = behind > 0 and text.digits(NEVER_NS) or text.digits(text.ns(row.updated_ns) + MARGIN_NS),
   }, Chain)
   local chain = {}
   local ok, err = each_record(self, function(record) note(self, record) end)
