@@ -9,6 +9,8 @@
 /* An order's key is made of its run and its number, so that no look-up is needed; one of an earlier
  * run keeps the key that it has (`known`). */
 enum { KEY_SHIFT = 40 };
+/* So is a fill's, and is below 2^53 for the first two million runs. */
+enum { FILL_SHIFT = 32 };
 
 /* The run that knows the order now gives its numbers; what the first one told stays. */
 #define ORDER_AGAIN                                                                                \
@@ -41,23 +43,26 @@ enum { KEY_SHIFT = 40 };
               " cum_qty = ?5, value = ?6, updated_ns = ?7 WHERE key = ?1")                         \
     X(fill,                                                                                        \
       "INSERT INTO fills (order_key, run, trade_id, qty, price, liquidity, fees, flags, time_ns,"  \
-      " booked_ns) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"                               \
+      " booked_ns, new_qty, fill) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"      \
       " ON CONFLICT (order_key, trade_id) DO UPDATE SET qty = excluded.qty,"                       \
+      " new_qty = coalesce(new_qty, qty),"                                                         \
       " price = excluded.price, liquidity = coalesce(excluded.liquidity, liquidity),"              \
       " fees = coalesce(excluded.fees, fees), flags = excluded.flags, time_ns = excluded.time_ns") \
     X(find_fill, "SELECT qty, flags FROM fills WHERE order_key = ? AND trade_id IS ?")             \
     X(estimate,                                                                                    \
       "SELECT fill, qty FROM fills WHERE order_key = ? AND trade_id IS NULL AND flags & 2"         \
-      " ORDER BY fill LIMIT 1")                                                                    \
-    X(set_qty, "UPDATE fills SET qty = ?2 WHERE fill = ?1")                                        \
-    X(drop_fill, "DELETE FROM fills WHERE fill = ?1")                                              \
+      " AND qty <> '0' ORDER BY fill LIMIT 1")                                                     \
+    X(set_qty, "UPDATE fills SET new_qty = coalesce(new_qty, qty), qty = ?2 WHERE fill = ?1")      \
     X(session, "INSERT INTO sessions (run, time_ns, venue, state, why) VALUES (?, ?, ?, ?, ?)")    \
     X(log, "INSERT INTO log (run, time_ns, level, text) VALUES (?, ?, ?, ?)")                      \
     X(dropped, "INSERT INTO dropped (run, time_ns, event, strategy, callback, command, why)"       \
                " VALUES (?, ?, ?, ?, ?, ?, ?)")                                                    \
     X(persist,                                                                                     \
-      "INSERT INTO persist (strategy, text, time_ns) VALUES (?, ?, ?)"                             \
-      " ON CONFLICT (strategy) DO UPDATE SET text = excluded.text, time_ns = excluded.time_ns")    \
+      "INSERT INTO persist (strategy, text, time_ns, told) VALUES (?, ?, ?, ?)"                    \
+      " ON CONFLICT (strategy) DO UPDATE SET text = excluded.text, time_ns = excluded.time_ns,"    \
+      " told = coalesce(excluded.told, told)")                                                     \
+    X(told, "INSERT INTO persist (strategy, told) VALUES (?, ?)"                                   \
+            " ON CONFLICT (strategy) DO UPDATE SET told = excluded.told")                          \
     X(version, "INSERT OR REPLACE INTO versions (name, why, file, number, time_ns, text)"          \
                " VALUES (?, ?, ?, ?, ?, ?)")                                                       \
     X(trim_versions, "DELETE FROM versions WHERE name = ?1 AND number <= ?2 - 10")
@@ -68,9 +73,10 @@ enum statement { STATEMENTS(STATEMENT_ENUM) S_COUNT };
 struct mw_journal_rows {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
-    int64_t run;            /* of the record that was added last */
-    struct mw_map64 known;  /* usual key of an order -> the key that its row has */
-    struct mw_map64 states; /* number of an order -> its last order_status, not written yet */
+    int64_t run;                  /* of the record that was added last */
+    struct mw_map64 known;        /* usual key of an order -> the key that its row has */
+    struct mw_map64 states;       /* number of an order -> its last order_status, not written yet */
+    const struct mw_record *told; /* the last one, not written yet */
 };
 
 struct mw_journal_rows *mw_journal_rows_new(struct mw_err *err)
@@ -299,6 +305,12 @@ static int write_fill(struct mw_journal_rows *rows, const struct mw_record *r,
     else
         (void)sqlite3_bind_null(s, 9);
     mw_bind_number(s, 10, r->time_ns);
+    bool is_new = !(r->flags & MW_FILL_FLAG_amends);
+    mw_bind_text(s, 11, "0", is_new ? 0 : 1);
+    if (r->num2)
+        mw_bind_number(s, 12, rows->run << FILL_SHIFT | r->num2);
+    else
+        (void)sqlite3_bind_null(s, 12); /* of a time when they had no numbers */
     return mw_run(s);
 }
 
@@ -318,11 +330,11 @@ static int take_from_estimates(struct mw_journal_rows *rows, int64_t order_key,
         bool is_all = mw_decimal_cmp(&qty, &left) <= 0;
         if (mw_decimal_sub(&rest, is_all ? &left : &qty, is_all ? &qty : &left) < 0)
             return 0; /* beyond 34 digits: the row stays as it is */
-        char text[MW_DECIMAL_TEXT_MAX];
-        s = rows->statements[is_all ? S_drop_fill : S_set_qty];
+        char text[MW_DECIMAL_TEXT_MAX] = "0";
+        size_t len = is_all ? 1 : mw_decimal_format(&rest, text, sizeof text);
+        s = rows->statements[S_set_qty];
         mw_bind_number(s, 1, fill);
-        if (!is_all)
-            mw_bind_text(s, 2, text, (int)mw_decimal_format(&rest, text, sizeof text));
+        mw_bind_text(s, 2, text, (int)len);
         if (mw_run(s) < 0)
             return -1;
         if (!is_all)
@@ -402,6 +414,36 @@ static int add_dropped(struct mw_journal_rows *rows, const struct mw_record *r)
     return mw_run(s);
 }
 
+/* The key of the fill that a record of this run names. */
+static int64_t told_of(const struct mw_journal_rows *rows, uint64_t fill)
+{
+    return (int64_t)(fill >> FILL_SHIFT ? fill : (uint64_t)rows->run << FILL_SHIFT | fill);
+}
+
+static int write_told(struct mw_journal_rows *rows)
+{
+    const struct mw_record *r = rows->told;
+    sqlite3_stmt *s = rows->statements[S_told];
+    rows->told = NULL;
+    if (!r)
+        return 0;
+    mw_bind_text(s, 1, mw_record_text(r), (int)r->text_len);
+    mw_bind_number(s, 2, told_of(rows, r->id));
+    return mw_run(s);
+}
+
+/* Of one strategy's in a row the last one counts. */
+static int add_told(struct mw_journal_rows *rows, const struct mw_record *r)
+{
+    const struct mw_record *last = rows->told;
+    bool is_same = last && last->text_len == r->text_len &&
+                   memcmp(mw_record_text(last), mw_record_text(r), r->text_len) == 0;
+    if (!is_same && write_told(rows) < 0)
+        return -1;
+    rows->told = r;
+    return 0;
+}
+
 /* The text is all that follows the strategy's name: it may have a NUL of its own. */
 static int add_persist(struct mw_journal_rows *rows, const struct mw_record *r)
 {
@@ -409,9 +451,15 @@ static int add_persist(struct mw_journal_rows *rows, const struct mw_record *r)
     size_t name = strnlen(text, r->text_len), after = name < r->text_len ? name + 1 : name;
     size_t len = r->text_len - after;
     sqlite3_stmt *s = rows->statements[S_persist];
+    if (write_told(rows) < 0) /* was before this one */
+        return -1;
     mw_bind_text(s, 1, text, (int)name);
     (void)sqlite3_bind_text(s, 2, text + after, (int)len, SQLITE_STATIC); /* "" as well */
     mw_bind_number(s, 3, r->time_ns);
+    if (r->num)
+        mw_bind_number(s, 4, told_of(rows, (uint64_t)r->num));
+    else
+        (void)sqlite3_bind_null(s, 4);
     return mw_run(s);
 }
 
@@ -465,6 +513,8 @@ int mw_journal_rows_add(struct mw_journal_rows *rows, int64_t run, const struct 
         return add_dropped(rows, r);
     case MW_RECORD_persist:
         return add_persist(rows, r);
+    case MW_RECORD_told:
+        return add_told(rows, r);
     case MW_RECORD_reload:
         return add_version(rows, r);
     case MW_RECORD_stop:
@@ -498,10 +548,11 @@ int mw_journal_rows_flush(struct mw_journal_rows *rows)
             return -1;
     }
     mw_map64_clear(&rows->states);
-    return 0;
+    return write_told(rows);
 }
 
 void mw_journal_rows_end(struct mw_journal_rows *rows)
 {
     mw_map64_clear(&rows->states);
+    rows->told = NULL;
 }

@@ -2,7 +2,12 @@
  * of record.h, one after the other); the other tables but `runs` are drawn from it, so that
  * questions about orders need not read it: when there is time, so that under load they lag behind
  * it. `drawn` says how far they are: all chunks before `chunk`, and what has no higher number in
- * it. Amounts are decimals as text; times are ns since 1970. What was not told is NULL. */
+ * it. Amounts are decimals as text; times are ns since 1970. What was not told is NULL.
+ *
+ * A fill's key is its run << 32 | its number there. fees: "0.5 IDR, 1 BTC"; time_ns: at the venue;
+ * qty: 0 when trades that were named later took the place of what was counted by total; new_qty:
+ * what on_fill hears, where that is another quantity. persist.told: the last fill that the strategy
+ * has heard of. */
 #ifndef MW_JOURNAL_SCHEMA_H
 #define MW_JOURNAL_SCHEMA_H
 
@@ -33,13 +38,14 @@ enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     " WHERE status NOT IN ('filled', 'canceled', 'rejected', 'expired');"                          \
     "CREATE TABLE fills (fill INTEGER PRIMARY KEY, order_key INTEGER, run INTEGER,"                \
     " trade_id TEXT, qty TEXT, price TEXT, liquidity TEXT, fees TEXT, flags INTEGER,"              \
-    " time_ns INTEGER, booked_ns INTEGER);" /* fees: "0.5 IDR, 1 BTC"; time_ns: at the venue */    \
+    " time_ns INTEGER, booked_ns INTEGER, new_qty TEXT);"                                          \
     "CREATE UNIQUE INDEX fills_order ON fills (order_key, trade_id);"                              \
     "CREATE TABLE sessions (run INTEGER, time_ns INTEGER, venue TEXT, state TEXT, why TEXT);"      \
     "CREATE TABLE log (run INTEGER, time_ns INTEGER, level TEXT, text TEXT);"                      \
     "CREATE TABLE dropped (run INTEGER, time_ns INTEGER, event INTEGER, strategy TEXT,"            \
     " callback TEXT, command TEXT, why TEXT);"                                                     \
-    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns INTEGER);"                \
+    "CREATE TABLE persist (strategy TEXT PRIMARY KEY, text TEXT, time_ns INTEGER,"                 \
+    " told INTEGER);"                                                                              \
     "CREATE TABLE drawn (chunk INTEGER, number INTEGER);" /* one row */                            \
     "INSERT INTO drawn VALUES (0, 0);" MW_JOURNAL_VERSIONS
 
@@ -47,6 +53,7 @@ enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
 #define MW_JOURNAL_UPGRADE                                                                         \
     "CREATE TABLE drawn (chunk INTEGER, number INTEGER);"                                          \
     "INSERT INTO drawn SELECT coalesce(max(chunk), 0), coalesce(max(last), 0) FROM (SELECT chunk," \
-    " last FROM chunks ORDER BY chunk DESC LIMIT 1);"
+    " last FROM chunks ORDER BY chunk DESC LIMIT 1);"                                              \
+    "ALTER TABLE fills ADD COLUMN new_qty TEXT; ALTER TABLE persist ADD COLUMN told INTEGER;"
 
 #endif

@@ -117,6 +117,7 @@ static bool has_events_time(unsigned kind)
     case MW_RECORD_session:
     case MW_RECORD_dropped:
     case MW_RECORD_persist:
+    case MW_RECORD_told:
         return true;
     default:
         return false;
@@ -318,7 +319,8 @@ static const char *write_whole(char buf[static DIGITS_MAX], double number)
 }
 
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
-                    const struct mw_execution *x, const char *trade_id, double trade_number)
+                    const struct mw_execution *x, const char *trade_id, double trade_number,
+                    uint32_t number)
 {
     char digits[DIGITS_MAX];
     if (!recorder)
@@ -334,10 +336,23 @@ void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags
         .flags = (uint16_t)flags,
         .id = order,
         .num = execution_time_ns(x),
+        .num2 = number,
     };
     char *data = begin_list(recorder, &head, sizeof *x, list, count);
     if (!data)
         return;
     (void)put(data, x, sizeof *x); /* the only piece */
     commit(recorder, &head);
+}
+
+void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill)
+{
+    if (!recorder)
+        return;
+    struct mw_record head = {
+        .kind = MW_RECORD_told,
+        .id = fill > 0 && fill < 9007199254740992.0 ? (uint64_t)fill : 0,
+        .text_len = (uint32_t)strnlen(strategy, WORD_MAX),
+    };
+    write_one(recorder, &head, NULL, strategy);
 }

@@ -27,17 +27,20 @@
     X(order_status, "id: order; data: mw_order_totals' cum, value; text: list: status, order_id,"  \
                     " reason")                                                                     \
     X(fill, "id: order; data: mw_execution; text: list: trade_id, name of each fee's asset;"       \
-            " flags: MW_FILL_FLAG_; num: when at the venue, ns")                                   \
+            " flags: MW_FILL_FLAG_; num: when at the venue, ns; num2: its number in this run")     \
     X(session, "text: list: venue, state, why")                                                    \
     X(log, "num: level; text: the line's message and fields")                                      \
     X(dropped, "text: list: strategy, callback, command, why")                                     \
-    X(persist, "text: strategy, NUL, its self.state.persist as text")                              \
+    X(persist, "num: as told's id, of the fill that was told with it, 0: none; text: strategy,"    \
+               " NUL, its self.state.persist as text")                                             \
     X(reload, "num: number of a version, 0: none; data: the text of its file; text: list: what,"   \
               " why, file, outcome")                                                               \
     X(console, "text: list: who, line")                                                            \
     X(alarm, "text: what")                                                                         \
     X(secret, "text: never stored: is masked in all that follows; flags: MW_SECRET_FLAG_")         \
-    X(stop, "num: exit status; text: reason")
+    X(stop, "num: exit status; text: reason")                                                      \
+    X(told, "a strategy has heard of its fills up to this one: id: its number in this run, or"     \
+            " as `fills` of the journal has it, of an earlier run; text: strategy")
 
 #define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
 enum mw_record_kind { MW_RECORD_first = 63, MW_RECORD_KINDS(MW_RECORD_ENUM) MW_RECORD_end };
@@ -115,8 +118,12 @@ void mw_record_order(struct mw_recorder *recorder, uint64_t order, unsigned flag
 void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
                             const struct mw_order_totals *totals, const char *status,
                             const char *order_id, const char *reason);
-/* The trade's id as text or, with trade_id NULL, as a whole number below 2^63; 0: it has none. */
+/* The trade's id as text or, with trade_id NULL, as a whole number below 2^63; 0: it has none.
+ * `number`: 1, 2, 3, ... in one run. */
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
-                    const struct mw_execution *x, const char *trade_id, double trade_number);
+                    const struct mw_execution *x, const char *trade_id, double trade_number,
+                    uint32_t number);
+/* `fill`: a whole number below 2^53. */
+void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill);
 
 #endif

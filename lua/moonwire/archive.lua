@@ -25,6 +25,7 @@ local ESTIMATE, PROVISIONAL = 2, 4     -- MW_FILL_FLAG_ of runtime/record.h
 ---@field time number|nil              seconds since 1970, at the venue
 ---@field is_estimate boolean          counted on the venue's total alone, and not named since
 ---@field is_provisional boolean       the price is a bound
+---@field number integer               its key
 
 ---@class moonwire.ArchivedOrder      fields of DESIGN section 5, amounts as decimals, and
 ---@field is_qty_estimate boolean
@@ -94,6 +95,7 @@ local function fill_of(row)
     trade_id = row.trade_id, qty = decimal(row.qty), price = decimal(row.price),
     fees = fees_of(row.fees), liquidity = row.liquidity, time = seconds(row.time_ns),
     is_estimate = has(row.flags, ESTIMATE), is_provisional = has(row.flags, PROVISIONAL),
+    number = row.fill,
   }
 end
 
@@ -105,8 +107,8 @@ end
 
 local function fills_of(self, key)
   local fills = {}
-  for i, row in ipairs(rows_of(self, "SELECT * FROM fills WHERE order_key = ? ORDER BY fill",
-                               key)) do
+  for i, row in ipairs(rows_of(self, "SELECT * FROM fills WHERE order_key = ? AND qty <> '0' "
+                               .. "ORDER BY fill", key)) do
     fills[i] = fill_of(row)
   end
   return fills
@@ -185,7 +187,7 @@ function Archive:each_fill(after, visit)
     local rows = rows_of(self, "SELECT f.fill, f.trade_id, f.qty, f.price, f.fees, f.flags, "
       .. "f.booked_ns, o.strategy, o.venue, o.symbol, o.side, o.client_order_id, o.order_id "
       .. "FROM fills f CROSS JOIN orders o ON o.key = f.order_key WHERE f.fill > ? "
-      .. "ORDER BY f.fill LIMIT " .. PAGE, last)
+      .. "AND f.qty <> '0' ORDER BY f.fill LIMIT " .. PAGE, last)
     for _, row in ipairs(rows) do
       last = row.fill
       local ok, err = true, nil
@@ -227,6 +229,32 @@ end
 function Archive:persist(strategy)
   local row = rows_of(self, "SELECT text FROM persist WHERE strategy = ?", strategy)[1]
   return row and row.text
+end
+
+local UNTOLD_FILLS = [[
+  SELECT f.fill, f.trade_id, coalesce(f.new_qty, f.qty) AS qty, f.price, f.fees, f.liquidity,
+         f.flags, f.time_ns, o.venue, o.client_order_id, o.order_id
+  FROM persist p CROSS JOIN fills f ON f.fill > p.told CROSS JOIN orders o ON o.key = f.order_key
+  WHERE p.strategy = ?1 AND o.strategy = ?1 AND coalesce(f.new_qty, f.qty) <> '0'
+  ORDER BY f.fill]]
+
+--- The fills of a strategy's orders that it has not heard of, in the order in which they were
+--- counted; none when it is not known how far it has heard. Each has venue, client_order_id and
+--- order_id of its order; qty is what was new at that time.
+---@return moonwire.ArchivedFill[]
+function Archive:untold_fills(strategy)
+  local fills = {}
+  for _, row in ipairs(rows_of(self, UNTOLD_FILLS, strategy)) do
+    local ok, fill = pcall(fill_of, row)
+    if ok then
+      fill.venue, fill.client_order_id, fill.order_id = row.venue, row.client_order_id, row.order_id
+      fills[#fills + 1] = fill
+    else
+      self.log.error("%s: fill %s of %s is not understood and not told: %s", self.path,
+                     row.trade_id or row.fill, row.client_order_id or row.order_id, fill)
+    end
+  end
+  return fills
 end
 
 --- Texts that were kept under numbered names, `prefix`:000001 and so on: { number =, text = }, ...

@@ -133,7 +133,9 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
                             const struct mw_order_totals *totals, const char *status,
                             const char *order_id, const char *reason);
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
-                    const struct mw_execution *x, const char *trade_id, double trade_number);
+                    const struct mw_execution *x, const char *trade_id, double trade_number,
+                    uint32_t number);
+void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill);
 ]]
 
 ffi.cdef [[

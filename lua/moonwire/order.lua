@@ -185,7 +185,8 @@ function Fill:__index(key)
 end
 
 local function new_fill(self, report, x)
-  return setmetatable({ order = self, _trade_id = report.trade_id, _execution = x }, Fill)
+  return setmetatable({ order = self, _trade_id = report.trade_id, _execution = x,
+                        _number = 0 }, Fill)                    -- in the journal (record.lua)
 end
 
 --- A fill of an execution that was counted before.

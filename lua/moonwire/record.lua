@@ -16,7 +16,7 @@ local AMENDS, IS_ESTIMATE, PROVISIONAL = 1, 2, 4    -- MW_FILL_FLAG_
 local pointer = host.recorder()
 local recorder = pointer and ffi.cast("struct mw_recorder *", pointer)
 local words = ffi.new "struct mw_order_words"
-local last_number = 0                 -- of an order, in this run
+local last_number, last_fill = 0, 0   -- of an order, of a fill, in this run
 
 -- What runs: "strategy ladder, on_fill (ladder.lua:34)", as C has it; nil between callbacks.
 local function running()
@@ -57,14 +57,24 @@ function M.status(order)
                            text(order.order_id), text(order.reason))
 end
 
---- An execution that was counted, or one counted before whose price or fees are known now.
+--- An execution that was counted, or one counted before whose price or fees are known now. It has a
+--- number from now on.
 function M.fill(order, fill, is_provisional)
   if not recorder then return end
   local id = fill._trade_id
   local flags = (fill.amends and AMENDS or 0) + (fill.is_estimate and IS_ESTIMATE or 0)
     + (is_provisional and PROVISIONAL or 0)
+  last_fill = last_fill + 1
+  fill._number = last_fill
   C.mw_record_fill(recorder, order._totals.number, flags, fill._execution, text(id),
-                   type(id) == "number" and id or 0)
+                   type(id) == "number" and id or 0, last_fill)
+end
+
+--- A strategy has heard of its fills up to that one; see M.persist, which can say it as well.
+---@param strategy string
+---@param fill integer  its _number
+function M.told(strategy, fill)
+  if recorder then C.mw_record_told(recorder, strategy, fill) end
 end
 
 -- The rest is rare.
@@ -82,8 +92,16 @@ function M.dropped(strategy, callback, command, why)
   host.record("dropped", { strategy, callback, command, why })
 end
 
+--- A strategy wants to hear of no fill so far.
+function M.told_all(strategy) M.told(strategy, last_fill) end
+
 --- What a strategy keeps for the next run: its self.state.persist as text.
-function M.persist(strategy, kept) host.record("persist", strategy .. "\0" .. kept) end
+---@param strategy string
+---@param kept string
+---@param fill integer|nil  as in M.told: it keeps this since it heard of that fill
+function M.persist(strategy, kept, fill)
+  host.record("persist", strategy .. "\0" .. kept, fill or 0)
+end
 
 --- Something that a person should see.
 function M.alarm(what) host.record("alarm", what) end

@@ -47,16 +47,20 @@ function M.restore_orders(desk, archive)
   return count
 end
 
--- What the run before booked and did not come to tell.
+-- What earlier runs booked and did not come to tell. Who has nothing to hear of them, or does not
+-- want to, begins with this run.
 local function restore_untold(desk, archive)
   local function find(venue, client_order_id, order_id)
+    if not desk.sessions[venue] then return nil end
     return desk.orders:find(venue, client_order_id, order_id)
       or desk.orders:recall(venue, client_order_id, order_id)
   end
   for _, runner in ipairs(desk.runner_list) do
     -- (A prompt is told what happens to its orders by nobody but the journal.)
     if not runner.is_console then
-      runner.early = untold.restore(runner.name, archive, find, runner.log)
+      local early, fill_count = untold.restore(runner.name, archive, find, runner.log)
+      runner.early = early
+      if fill_count == 0 or not runner.class.on_fill then record.told_all(runner.name) end
     end
   end
 end

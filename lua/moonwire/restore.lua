@@ -9,7 +9,10 @@ local C = ffi.C
 
 local M = {}
 
-local function execution_of(fill)
+--- The execution that was counted.
+---@param fill moonwire.ArchivedFill
+---@return moonwire.execution
+function M.execution(fill)
   return execution.of { last_qty = fill.qty, last_price = fill.price, fees = fill.fees,
                         liquidity = fill.liquidity, time = fill.time }
 end
@@ -20,7 +23,7 @@ local function count(order, fill)
     order._trades = order._trades or trades.new()
     order._trades:add(trades.key(fill.trade_id))
   end
-  if C.mw_order_count(order._totals, execution_of(fill)) ~= 0 then
+  if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
     error(("impossible execution of %s at %s"):format(fill.qty, fill.price), 0)
   end
   if fill.is_estimate then

@@ -205,7 +205,8 @@ function M.new(desk, spec, class)
     desk = desk, name = spec.name, file = spec.file, class = class, state = "loaded",
     errors = 0, ops = {}, op_count = 0, kept_count = 0, sent_times = {}, sent_to = {},
     timers = {}, tasks = {}, feeds = {},
-    early = {},                                -- what is heard before on_start; false after it
+    early = { number = 0 },                    -- what is heard before on_start; false after it
+    missed = {},                               -- what would have been told when it had stopped
     persisted = false,                         -- what was recorded of state.persist, as a text
     asks = {},                                 -- callbacks that ever asked for anything
     places = {},                               -- name of a callback -> its place in budget.lua
@@ -250,30 +251,36 @@ local function say_unkept(self, why)
   self.log.error("not kept for a restart, what was kept before stays: %s", why)
 end
 
--- What the strategy keeps is recorded before what it asked for leaves.
-local function save_persist(self, kept)
+-- What the strategy keeps is recorded before what it asked for leaves. What it keeps since it heard
+-- of a fill, and that it heard of it, is one record: no death comes in between.
+local function save_persist(self, kept, told)
   local text, err = persist.encode(kept or {})
-  if not text then return say_unkept(self, err) end
-  self.unkept = nil
-  if text == self.persisted then return end
-  self.persisted = text
-  record.persist(self.name, text)
+  if text then self.unkept = nil end
+  if text and text ~= self.persisted then
+    self.persisted = text
+    return record.persist(self.name, text, told)
+  end
+  if told ~= 0 then record.told(self.name, told) end
+  if not text then say_unkept(self, err) end
 end
 
 -- What it takes is full of loops, which must not become part of the compiled path of an event:
 -- gsub and all that it calls stay outside of it.
-local saving, saving_kept
+local saving, saving_kept, saving_told
 local function save_outside()
-  save_persist(saving, saving_kept)
+  save_persist(saving, saving_kept, saving_told)
   saving, saving_kept = nil, nil
 end
 
-local function keep_persist(self)
+-- told: number of the fill that it has heard of now; 0: none.
+local function keep_persist(self, told)
   local state = rawget(self.instance, "state")
   local kept = type(state) == "table" and rawget(state, "persist") or nil
   if type(kept) == "table" and next(kept) ~= nil or self.persisted then
-    saving, saving_kept = self, kept
+    saving, saving_kept, saving_told = self, kept, told
     string.gsub(".", ".", save_outside)
+  elseif told ~= 0 then
+    record.told(self.name, told)
   end
 end
 
@@ -349,20 +356,29 @@ local function explain(err)
   return debug.traceback(type(err) == "string" and err or tostring(err), 2)
 end
 
-local function finish_callback(self, name, ok, err)
+-- A fill that a callback failed on was told as well: with it goes what the strategy keeps, unless
+-- that may be half done, or takes memory that is not there.
+local function note_told(self, told, is_whole)
+  if told == 0 then return end
+  if is_whole then keep_persist(self, told) else record.told(self.name, told) end
+end
+
+local function finish_callback(self, name, told, ok, err)
   current = nil
   if budget.leave() then
+    note_told(self, told, false)
     self:ended(name)
     return false
   end
   if ok then
-    keep_persist(self)
+    keep_persist(self, told)
     if self.op_count ~= self.kept_count then
       self.asks[name] = true
       self:keep()
     end
     return true
   end
+  note_told(self, told, not budget.is_out_of_memory(err))
   self:drop(name, "callback failed")
   self:failed(name, err)
   return false
@@ -370,18 +386,24 @@ end
 
 -- Reports of what happened between two runs wait until the strategy has started.
 local function keep_early(self, name, a, b)
-  local last = self.early[#self.early]
-  local number = last and last.number + 1 or 1
-  table.insert(self.early, { name = name, a = a, b = b, number = number })
-  local ok, err = untold.record(self.name, number, name, a, b)
+  local early = self.early
+  local heard = { name = name, a = a, b = b }
+  early[#early + 1] = heard
+  if name ~= "on_order" then return end                -- of a fill the journal knows it
+  early.number = early.number + 1
+  heard.number = early.number
+  local ok, err = untold.record(self.name, heard.number, a, b)
   if not ok then self.log.error("not kept until it is told: %s", err) end
 end
 
+--- It is told when the strategy is started again, or by the next run.
+function Runner:miss(heard) self.missed[#self.missed + 1] = heard end
+
 --- Tells what was heard before the start.
 function Runner:tell(heard)
-  if self.state ~= "running" then return end           -- the next run tells it
+  if self.state ~= "running" then return self:miss(heard) end
   if is_busy() then return dispatch.defer(self, "tell", heard) end
-  untold.forget(self.name, heard.number)
+  if heard.number then untold.forget(self.name, heard.number) end
   self:call(heard.name, heard.a, heard.b)
 end
 
@@ -400,12 +422,16 @@ end
 --- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs,
 --- others wait for the end of the event.
 function Runner:call(name, a, b)
-  if self.state == "stopped" then return end
+  if self.state == "stopped" then
+    if name == "on_fill" then self:miss { name = name, a = a, b = b } end
+    return
+  end
   if is_busy() then return dispatch.defer(self, "call", name, a, b) end
   local method = self.class[name]
   if not method then return end
+  local told = name == "on_fill" and a._number or 0      -- before the strategy has it in hand
   begin_callback(self, name, method)
-  return finish_callback(self, name, xpcall(method, explain, self.instance, a, b))
+  return finish_callback(self, name, told, xpcall(method, explain, self.instance, a, b))
 end
 
 -- A function that stands in for a method is called by where it stands.
@@ -422,7 +448,7 @@ local function call_later(self, method, n, args)
   if not f then return self.log.error("no method %s any more", method) end
   local name = name_of(method)
   begin_callback(self, name, f)
-  finish_callback(self, name, xpcall(f, explain, self.instance, unpack(args, 1, n)))
+  finish_callback(self, name, 0, xpcall(f, explain, self.instance, unpack(args, 1, n)))
 end
 Runner.call_method = call_later
 
@@ -475,7 +501,7 @@ function Runner:restart(who)
   if self.state ~= "stopped" then return end
   if is_busy() then return dispatch.defer(self, "restart", who) end
   self.log.info("started again (%s)", who)
-  self.early, self.is_held = {}, false
+  self.early, self.missed, self.is_held = self.missed, {}, false
   self:start()
 end
 
@@ -533,13 +559,14 @@ end
 function Runner:swap(version)
   local old_params = self.instance.params
   budget.forget(self.places)
+  if not self.class.on_fill then record.told_all(self.name) end
   self.class, self.code, self.asks, self.places = version.class, version.code, {}, {}
   self.environments[version.code.environment] = true
   self.instance.params = version.params
   if version.state then self.instance.state = version.state end
   stop_orphaned_timers(self)
   if self.state ~= "running" then return end
-  keep_persist(self)
+  keep_persist(self, 0)
   self:call("on_reload", old_params)
 end
 
@@ -616,7 +643,7 @@ function Runner:after_step(running, ok)
     return self:ended(running.name, running)
   end
   if not ok then return self:drop(running.name, "task failed") end
-  keep_persist(self)
+  keep_persist(self, 0)
   self:keep()
 end
 

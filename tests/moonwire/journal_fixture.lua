@@ -116,7 +116,8 @@ end
 function Writer:fill(number, trade_id, qty)
   local x = execution.of { last_qty = decimal(qty), last_price = decimal "950000000",
     fees = { { asset = "IDR", amount = decimal "12.5" } }, liquidity = "maker", time = 1700000000 }
-  C.mw_record_fill(self.recorder, number, 0, x, trade_id, 0)
+  self.fills = (self.fills or 0) + 1
+  C.mw_record_fill(self.recorder, number, 0, x, trade_id, 0, self.fills)
 end
 
 return M

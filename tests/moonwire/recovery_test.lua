@@ -31,7 +31,7 @@ local function teller(more)
     if more then more(self) end
   end
   function class:on_order(order, event) say(self, "order", event.previous, order.status) end
-  function class:on_fill(fill) say(self, "fill", fill.trade_id, tostring(fill.qty)) end
+  function class:on_fill(fill) say(self, "fill", fill.trade_id or "", tostring(fill.qty)) end
   return class
 end
 
@@ -235,6 +235,7 @@ t.test("what was booked and not told before the process died again is told by th
     dying:start()
     t.equal(told(dying, "one"), "")
     copy_persist(dying, journal)
+    journal:insert("persist", { strategy = "one", told = 1 })
     journal:insert("fills", { order_key = 1, trade_id = "2", qty = "0.001", price = "950000000",
                               flags = 0, liquidity = "maker", fees = "11 IDR" })
     local s = take_over(journal, { answers = answers })
@@ -245,20 +246,18 @@ t.test("what was booked and not told before the process died again is told by th
     -- All of it is told now: a third run has nothing to tell.
     journal:run "DELETE FROM persist"
     copy_persist(s, journal)
+    journal:insert("persist", { strategy = "one", told = 2 })
     s = take_over(journal, { answers = answers })
     s:start()
     t.equal(told(s, "one"), "start 1|order unknown partially_filled")
   end)
 end)
 
-t.test("a fill that waits to be told has all that a fill has", function()
+t.test("a fill that was not told has all that a fill has", function()
   with_journal(function(journal)
-    sell(journal, { status = "canceled" })
-    journal:insert("persist", { strategy = "untold:one:000004", text = persist.encode {
-      name = "on_fill", venue = "idx", client_order_id = id_of "one", trade_id = "7",
-      qty = D "0.001", price = D "950000000", liquidity = "taker", time = 1789999990.5,
-      fees = { { asset = "IDR", amount = D "11" } }, is_estimate = true,
-    } })
+    sell(journal, { status = "canceled" }, { { trade_id = "7", liquidity = "taker", flags = 2,
+                                               fees = "11 IDR" } })
+    journal:insert("persist", { strategy = "one", told = 0 })
     journal:insert("persist", { strategy = "untold:one:000005", text = "{broken" })
     local fill
     local class = mw.strategy { venue = "idx" }
@@ -275,6 +274,90 @@ t.test("a fill that waits to be told has all that a fill has", function()
   end)
 end)
 
+-- Two orders, the first with two fills, in the order in which they were counted: 1, 2, 1.
+local function three_fills(journal, status)
+  sell(journal, { status = status, client_order_id = id_of("one", 1) }, { { trade_id = "1" } })
+  sell(journal, { status = "filled", client_order_id = id_of("one", 2), qty = "0.001",
+                  order_id = "btcidr-limit-2" }, { { trade_id = "2" } })
+  journal:insert("fills", { order_key = 1, trade_id = "3", qty = "0.002", price = "950000000",
+                            flags = 0 })
+end
+
+t.test("what a strategy has not heard of is told in its order, and that an order is filled by it",
+  function()
+  local all = "start 0|fill 1 0.001|fill 2 0.001|order new filled|fill 3 0.002"
+  for from, heard in pairs { [0] = all .. "|order partially_filled filled",
+                             [1] = "start 0|fill 2 0.001|order new filled|fill 3 0.002"
+                               .. "|order partially_filled filled",
+                             [2] = "start 0|fill 3 0.002|order partially_filled filled",
+                             [3] = "start 0" } do
+    with_journal(function(journal)
+      three_fills(journal, "filled")
+      journal:insert("persist", { strategy = "one", text = "{}", told = from })
+      local s = take_over(journal, {})
+      s:start()
+      t.equal(told(s, "one"), heard)
+    end)
+  end
+  with_journal(function(journal)                       -- how it ended is not told twice
+    three_fills(journal, "canceled")
+    journal:insert("persist", { strategy = "one", told = 0 })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(told(s, "one"), all)
+  end)
+end)
+
+t.test("how an order ended is told after its fills, once", function()
+  with_journal(function(journal)
+    three_fills(journal, "filled")
+    journal:insert("persist", { strategy = "one", told = 0 })
+    journal:insert("persist", { strategy = "untold:one:000003", text = persist.encode {
+      venue = "idx", client_order_id = id_of("one", 1), previous = "pending_cancel" } })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 1 0.001|fill 2 0.001|order new filled|fill 3 0.002"
+      .. "|order pending_cancel filled")
+    local records = s:recorded "persist"
+    t.equal(records[#records].text, "untold:one:000003\0")
+  end)
+end)
+
+t.test("a fill counted by total is told as it was counted, what names it is not", function()
+  with_journal(function(journal)
+    sell(journal, { status = "canceled" }, {
+      { trade_id = false, qty = "0", new_qty = "0.002", flags = 2 },
+      { trade_id = "5", qty = "0.0015", new_qty = "0", flags = 1 },
+      { trade_id = "6", qty = "0.001", new_qty = "0.0005", flags = 1 },
+    })
+    journal:insert("persist", { strategy = "one", told = 0 })
+    local s = take_over(journal, {})
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.0025")
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill  0.002|fill 6 0.0005")
+  end)
+end)
+
+t.test("of whom nobody knows how far it has heard, it hears nothing old", function()
+  with_journal(function(journal)
+    three_fills(journal, "filled")
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(told(s, "one"), "start 0")
+  end)
+end)
+
+t.test("a fill on a venue that is not configured any more is not told, and said", function()
+  with_journal(function(journal)
+    sell(journal, { venue = "old", status = "filled" }, { { trade_id = "1" } })
+    journal:insert("persist", { strategy = "one", told = 0 })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(told(s, "one"), "start 0")
+    t.equal(#s:logged "on_fill is not called for trade 1 of order", 1)
+  end)
+end)
+
 t.test("a strategy that does not start leaves what it was to hear to the next run", function()
   with_journal(function(journal)
     sell(journal)
@@ -287,7 +370,7 @@ t.test("a strategy that does not start leaves what it was to hear to the next ru
     journal:run "DELETE FROM persist"
     copy_persist(s, journal)
     local archive = archive_module.open(journal.path, s.desk.log)
-    t.equal(#archive:untold "untold:one", 2)
+    t.equal(#archive:untold "untold:one", 1)
     archive:close()
   end)
 end)

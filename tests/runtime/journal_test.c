@@ -19,6 +19,7 @@ static char path[128];
 static struct mw_err err;
 static struct mw_ring *ring;
 static struct mw_recorder *recorder;
+static uint32_t fill_count;
 static struct mw_journal *journal;
 static struct mw_journal_options options = {path, 0, 0};
 
@@ -43,6 +44,7 @@ static void new_recorder(void)
     mw_recorder_free(recorder);
     if (!(recorder = mw_recorder_new(&recording, &err)))
         abort();
+    fill_count = 0;
 }
 
 /* A file without anything in it, and a recorder that counts from 1. */
@@ -182,7 +184,7 @@ static void put_fill(uint64_t number, unsigned flags, const char *trade_id, cons
     struct mw_decimal fee = decimal("0.25");
     if (mw_execution_add_fee(&x, &fee, mw_asset_number("IDR", 3)) < 0)
         abort();
-    mw_record_fill(recorder, number, flags, &x, trade_id, 0);
+    mw_record_fill(recorder, number, flags, &x, trade_id, 0, ++fill_count);
 }
 
 /* Rows ----------------------------------------------------------------------------------------- */
@@ -292,18 +294,66 @@ static void amended_fills(void)
     put_fill(1, 0, "t3", "0.05", "940000000");
     put_fill(1, MW_FILL_FLAG_amends, "t3", "0.1", "940000000");
     CHECK_INT(drain(), 0);
-    CHECK_TEXT(ask("SELECT trade_id, qty FROM fills ORDER BY fill"), "t1|0.1\nt2|0.2\nt3|0.15");
+    CHECK_TEXT(ask("SELECT trade_id, qty FROM fills WHERE qty <> '0' ORDER BY fill"),
+               "t1|0.1\nt2|0.2\nt3|0.15");
+    /* What on_fill hears stays. */
+    CHECK_TEXT(ask("SELECT fill & 255, trade_id, coalesce(new_qty, qty) FROM fills"
+                   " WHERE coalesce(new_qty, qty) <> '0' ORDER BY fill"),
+               "1|t1|0.1\n3|-|0.3\n5|t3|0.05");
     /* The same with a price that is a bound in both parts, and then known. */
     put_fill(1, MW_FILL_FLAG_estimate, NULL, "0.1", "950000000");
     put_fill(1, MW_FILL_FLAG_provisional, "t4", "0.05", "950000000");
     put_fill(1, MW_FILL_FLAG_provisional | MW_FILL_FLAG_amends, "t4", "0.1", "950000000");
     CHECK_INT(drain(), 0);
-    CHECK_TEXT(ask("SELECT trade_id, qty, flags FROM fills WHERE trade_id IS 't4' OR flags = 2"),
+    CHECK_TEXT(ask("SELECT trade_id, qty, flags FROM fills"
+                   " WHERE trade_id IS 't4' OR flags = 2 AND qty <> '0'"),
                "t4|0.15|5");
     put_fill(1, MW_FILL_FLAG_amends, "t4", "0.15", "940000000");
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT qty, price, flags FROM fills WHERE trade_id = 't4'"),
                "0.15|940000000|1");
+}
+
+static void put_persist(const char *text, size_t len, int64_t fill)
+{
+    struct mw_record persist = {.kind = MW_RECORD_persist, .num = fill};
+    put(persist, NULL, text, len);
+}
+
+static void what_was_told(void)
+{
+    const char *question = "SELECT strategy, text, told >> 32, told & 255 FROM persist";
+    begin();
+    put_run();
+    mw_record_told(recorder, "a", 0);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(question), "a|-|1|0");
+    put_order(1, 0, "mw-a-1", NULL);
+    put_fill(1, 0, "t1", "0.1", "950000000");
+    put_fill(1, 0, "t2", "0.1", "950000000");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT fill >> 32, fill & 255 FROM fills"), "1|1\n1|2");
+    for (int i = 1; i <= 3; i++) {
+        mw_record_told(recorder, "a", i);
+        mw_record_told(recorder, "bc", i + 10);
+    }
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(question), "a|-|1|3\nbc|-|1|13");
+    mw_record_told(recorder, "a", 4);
+    put_persist("a\0{}", 4, 5); /* with one record: what is kept, and what was told */
+    mw_record_told(recorder, "bc", 14);
+    put_persist("bc\0{}", 5, 0);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(question), "a|{}|1|5\nbc|{}|1|14");
+    new_recorder();
+    put_run();
+    mw_record_told(recorder, "a", 4294967302.0); /* of the run before */
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(question), "a|{}|1|6\nbc|{}|1|14");
+    mw_record_told(recorder, "a", 1);
+    put_persist("bc\0{1}", 6, 2);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask(question), "a|{}|2|1\nbc|{1}|2|2");
 }
 
 static void put_version(int64_t number, const char *text)
@@ -511,7 +561,8 @@ static void upgraded(void)
     CHECK_INT(drain(), 0);
     mw_journal_close(journal);
     journal = NULL;
-    exec_sql("DROP TABLE drawn; PRAGMA user_version = 1");
+    exec_sql("DROP TABLE drawn; ALTER TABLE fills DROP COLUMN new_qty;"
+             "ALTER TABLE persist DROP COLUMN told; PRAGMA user_version = 1");
     reopen();
     CHECK(journal != NULL);
     CHECK_TEXT(err.text, "");
@@ -523,6 +574,9 @@ static void upgraded(void)
     put_run();
     put_filled(11, 21);
     CHECK_INT(drain(), 0);
+    mw_record_told(recorder, "ladder", 0);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT told >> 32 FROM persist"), "2");
     CHECK_TEXT(ask(tables), "20|20|20");
 }
 
@@ -953,6 +1007,7 @@ static const struct test_case cases[] = {
     {"the last word about an order counts", a_word_in_between},
     {"an amended fill changes its row, and names what was counted by total", amended_fills},
     {"the last ten versions of code are kept", ten_versions},
+    {"how far a strategy has heard of its fills is kept, with what it keeps", what_was_told},
     {"sessions, log, dropped commands and persisted state have rows", all_other_rows},
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
     {"rows of much come later, a slice at a time, in the order of writing", rows_come_later},

@@ -257,12 +257,13 @@ static void a_fill(void)
     parse(&x.price, "950000000");
     CHECK_INT(mw_execution_add_fee(&x, &x.qty, mw_asset_number("BTC", 3)), 0);
     CHECK_INT(mw_execution_add_fee(&x, &x.price, mw_asset_number("IDR", 3)), 0);
-    mw_record_fill(recorder, 7, MW_FILL_FLAG_estimate, &x, "t-1", 0);
+    mw_record_fill(recorder, 7, MW_FILL_FLAG_estimate, &x, "t-1", 0, 5);
     const struct mw_record *r = take();
     CHECK_INT(r->kind, MW_RECORD_fill);
     CHECK_INT(r->id, 7);
     CHECK_INT(r->flags, MW_FILL_FLAG_estimate);
     CHECK_INT(r->num, 1705635775203000000);
+    CHECK_INT(r->num2, 5);
     CHECK_INT(r->data_len, sizeof x);
     memcpy(&found, mw_record_data(r), sizeof found);
     CHECK_INT(mw_decimal_cmp(&found.price, &x.price), 0);
@@ -274,6 +275,22 @@ static void a_fill(void)
     end_test();
 }
 
+static void told(void)
+{
+    static const double fills[] = {0, 7, 4294967297.0, -1, NAN, 1e300};
+    static const uint64_t found[] = {0, 7, 4294967297, 0, 0, 0};
+    begin_test();
+    for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
+        mw_record_told(recorder, "ladder", fills[i]);
+        const struct mw_record *r = take();
+        CHECK_INT(r->kind, MW_RECORD_told);
+        CHECK_INT(r->id, found[i]);
+        CHECK_INT(r->size, 72);
+        check_bytes(mw_record_text(r), r->text_len, "ladder");
+    }
+    end_test();
+}
+
 /* A strategy can reach the struct: no figure of it is trusted. */
 static void a_spoiled_fill(void)
 {
@@ -281,7 +298,7 @@ static void a_spoiled_fill(void)
     begin_test();
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct mw_execution x = {.time = times[i], .fee_count = 255, .assets = {60000}};
-        mw_record_fill(recorder, 1, 0, &x, NULL, 9007199254740991);
+        mw_record_fill(recorder, 1, 0, &x, NULL, 9007199254740991, 1);
         const struct mw_record *r = take();
         CHECK_INT(r->num, 0);
         CHECK_TEXT(item(r, 0), "9007199254740991");
@@ -389,7 +406,8 @@ static void no_recorder(void)
     mw_record_put(NULL, &fields, NULL, NULL);
     mw_record_order(NULL, 1, 0, NULL, NULL, NULL, &words);
     mw_record_order_status(NULL, 1, &totals, "new", "", "");
-    mw_record_fill(NULL, 1, 0, &x, "", 0);
+    mw_record_fill(NULL, 1, 0, &x, "", 0, 1);
+    mw_record_told(NULL, "ladder", 1);
     mw_recorder_free(NULL);
     struct mw_ring *small = mw_ring_new(4096, &err);
     struct mw_recorder_options options = {.ring = small, .on_full = on_full};
@@ -443,6 +461,7 @@ int main(void)
         {"an order has its decimals and its words", an_order},
         {"a status has what was executed", a_status},
         {"a fill has its execution, its time and the names of its fees", a_fill},
+        {"which fill was told is small", told},
         {"a fill of nonsense is recorded without harm", a_spoiled_fill},
         {"a word of 100 kB is cut, and that can be seen", long_words},
         {"what is too large is cut, the data first, and that can be seen", large_ones},

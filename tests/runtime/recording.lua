@@ -17,7 +17,7 @@ function Probe.on_timer()
     local totals = ffi.new "struct mw_order_totals"
     C.mw_order_totals_init(totals, nil)
     C.mw_record_order_status(recorder, 7, totals, "new", "1234", nil)
-    C.mw_record_fill(recorder, 7, 0, ffi.new "struct mw_execution", "t-1", 0)
+    C.mw_record_fill(recorder, 7, 0, ffi.new "struct mw_execution", "t-1", 0, 1)
   end
   host.log("info", "a line", { venue = "idx" })
 end

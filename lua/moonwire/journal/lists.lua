@@ -34,7 +34,8 @@ local lists = {
     },
   },
   fills = {
-    from = "fills f LEFT JOIN orders o ON o.key = f.order_key", cursor = "f.fill",
+    from = "(SELECT * FROM fills WHERE qty <> '0') f LEFT JOIN orders o ON o.key = f.order_key",
+    cursor = "f.fill",
     since = "f.booked_ns", till = "f.booked_ns",
     columns = "f.*, o.venue, o.symbol, o.side, o.strategy, o.client_order_id, o.order_id",
     filters = { venue = "o.venue = ?", symbol = "o.symbol = ?", strategy = "o.strategy = ?",
@@ -180,7 +181,8 @@ function Reader:cells(row)
 end
 
 local is_boolean = { is_estimate = true, external = true }
-local left_out = { key = true, order_key = true, fill = true, rowid = true, cursor = true }
+local left_out = { key = true, order_key = true, fill = true, rowid = true, cursor = true,
+                   new_qty = true }
 
 --- A row for machines. Amounts are texts, times ISO (UTC) to the ns.
 function Reader:fields(row) -- luacheck: no self

@@ -95,7 +95,7 @@ end
 local no_events = {}
 for _, kind in ipairs { "run", "ws_opening", "ws_send", "ws_closing", "http_request", "order",
                         "order_status", "fill", "session", "log", "dropped", "persist", "reload",
-                        "console", "alarm", "stop" } do
+                        "console", "alarm", "stop", "told" } do
   no_events[kind] = true
 end
 
