@@ -175,10 +175,12 @@ end
 
 --- Ends both at once, as a loss of power does: neither can act on the other's end.
 function Process:kill_all()
+  local runtime = self:runtime_pid()
   self:suspend()
-  C.kill(self:runtime_pid(), SIGKILL)
+  C.kill(runtime, SIGKILL)
   C.kill(self.pid, SIGKILL)
   self:wait_exit()
+  M.await("the runtime's end", function() return not M.is_alive(runtime) end)
 end
 
 --- Sends a signal to its process group, as a terminal does.
