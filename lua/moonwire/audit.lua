@@ -124,12 +124,11 @@ function Audit:on_signal() host.stop(1) end
 local function load(options)
   local settings, err = loader.load_config(options.config or "moonwire.lua")
   if not settings then return nil, err end
-  settings.strategies = {}
   local ok
   ok, err = host.log_setup(options["log-level"] or settings.log.level,
                            options["log-format"] or settings.log.format)
   if not ok then return nil, err end
-  local desk, problems = loader.load(settings)
+  local desk, problems = loader.load_sessions(settings)
   if not desk then return nil, table.concat(problems, "\n") end
   return desk
 end

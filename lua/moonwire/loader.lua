@@ -86,4 +86,17 @@ function M.load(settings)
   return desk
 end
 
+--- The same without the strategies (for a sweep, an audit); orders that carry their ids are still
+--- theirs.
+function M.load_sessions(settings)
+  local specs = settings.strategies
+  settings.strategies = {}
+  local desk, problems = M.load(settings)
+  for _, spec in ipairs(desk and specs or {}) do
+    local ok, err = desk.orders:claim(spec.name)
+    if not ok then return nil, { err } end
+  end
+  return desk, problems
+end
+
 return M

@@ -185,9 +185,8 @@ local function go_on_without(_, session, why) session.stopped_why = why end
 function M.run(options, files)
   local settings, err = run.read(options, files)
   if not settings then return cli.usage_error(err) end
-  settings.strategies = {}
   for _, venue in pairs(settings.venues) do venue.market_url = false end
-  local desk, problems = loader.load(settings)
+  local desk, problems = loader.load_sessions(settings)
   if not desk then return cli.usage_error(table.concat(problems, "\n")) end
   desk.on_session_stopped = go_on_without
   local own = archive.open(settings.journal and settings.journal.path, desk.log)

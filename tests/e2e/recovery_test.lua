@@ -269,6 +269,27 @@ test("audit --repair books what the venue says, where no runtime does", function
   equal(second:stop(), 0)
 end)
 
+test("an order that a sweep finds is its strategy's, though nobody had written it down", function()
+  local sim = e2e.sim "indodax"
+  local first = keeper(sim, nil, 'on_crash = "cancel",')
+  two_open(sim)
+  first:kill_all()
+  os.execute("rm -f '" .. first.directory .. "'/moonwire.db*")
+  sell_into(sim, "0.0004")
+  sim:control("fault", { fault = "swallow:public" })   -- the next one knows nothing of them
+  local second = first.again()
+  second:runtime_pid()
+  e2e.await("its first question", function() return #sim:requests "public" > 0 end)
+  sim:control("clear", {})
+  second:signal_runtime(9)
+  equal(second:wait_exit(30), 1)
+  equal(#sim:orders(true), 0, "open orders")
+  local third = first.again()
+  third:wait_for "start 1: 0 open, position 0.0004"
+  third:wait_for "fill %d+ 0.0004"
+  equal(third:stop(), 0)
+end)
+
 -- What the venue has executed for us, bought less sold.
 local function net_of(sim)
   local net = decimal "0"
