@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { LOOKS_MAX = 32 }; /* files that are looked at in one turn of the loop */
 static const ev_tstamp look_seconds = 1, quiet_seconds = 0.1, open_seconds_max = 2;
 
 /* What tells one state of a file from another. All zero: it is not there. */
@@ -34,6 +35,7 @@ struct mw_watch {
     int fd;
     ev_io hints;
     ev_timer look, quiet;
+    size_t looked_at;     /* where the next look begins */
     ev_tstamp changed_at; /* the first of the changes that are not told yet */
 };
 
@@ -103,13 +105,19 @@ static void look_at(struct mw_watch *watch, struct file *file)
 static void on_look(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     struct mw_watch *watch = timer->data;
+    size_t count = 0, i = 0;
     (void)loop;
     (void)revents;
-    for (struct file *file = watch->files; file; file = file->next) {
+    for (const struct file *file = watch->files; file; file = file->next)
+        count++;
+    for (struct file *file = watch->files; file; file = file->next, i++) {
         if (file->directory < 0)
             file->directory = watch_directory(watch, file);
+        else if ((i + count - watch->looked_at % count) % count >= LOOKS_MAX)
+            continue;
         look_at(watch, file);
     }
+    watch->looked_at += LOOKS_MAX;
 }
 
 static void take_hint(struct mw_watch *watch, const struct inotify_event *hint)

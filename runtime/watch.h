@@ -2,9 +2,9 @@
  * be written in place, replaced by rename, removed, or not be there yet.
  *
  * inotify on the file's directory (through the host's loop) says at once that something happened;
- * what happened is told by the file's state, which is also looked at each second, because there are
- * file systems and links that inotify is blind to. libev's own ev_stat compares whole seconds: the
- * second of two saves within one would be missed. */
+ * what happened is told by the file's state, which is also looked at each second (of many files: of
+ * 32 in their turn), because there are file systems and links that inotify is blind to. libev's own
+ * ev_stat compares whole seconds: the second of two saves within one would be missed. */
 #ifndef MW_WATCH_H
 #define MW_WATCH_H
 

@@ -9,6 +9,7 @@ local host = require "moonwire.host"
 local jit = require "jit"
 local log = require "moonwire.log"
 local reload_config = require "moonwire.reload_config"
+local reload_library = require "moonwire.reload_library"
 local reload_strategy = require "moonwire.reload_strategy"
 local reload_venue = require "moonwire.reload_venue"
 local strategy = require "moonwire.strategy"
@@ -79,6 +80,7 @@ function M.begin(desk, options)
     if runner.code then add(self, reload_strategy.new(runner, spec, limits, past[runner.name])) end
   end
   add_venues(self, limits, past)
+  self.library, self.past = reload_library.paths(), past     -- path -> name
   desk.reloader = self
   self:watch_all()
   if options.watch then dispatch.listen("file_changed", self) end
@@ -95,6 +97,7 @@ function Reload:watch_all()
     for path in pairs(unit:files()) do wanted[path] = true end
     for path in pairs(unit.tried) do wanted[path] = true end
   end
+  for path in pairs(self.library) do wanted[path] = true end
   wanted[false] = nil
   for path in pairs(self.watched) do
     if not wanted[path] then
@@ -109,6 +112,13 @@ function Reload:watch_all()
       else self.log.warn("changes of %s are not noticed: %s", path, err) end
     end
   end
+end
+
+-- The unit of a library module: made when one is first wanted.
+local function library_unit(self, path)
+  local name = self.library[path]
+  if not self.by_name[name] then add(self, reload_library.new(name, path, self.past[name])) end
+  return self.by_name[name]
 end
 
 -- All of it or nothing ----------------------------------------------------------------------------
@@ -248,6 +258,9 @@ function Reload:on_file_changed(paths)
     end
   end
   local any = false
+  for path in pairs(changed) do
+    if self.library[path] then library_unit(self, path) end
+  end
   for _, unit in ipairs(self.units) do
     if is_touched(unit) then plans[unit], any = { unit = unit }, true end
   end
@@ -298,6 +311,9 @@ function Reload:reload_all(by)
 end
 
 local function unit_of(self, name)
+  for path, module in pairs(self.library) do
+    if module == name then return library_unit(self, path) end
+  end
   local unit = self.by_name[name]
   if unit then return unit end
   local names = {}
@@ -308,7 +324,7 @@ local function unit_of(self, name)
 end
 
 --- Loads one again, whether its files changed or not: a strategy by its name, a venue's file by the
---- name of the venue or of the protocol.
+--- name of the venue or of the protocol, a library module by that which require takes.
 ---@param name string|nil  nil: as reload_all
 ---@param by string|nil    who wants it, for the record
 ---@return string|nil told

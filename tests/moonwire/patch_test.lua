@@ -1,0 +1,94 @@
+-- A library module gets new functions while others hold it.
+
+local t = require "tests.tap"
+local patch = require "moonwire.patch"
+
+local SOURCE = "@patched.lua"
+local function load_text(text) return assert(loadstring(text, SOURCE))() end
+
+local OLD = [[
+local M = {}
+local count, bound, LIMIT = 0, {}, 10
+local words = { a = "old" }
+local Class = {}
+Class.__index = Class
+function Class:name() return "old" .. self.n end
+local function step() return 1 end
+function M.new(n) return setmetatable({ n = n }, Class) end
+function M.add(key) count = count + step() bound[key] = true return count, LIMIT, words.a end
+function M.has(key) return bound[key] end
+return M]]
+
+local function patched(old, text)
+  local plan = assert(patch.plan(old, load_text(text), SOURCE))
+  patch.apply(plan)
+end
+
+t.test("functions are new, the module's table and what it counts are the same", function()
+  local old = load_text(OLD)
+  local held = old
+  old.add "x"
+  patched(old, (OLD:gsub("return 1 end", "return 100 end"):gsub("LIMIT = 0, {}, 10",
+    "LIMIT = 0, {}, 20"):gsub('"old" }', '"new" }')))
+  local count, limit, word = held.add "y"
+  t.equal(count, 101)
+  t.equal(limit, 20)
+  t.equal(word, "new")
+  t.ok(held.has "x" and held.has "y")
+end)
+
+t.test("objects of before have the new methods, and so do those made after", function()
+  local old = load_text(OLD)
+  local object = old.new(1)
+  patched(old, (OLD:gsub('"old" %.%.', '"new" ..'):gsub("local function step",
+    "function Class:more() return 'more' end %0")))
+  t.equal(object:name(), "new1")
+  t.equal(object:more(), "more")
+  t.equal(getmetatable(old.new(2)), getmetatable(object))
+end)
+
+t.test("a function that is new shares the locals of the others", function()
+  local old = load_text(OLD)
+  old.add "x"
+  patched(old, (OLD:gsub("return M$", "function M.count() return count end\nreturn M")))
+  t.equal(old.count(), 1)
+  old.add "y"
+  t.equal(old.count(), 2)
+end)
+
+t.test("what another module took into a local of its own is replaced there", function()
+  local old = load_text(OLD)
+  package.loaded["moonwire.patch_test_user"] = assert(loadstring(
+    "local old = ... local add = old.add return { add = function(k) return add(k) end, "
+    .. "same = old.add }"))(old)
+  local user = package.loaded["moonwire.patch_test_user"]
+  user.add "x"
+  patched(old, (OLD:gsub("return 1 end", "return 100 end")))
+  t.equal(user.add "y", 101)
+  t.equal(user.same "y", 201)
+  package.loaded["moonwire.patch_test_user"] = nil
+end)
+
+t.test("again and again it stays as it is", function()
+  local old = load_text(OLD)
+  local object = old.new(1)
+  for i = 1, 50 do
+    patched(old, (OLD:gsub('"old" %.%.', ('"v%d" ..'):format(i))))
+    old.add(i)
+    t.equal(object:name(), ("v%d1"):format(i))
+  end
+  t.equal((old.add "x"), 51)
+end)
+
+t.test("what cannot be told apart is refused", function()
+  local old = load_text(OLD)
+  local plan, err = patch.plan(old, load_text((OLD:gsub("return M$",
+    "do local count = 5 function M.other() return count end end\nreturn M"))), SOURCE)
+  t.equal(plan, nil)
+  t.ok(err:find("two locals are called count", 1, true), err)
+  plan, err = patch.plan(old, true, SOURCE)
+  t.equal(plan, nil)
+  t.ok(err:find("no table of functions", 1, true), err)
+end)
+
+t.done()

@@ -1,0 +1,110 @@
+-- A module of the library changes while strategies trade. Its file stays as it is: what is read of
+-- it is changed here.
+
+local f = require "tests.moonwire.reload_fixture"
+local t = require "tests.tap"
+local code = require "moonwire.code"
+
+local ask = f.ask
+
+local TRADES = [[
+function S:on_start() self:every(1, "again") end
+function S:again()
+  local order, err = self:buy { qty = "0.001", price = "950000000" }
+  self.state.told = order and "sent" or err
+end]]
+
+local texts = {}                      -- path -> what is read in place of the file
+local read_file = code.read_file
+function code.read_file(path)
+  if texts[path] then return texts[path] end
+  return read_file(path)
+end
+
+-- Plays, and gives a function that changes the module's text and tells that it was saved.
+local function play(name, options)
+  f.file("a.lua", TRADES)
+  local s, runner = f.play({ a = {} }, options)
+  local path = package.searchpath("moonwire." .. name, package.path)
+  return s, runner, function(pattern, replacement)
+    local changed, count = read_file(path):gsub(pattern, replacement)
+    t.equal(count, 1)
+    texts[path] = changed
+    s:run(s.reloader, "on_file_changed", path .. "\0")
+    s:settle()
+    texts[path] = nil
+  end
+end
+
+local function has(text, part)
+  t.ok(tostring(text):find(part, 1, true), ("expected %q in: %s"):format(part, tostring(text)))
+end
+
+t.test("a limit's text and check are new for the next order", function()
+  local s, runner, change = play("risk", { risk = { max_open_orders = 2 } })
+  s:advance(3)
+  has(runner.instance.state.told, "max_open_orders")
+  change("return M\n$", "local check = M.check\nfunction M.check(...)\n  local ok, err = "
+         .. "check(...)\n  return ok, err and 'new: ' .. err\nend\nreturn M\n")
+  s:advance(1)
+  has(runner.instance.state.told, "new: ")
+  t.equal(#s:asked "trade", 2)
+end)
+
+t.test("a session that stands has the new methods and all that it knew", function()
+  local s, runner, change = play "session"
+  s:advance(1)
+  local limiter, socket = s.session.limiter, s:private()
+  change("function Session:send_order%(order%)\n", "%0  self.memory.seen = order\n")
+  s:advance(1)
+  t.equal(s.session.memory.seen.status, "new")
+  t.equal(s.session.limiter, limiter)
+  t.equal(s:private(), socket)
+  t.equal(runner.state, "running")
+  t.equal(#s:asked "trade", 2)
+end)
+
+t.test("what runs strategies changes under them", function()
+  local s, runner, change = play "strategy"
+  s:advance(1)
+  change('"the strategy is " %.%. self.state end\n',
+         '"the strategy is no more than " .. self.state end\n')
+  s:advance(1)
+  t.equal(#s:asked "trade", 2)
+  s:run(runner, "stop", "enough")
+  has(select(2, runner:submit {}), "no more than stopped")
+end)
+
+t.test("every module that can be changed trades on after it", function()
+  for _, name in ipairs { "order", "orders", "desk", "link", "rate", "task", "reconcile", "record",
+                          "position", "budget", "log", "countdown", "random", "client_id" } do
+    local s, runner, change = play(name)
+    s:advance(1)
+    change("^", "-- changed\n")
+    s:advance(1)
+    t.equal(#s:logged "error ", 0, name .. " " .. table.concat(s:logged "error "))
+    t.equal(#s:asked "trade", 2, name)
+    s:push(s:fill(s.desk.orders.open[1], "0.001", "0.001"))
+    t.equal(tostring(runner.instance:position().qty), "0.001", name)
+  end
+end)
+
+t.test("what cannot change under way says so", function()
+  f.file("a.lua", TRADES)
+  local s = f.play { a = {} }
+  for _, name in ipairs { "moonwire.dispatch", "moonwire.decimal" } do
+    local told, err = ask(s, "reload", name)
+    t.equal(told, nil)
+    has(err, name .. " waits for the next start")
+  end
+end)
+
+t.test("a library module that does not load changes nothing", function()
+  local s, runner, change = play "risk"
+  change("^", "local x = = 1\n")
+  has(table.concat(s:logged "error not reloaded (saved)"), "moonwire/risk.lua:1: unexpected symbol")
+  s:advance(1)
+  t.equal(runner.instance.state.told, "sent")
+end)
+
+f.done()
