@@ -792,6 +792,8 @@ t.test("a configuration has a login or a key, and a source", function()
   t.equal(c.venues.im.private_url, "wss://instamrkt.com:9999")
   t.ok(load "source_id = 'S', user_id = '17', session_key = env 'K'")
   local function wrong(text) return select(2, load(text)) or "" end
+  t.ok(wrong("source_id = 'S', user_id = '17', session_key = env 'K', environment = 'demo'")
+         :find "private_url: missing: environment \"demo\" has no address")
   t.ok(wrong("login = 'm', password = env 'P'"):find "source_id: missing")
   t.ok(wrong("source_id = 'S', login = 'm'"):find "password: missing: login goes with it")
   t.ok(wrong("source_id = 'S', user_id = '17'"):find "session_key: missing")

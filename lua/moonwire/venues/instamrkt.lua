@@ -21,7 +21,7 @@ local M = {
   environments = {
     production = { rest_url = "https://instamrkt.com/i",
                    private_url = "wss://instamrkt.com:9999" },
-    demo = { rest_url = "https://dev.instamrkt.com/i", private_url = "wss://instamrkt.com:9999" },
+    demo = { rest_url = "https://dev.instamrkt.com/i" },     -- its WebSocket is not published
   },
   options = {
     key = false, secret = false, market_url = false,
