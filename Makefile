@@ -36,7 +36,7 @@ LIBS = $(shell pkg-config --libs $(MODULES)) -lev -lwslay -l:libbidgcc000.a -lm 
 B := build/$(VARIANT)
 OBJECTS := $(SOURCES:runtime/%.c=$(B)/%.o)
 
-.PHONY: all demo test unit lua-test e2e asan tsan model valgrind lint fuzz bench install clean \
+.PHONY: all demo test unit lua-test e2e asan tsan model valgrind chaos lint fuzz bench install clean \
     help build-packages test-packages lint-packages model-packages bench-packages
 all: build-packages
 	$(Q)$(MAKE) --no-print-directory $(B)/moonwire
@@ -136,6 +136,10 @@ model: model-packages ## the ring's protocol in every order of steps, by spin: e
 valgrind: test-packages ## the end-to-end suite under valgrind
 	$(Q)$(MAKE) --no-print-directory VARIANT=debug -j2 build-tests
 	$(Q)tests/run.sh valgrind
+
+chaos: test-packages ## KILLS (1000) of a run at RATE (200) orders/s full of faults; SEED=1
+	$(Q)$(MAKE) --no-print-directory VARIANT=release $(B)/moonwire $(B)/moonwire-test
+	$(Q)KILLS=$${KILLS:-1000} SPAN=$${SPAN:-3} MW_PROGRAM=$(B)/moonwire $(B)/moonwire-test tests/e2e/chaos_test.lua
 
 lint: lint-packages ## clang-tidy, cppcheck, luacheck and a few greps
 	$(Q)tests/lint.sh

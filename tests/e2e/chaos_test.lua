@@ -1,0 +1,23 @@
+--- Chaos in small: `make chaos` is the long form. KILLS, RATE, SPAN and SEED change it.
+
+local chaos = require "tests.e2e.chaos"
+local e2e = require "tests.e2e.lib"
+
+local KILLS = tonumber(os.getenv "KILLS" or 16)
+local RATE = tonumber(os.getenv "RATE" or 200)
+local SPAN = tonumber(os.getenv "SPAN" or 1)
+local SEED = tonumber(os.getenv "SEED" or 1)
+local AT_ONCE = 50                              -- kills on one venue and one journal
+
+for first = 1, KILLS, AT_ONCE do
+  local kills = math.min(AT_ONCE, KILLS - first + 1)
+  local seed = SEED + (first - 1) / AT_ONCE
+  e2e.test(("%d kills at random, seed %d: nothing lost, nothing twice, nothing open"):format(
+    kills, seed), function()
+    local done = chaos.run(seed, kills, RATE, SPAN)
+    print(("  seed %d: %d kills, %d orders, %d fills, %d requests"):format(
+      seed, kills, done.orders, done.fills, done.requests))
+  end)
+end
+
+e2e.run_all()
