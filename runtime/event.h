@@ -31,7 +31,8 @@
     X(file_changed, "data: the paths of watched files that changed together, each ended by NUL")   \
     X(console_open, "num: the client's process; num2, of all three: the listener, or 0")           \
     X(console_line, "data: the line, without LF")                                                  \
-    X(console_close, "text: why it was sent away, or empty")
+    X(console_close, "text: why it was sent away, or empty")                                       \
+    X(term, "num: enum mw_term_what; data: the line, or the line up to the cursor")
 
 #define MW_EVENT_ENUM(kind, carries) MW_EVENT_##kind,
 enum mw_event_kind { MW_EVENT_KINDS(MW_EVENT_ENUM) MW_EVENT_COUNT };

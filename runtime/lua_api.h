@@ -22,6 +22,7 @@ struct mw_shared;
 struct mw_budget;
 struct mw_watch;
 struct mw_console;
+struct mw_term;
 
 /* The mechanisms that a Lua state may use. Kept in the registry; owned by runtime.c. */
 struct mw_api {
@@ -38,6 +39,7 @@ struct mw_api {
     struct mw_budget *budget;
     struct mw_watch *watch; /* made by who watches first, as */
     struct mw_console *console;
+    struct mw_term *term;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */
@@ -76,6 +78,7 @@ extern const luaL_Reg mw_lua_record[];
 extern const luaL_Reg mw_lua_budget[];
 extern const luaL_Reg mw_lua_watch[];
 extern const luaL_Reg mw_lua_console[];
+extern const luaL_Reg mw_lua_term[];
 extern const luaL_Reg mw_lua_host[];
 extern const luaL_Reg mw_lua_guardian[];
 

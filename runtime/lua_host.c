@@ -2,6 +2,8 @@
 #include "lua_api.h"
 #include "shared.h"
 
+#include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,11 +64,14 @@ static int l_event_age(lua_State *L)
     return 1;
 }
 
-/* host.is_terminal() -> whether standard input and output are a terminal */
+/* host.is_terminal() -> whether standard input and output are a terminal, and whether it can move
+ * its cursor */
 static int l_is_terminal(lua_State *L)
 {
-    lua_pushboolean(L, isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)); /* is_terminal */
-    return 1;
+    const char *name = getenv("TERM");
+    lua_pushboolean(L, isatty(STDIN_FILENO) && isatty(STDOUT_FILENO));        /* is_terminal */
+    lua_pushboolean(L, name && name[0] != '\0' && strcmp(name, "dumb") != 0); /* .. can_move */
+    return 2;
 }
 
 /* host.event_kinds() -> the names of the kinds of events, [kind + 1] = name */

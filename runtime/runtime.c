@@ -7,6 +7,7 @@
 #include "redact.h"
 #include "server.h"
 #include "shared.h"
+#include "term.h"
 #include "timer.h"
 #include "vault.h"
 #include "watch.h"
@@ -144,6 +145,7 @@ void mw_runtime_free(struct mw_runtime *runtime)
     struct mw_api *api = &runtime->api;
     mw_budget_free(api->budget);
     mw_script_free(runtime->script); /* first: handles give their secrets back to the vault */
+    mw_term_close(api->term);
     mw_console_free(api->console);
     mw_watch_free(api->watch);
     mw_server_free(api->server);

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    GC_STEP_KB = 4,        /* a step of a few us: what arrives meanwhile waits for it */
+    GC_STEP_KB = 4,         /* a step of a few us: what arrives meanwhile waits for it */
     GC_THRESHOLD_KB = 1024, /* do not begin a cycle for less growth than this, */
     GC_GROWTH_PERCENT = 60, /* nor for less than this: LuaJIT begins one by itself at 100 */
 };
@@ -44,10 +44,10 @@ static void push_text(lua_State *L, const char *text, size_t len)
 static int enter(lua_State *L)
 {
     const struct mw_event *event = lua_touserdata(L, 1);
-    lua_settop(L, 0);                           /* - */
-    lua_pushvalue(L, lua_upvalueindex(1));      /* door */
+    lua_settop(L, 0);                             /* - */
+    lua_pushvalue(L, lua_upvalueindex(1));        /* door */
     lua_pushinteger(L, (lua_Integer)event->kind); /* door kind */
-    lua_pushnumber(L, (lua_Number)event->id);   /* door kind id */
+    lua_pushnumber(L, (lua_Number)event->id);     /* door kind id */
     lua_pushnumber(L, (lua_Number)event->num);    /* door kind id num */
     push_text(L, event->data, event->len);        /* door kind id num data */
     push_text(L, event->text, event->text_len);   /* door kind id num data text */
@@ -129,9 +129,9 @@ static int l_event(lua_State *L)
 static void register_host(lua_State *L, struct mw_script *script)
 {
     static const luaL_Reg *const bindings[] = {
-        mw_lua_host,  mw_lua_ws,    mw_lua_http, mw_lua_server,
-        mw_lua_timer, mw_lua_vault, mw_lua_log,  mw_lua_journal, mw_lua_record,
-        mw_lua_guardian, mw_lua_budget, mw_lua_watch, mw_lua_console,
+        mw_lua_host,   mw_lua_ws,    mw_lua_http,    mw_lua_server, mw_lua_timer,
+        mw_lua_vault,  mw_lua_log,   mw_lua_journal, mw_lua_record, mw_lua_guardian,
+        mw_lua_budget, mw_lua_watch, mw_lua_console, mw_lua_term,
     };
     lua_newtable(L); /* host */
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++)
@@ -149,14 +149,14 @@ static void register_host(lua_State *L, struct mw_script *script)
 /* Absolute paths only: what is loaded must not depend on where the program was started. */
 static void set_paths(lua_State *L, const char *lua_dir)
 {
-    lua_getglobal(L, "package");                                        /* package */
-    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", lua_dir, lua_dir);     /* package path */
-    lua_setfield(L, -2, "path");                                        /* package */
-    lua_getfield(L, -1, "cpath");                                       /* package cpath */
+    lua_getglobal(L, "package");                                          /* package */
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua", lua_dir, lua_dir);       /* package path */
+    lua_setfield(L, -2, "path");                                          /* package */
+    lua_getfield(L, -1, "cpath");                                         /* package cpath */
     const char *cpath = luaL_gsub(L, lua_tostring(L, -1), "./?.so;", ""); /* package cpath cpath */
-    lua_pushstring(L, cpath);                                           /* .. cpath */
-    lua_setfield(L, 1, "cpath");                                        /* .. */
-    lua_settop(L, 0);                                                   /* - */
+    lua_pushstring(L, cpath);                                             /* .. cpath */
+    lua_setfield(L, 1, "cpath");                                          /* .. */
+    lua_settop(L, 0);                                                     /* - */
 }
 
 /* Everything of mw_script_new that may throw. */
@@ -169,8 +169,8 @@ static int prepare(lua_State *L)
     mw_api_install(L, options->api);
     set_paths(L, options->lua_dir);
     register_host(L, script);
-    lua_pushcfunction(L, traceback);                          /* traceback */
-    script->traceback_ref = luaL_ref(L, LUA_REGISTRYINDEX);   /* - */
+    lua_pushcfunction(L, traceback);                        /* traceback */
+    script->traceback_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* - */
     return 0;
 }
 
@@ -201,9 +201,9 @@ struct mw_script *mw_script_new(const struct mw_script_options *options, struct 
         mw_err_set(err, "no Lua state: out of memory");
         goto fail;
     }
-    lua_pushcfunction(script->L, prepare);                    /* prepare */
-    lua_pushlightuserdata(script->L, script);                 /* prepare script */
-    lua_pushlightuserdata(script->L, (void *)options);        /* prepare script options */
+    lua_pushcfunction(script->L, prepare);             /* prepare */
+    lua_pushlightuserdata(script->L, script);          /* prepare script */
+    lua_pushlightuserdata(script->L, (void *)options); /* prepare script options */
     if (call_protected(script->L, 2, err) < 0)
         goto fail;
     return script;
@@ -240,19 +240,19 @@ int mw_script_run_file(struct mw_script *script, const char *path, int argc, cha
                        struct mw_err *err)
 {
     lua_State *L = script->L;
-    lua_pushcfunction(L, run_file);           /* run_file */
-    lua_pushlightuserdata(L, (void *)path);   /* run_file path */
-    lua_pushinteger(L, argc);                 /* run_file path argc */
-    lua_pushlightuserdata(L, (void *)argv);   /* run_file path argc argv */
+    lua_pushcfunction(L, run_file);         /* run_file */
+    lua_pushlightuserdata(L, (void *)path); /* run_file path */
+    lua_pushinteger(L, argc);               /* run_file path argc */
+    lua_pushlightuserdata(L, (void *)argv); /* run_file path argc argv */
     return call_protected(L, 3, err);
 }
 
 static int open_door(lua_State *L)
 {
     struct mw_script *script = lua_touserdata(L, 2);
-    lua_getglobal(L, "require");                        /* name script require */
-    lua_pushstring(L, lua_touserdata(L, 1));            /* .. require name */
-    lua_call(L, 1, 1);                                  /* .. door */
+    lua_getglobal(L, "require");             /* name script require */
+    lua_pushstring(L, lua_touserdata(L, 1)); /* .. require name */
+    lua_call(L, 1, 1);                       /* .. door */
     luaL_checktype(L, -1, LUA_TFUNCTION);
     lua_pushvalue(L, -1);                               /* .. door door */
     script->door_ref = luaL_ref(L, LUA_REGISTRYINDEX);  /* .. door */

@@ -141,6 +141,7 @@ local arguments = {
   server_ws_close   = function(num, data) return num, data end,
   console_open      = function(num) return num end,
   console_line      = function(_, data) return data end,
+  term              = function(num, data) return num, data end,
   console_close     = function(_, _, text) return text end,
 }
 

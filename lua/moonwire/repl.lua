@@ -56,7 +56,61 @@ function Plain:prompt(text)
 end
 function Plain.remember() end
 function Plain.complete() end
+function Plain.drop() end
 function Plain.width() return WIDTH end
+
+-- A terminal: lines are edited, what happens meanwhile stands above.
+local Terminal = {}
+Terminal.__index = Terminal
+
+local colours = { error = "31", log = "2", line = "36" }
+
+function Terminal:show(kind, text)
+  local colour = self.has_colours and colours[kind]
+  if colour then text = ("\27[%sm%s\27[0m"):format(colour, text) end
+  host.term_print(text)
+end
+
+function Terminal.prompt(_, text) host.term_prompt(text) end
+
+function Terminal.remember(_, text)
+  for line in text:gmatch "[^\n]+" do host.term_remember(line) end
+end
+
+function Terminal.drop() host.term_drop() end
+function Terminal.width() return host.term_width() end
+
+local function common_start(list)
+  local start = list[1]
+  for _, text in ipairs(list) do
+    while text:sub(1, #start) ~= start do start = start:sub(1, -2) end
+  end
+  return start
+end
+
+-- Names in columns.
+local function listed(names, width)
+  local widest = 0
+  for _, name in ipairs(names) do widest = math.max(widest, #name + 2) end
+  local columns, lines = math.max(1, math.floor(width / widest)), {}
+  for first = 1, #names, columns do
+    local cells = {}
+    for i = first, math.min(first + columns - 1, #names) do
+      cells[#cells + 1] = names[i] .. (" "):rep(widest - #names[i])
+    end
+    lines[#lines + 1] = table.concat(cells):gsub(" +$", "")
+  end
+  return table.concat(lines, "\n")
+end
+
+--- What could stand from byte `from` of the line on, up to where the cursor was.
+function Terminal:complete(from, list)
+  if #list == 0 or not self.completed then return end
+  local typed = self.completed:sub(from)
+  local start = common_start(list)
+  if #start > #typed then return host.term_insert(start:sub(#typed + 1)) end
+  if #list > 1 then self:show("list", listed(list, self.width())) end
+end
 
 -- Lines out ---------------------------------------------------------------------------------------
 
@@ -115,6 +169,7 @@ end
 --- Ctrl-C: what is waited for is abandoned, what was typed is dropped.
 function Repl:interrupt()
   self.partial, self.is_asked = nil, false
+  self.screen:drop()
   if self.is_open then self:send { interrupt = true } end
   self:show_prompt()
 end
@@ -209,18 +264,34 @@ local function read_lines(self)
   return true
 end
 
+local LINE, COMPLETE = 1, 2             -- enum mw_term_what
+
+--- Something was done at the terminal.
+function Repl:on_term(_, what, text)
+  if what == LINE then return self:take(text) end
+  if what ~= COMPLETE then return self:finish() end
+  self.screen.completed = text
+  if self.is_open then self:send { complete = text } end
+end
+
+-- With libedit where the terminal can move its cursor. nil, err.
 local function begin_input(self, options)
   if options.e then
     self.waiting, self.has_ended = options.e, true
     return true
   end
-  return read_lines(self)
+  if getmetatable(self.screen) ~= Terminal then return read_lines(self) end
+  local id, err = host.term_open()
+  if not id then return nil, err end
+  dispatch.bind(id, self)
+  return true
 end
 
 local function new_screen(options)
-  local is_terminal = host.is_terminal()
-  return setmetatable({ is_script = options.e ~= nil or not is_terminal,
-                        has_prompt = is_terminal and not options.e }, Plain)
+  local is_terminal, can_move = host.is_terminal()
+  if options.e or not is_terminal then return setmetatable({ is_script = true }, Plain) end
+  if not can_move then return setmetatable({ has_prompt = true }, Plain) end
+  return setmetatable({ has_colours = not os.getenv "NO_COLOR" }, Terminal)
 end
 
 function M.run(options, files)

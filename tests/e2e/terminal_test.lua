@@ -1,0 +1,171 @@
+--- The prompt at a terminal: typing, history, completion, Ctrl-C, and what the runtime says above
+--- the line that is being typed.
+
+local e2e = require "tests.e2e.lib"
+local json = require "moonwire.json"
+local test, equal = e2e.test, e2e.equal
+
+local TRADER = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start() self:buy { qty = "0.001", price = "1500000000" } end
+function S:on_order(order) if order.status == "new" then print "resting" end end
+return S
+]]
+
+local function start(rest)
+  local sim = e2e.sim "indodax"
+  local run = sim:run(TRADER, { rest = 'console = { path = "s" }, ' .. (rest or "") })
+  run:wait_for "resting"
+  return run, run.config:gsub("moonwire.lua$", "s"), sim
+end
+
+-- Plays steps on a terminal; the exit status of the program, and the directory of its history.
+local function play(arguments, steps, environment)
+  local directory = e2e.directory()
+  local lines = {}
+  for i, step in ipairs(steps) do lines[i] = json.encode(json.array(step)) end
+  local words = { "/usr/bin/python3", "tests/e2e/terminal.py",
+                  e2e.write(directory .. "/script", table.concat(lines, "\n") .. "\n"),
+                  e2e.program, "repl" }
+  for _, word in ipairs(arguments) do words[#words + 1] = word end
+  local all = { TERM = "xterm", XDG_STATE_HOME = directory, LC_ALL = "C.UTF-8", HOME = directory }
+  for name, value in pairs(environment or {}) do all[name] = value end
+  local terminal = e2e.spawn(words, all)
+  local status = terminal:wait_exit(e2e.patience * 4)
+  if status ~= 0 then error(terminal:out() .. terminal:err(), 2) end
+  return tonumber(terminal:out():match "status (%-?%d+)"), directory
+end
+
+local CTRL_A, CTRL_C, CTRL_D, CTRL_R, TAB, UP = "\1", "\3", "\4", "\18", "\t", "\27[A"
+
+test("typed lines are run, a chunk that goes on is asked for, Ctrl-D leaves", function()
+  local run, path = start()
+  local status = play({ "--attach", path }, {
+    { "expect", "Ctrl-D leaves" }, { "expect", "> $" },
+    { "send", "1 + 1\r" }, { "expect", "\n2\r?\n" },
+    { "send", "for i = 1, 2 do\r" }, { "expect", ">> $" },
+    { "send", "print(i * 7) end\r" }, { "expect", "\n7\r?\n14\r?\n" },
+    { "send", "nosuch()\r" }, { "expect", "global 'nosuch' \\(a nil value\\)" },
+    { "expect", "> $" }, { "send", CTRL_D }, { "end" },
+  })
+  equal(status, 0)
+  equal(run:poll(), false, "the runtime goes on")
+  equal(run:stop(), 0)
+end)
+
+test("history comes back, also in the next session, and is its user's alone", function()
+  local run, path = start()
+  local _, directory = play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "6 * 7\r" }, { "expect", "\n42\r?\n> $" },
+    { "send", "'other'\r" }, { "expect", '"other"\r?\n> $' },
+    { "send", UP .. UP }, { "expect", "6 \\* 7$" }, { "send", "0\r" }, { "expect", "\n420\r?\n" },
+    { "expect", "> $" }, { "send", CTRL_D }, { "end" },
+  })
+  local file = directory .. "/moonwire/history"
+  equal(io.open(file):read "*a", "6 * 7\n'other'\n6 * 70\n")
+  equal(io.popen("stat -c %a " .. file):read "*l", "600")
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", CTRL_R .. "oth" }, { "expect", "'other'" },
+    { "send", "\r" }, { "expect", '"other"\r?\n> $' }, { "send", CTRL_D }, { "end" },
+  }, { XDG_STATE_HOME = directory })
+  equal(run:stop(), 0)
+end)
+
+test("lines with a secret in them are not kept", function()
+  local run, path, sim = start()
+  local _, directory = play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "'" .. sim.info.secret .. "'\r" }, { "expect", "> $" },
+    { "send", "1\r" }, { "expect", "\n1\r?\n> $" }, { "send", CTRL_D }, { "end" },
+  })
+  equal(io.open(directory .. "/moonwire/history"):read "*a", "1\n")
+  equal(run:stop(), 0)
+end)
+
+test("Tab completes names, symbols and orders", function()
+  local run, path = start()
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "posi" .. TAB }, { "expect", "positions\\($" },
+    { "send", ")\r" }, { "expect", "no positions\r?\n> $" },
+    { "send", "ord" .. TAB }, { "expect", "er$" },
+    { "send", TAB }, { "expect", "order\\( +orders\\(" }, { "expect", "> order$" },
+    { "send", CTRL_C }, { "expect", "> $" },
+    { "send", "#'BTC/I" .. TAB }, { "expect", "BTC/IDR$" },
+    { "send", "'\r" }, { "expect", "\n7\r?\n> $" },
+    { "send", "order('mw" .. TAB }, { "expect", "-1$" },
+    { "send", "').status\r" }, { "expect", '"new"\r?\n> $' },
+    -- Who types on does not find the answer in the middle of it.
+    { "send", "#'BTC/I" .. TAB .. "'\r" }, { "expect", "\n[57]\r?\n> $" },
+    { "send", CTRL_D }, { "end" },
+  })
+  equal(run:stop(), 0)
+end)
+
+test("an order's life shows above the line that is being typed, which stays", function()
+  local run, path, sim = start()
+  local command = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
+    e2e.program, path)
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "watch()\r" }, { "expect", "> $" },
+    { "send", "1 + 41" .. CTRL_A }, { "expect", "1 \\+ 41" },
+    { "run", command },
+    { "expect", "new +buy +BTC/IDR +0.002 @ 1400000000[^\n]*\n> 1 \\+ 41" },
+    { "send", "\r" }, { "expect", "\n42\r?\n" },
+    { "size", 40, 20 }, { "send", "2 + 2\r" }, { "expect", "\n4\r?\n> $" },
+    { "send", CTRL_D }, { "end" },
+  })
+  equal(#sim:orders(true), 2)
+  equal(run:stop(), 0)
+end)
+
+test("Ctrl-C abandons a wait and never the order; a large order is confirmed", function()
+  local run, path, sim = start "console = { path = 's', confirm_notional = { IDR = '2000000' } },"
+  play({ "--attach", path }, {
+    { "expect", "> $" },
+    { "send", "buy('BTC/IDR', '0.002', 1400e6)\r" },
+    { "expect", "idx: buy 0.002 BTC/IDR at 1400000000, notional 2800000 IDR: send it. .yes/no. $" },
+    { "send", "no\r" }, { "expect", "not confirmed" }, { "expect", "> $" },
+    { "send", "buy('BTC/IDR', '0.002', 1400e6):wait('filled')\r" }, { "expect", "yes/no. $" },
+    { "send", "yes\r" }, { "expect", "new +buy" }, { "send", CTRL_C },
+    { "expect", "abandoned\r?\nthe order stays as it is: mw-[^\n]* new" }, { "expect", "> $" },
+    { "send", "half a line" .. CTRL_C }, { "expect", "> $" },
+    { "send", "#orders()\r" }, { "expect", "\n2\r?\n> $" }, { "send", CTRL_D }, { "end" },
+  })
+  equal(#sim:orders(true), 2)
+  equal(run:stop(), 0)
+end)
+
+test("the runtime goes: the prompt says so and gives the terminal back", function()
+  local run, path = start()
+  local status = play({ "--attach", path }, {
+    { "expect", "> $" }, { "run", "kill " .. run.pid }, { "expect", "the runtime has gone" },
+    { "end" },
+  })
+  equal(status, 1)
+  equal(run:wait_exit(), 0)
+end)
+
+test("a runtime of its own: logs above the line, and orders are canceled at the end", function()
+  local sim = e2e.sim "indodax"
+  local config = e2e.write(e2e.directory() .. "/moonwire.lua", sim:config())
+  local status = play({ "--config", config }, {
+    { "expect", "session up" },
+    { "send", "buy('BTC/IDR', '0.002', 1400e6)\r" }, { "expect", "new +buy" },
+    { "send", CTRL_C }, { "expect", "C\r?\n> $" },
+    { "send", "#orders()\r" }, { "expect", "\n1\r?\n> $" },
+    { "send", CTRL_D }, { "expect", "stopping: SIGTERM" }, { "end" },
+  }, sim:environment())
+  equal(status, 0)
+  equal(#sim:orders(true), 0)
+end)
+
+test("a terminal that cannot move its cursor gets plain lines", function()
+  local run, path = start()
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "1 + 1\n" }, { "expect", "\n2\r?\n> $" },
+    { "send", CTRL_D }, { "end" },
+  }, { TERM = "dumb" })
+  equal(run:stop(), 0)
+end)
+
+e2e.run_all()
