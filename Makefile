@@ -139,7 +139,8 @@ valgrind: test-packages ## the end-to-end suite under valgrind
 
 chaos: test-packages ## KILLS (1000) of a run at RATE (200) orders/s full of faults; SEED=1
 	$(Q)$(MAKE) --no-print-directory VARIANT=release $(B)/moonwire $(B)/moonwire-test
-	$(Q)KILLS=$${KILLS:-1000} SPAN=$${SPAN:-3} MW_PROGRAM=$(B)/moonwire $(B)/moonwire-test tests/e2e/chaos_test.lua
+	$(Q)KILLS=$${KILLS:-1000} SPAN=$${SPAN:-3} MW_PROGRAM=$(B)/moonwire \
+	    $(B)/moonwire-test tests/e2e/chaos_test.lua
 
 lint: lint-packages ## clang-tidy, cppcheck, luacheck and a few greps
 	$(Q)tests/lint.sh
