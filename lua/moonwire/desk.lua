@@ -239,6 +239,7 @@ end
 --- An order that was not known here showed up.
 function Desk:on_order_met()
   if self.are_started then recovery.settle_orphans(self) end
+  if self.stopping then self.stopping:on_order_met() end
 end
 
 local function position_key(strategy, venue, symbol)

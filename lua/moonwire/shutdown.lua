@@ -33,6 +33,11 @@ end
 --- An order is in another status now.
 function Shutdown:on_order_changed() dispatch.defer(self, "check") end
 
+--- An order showed up. Strategies have canceled what they knew; this one may be theirs as well.
+function Shutdown:on_order_met()
+  if self.desk.config.on_stop ~= "leave" then dispatch.defer(self, "cancel_met") end
+end
+
 -- What is still to end, and what of ours no cancel can end.
 local function left_open(desk)
   local open, bound = {}, {}
@@ -44,6 +49,12 @@ local function left_open(desk)
     end
   end
   return open, bound
+end
+
+function Shutdown:cancel_met()
+  for _, order in ipairs(left_open(self.desk)) do
+    if not order._must_end and order.status ~= "pending_cancel" then self.desk:end_order(order) end
+  end
 end
 
 --- Ends as soon as nothing of ours is open or in doubt.

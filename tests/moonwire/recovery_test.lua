@@ -180,6 +180,27 @@ t.test("a cancel that was under way is sent again when the order still works", f
   end)
 end)
 
+t.test("what shows up after a stop began is canceled, too", function()
+  with_journal(function(journal)
+    sell(journal)
+    local lost = id_of("one", 2)
+    local s = take_over(journal, { answers = {
+      openOrders = open_orders(listed(id_of "one", "0.003"), listed(lost, "0.003", "310132")),
+      cancelByClientOrderId = false } })
+    s.keep_closed = true
+    s:start()
+    s:run(s.desk, "stop", 0, "the guardian died")
+    s:settle()
+    s.keep_closed = nil
+    s:advance(5)
+    local canceled = {}
+    for _, request in ipairs(s:asked "cancelByClientOrderId") do
+      canceled[stage.parameter(request, "client_order_id")] = true
+    end
+    t.equal(canceled[lost], true, "a cancel of the order that nobody knew")
+  end)
+end)
+
 t.test("a stop before the venue was up cancels what was taken over", function()
   with_journal(function(journal)
     sell(journal)
