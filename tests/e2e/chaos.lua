@@ -195,7 +195,8 @@ function deaths.guardian(self)
   guardian_is_gone(self)
   wait_exit(self)
   listen_until(self, "the runtime's end", function() return not e2e.is_alive(runtime) end, 30)
-  check_nothing_open(self)
+  -- Before its log-on it knows no order that is in no journal, and need not log on to end.
+  if self.run:out():find "holds" then check_nothing_open(self) end
 end
 
 function deaths.both(self)

@@ -2,6 +2,7 @@
 
 local e2e = require "tests.e2e.lib"
 local decimal = require "moonwire.decimal"
+local random = require "moonwire.random"
 local test, equal = e2e.test, e2e.equal
 
 -- Rests two orders where there is none yet, keeps how often it has started, and tells all it hears.
@@ -328,6 +329,53 @@ test("however often it dies, the position is the venue's", function()
   local net = net_of(sim):gsub("%p", "%%%0")
   last:wait_for(("start: position %s\n"):format(net))
   equal(last:stop(), 0)
+end)
+
+-- Only says what it has.
+local TELLER = [[
+local mw = require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start() print("start: position " .. tostring(self:position().qty)) end
+return S
+]]
+
+local function bytes_of(path)
+  local file = io.open(path, "rb")
+  local bytes = file and file:read "*a" or ""
+  if file then file:close() end
+  return bytes
+end
+
+test("wherever a loss of power cuts the journal, it opens, and what is missing is found or said",
+  function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim, nil, nil, TRADER)
+  e2e.await("fills", function()
+    sell_into(sim, "0.00015")
+    sim:control("trade", { pair = "btc_idr", side = "buy", price = "1500001000", qty = "0.00015" })
+    return #sim:orders() >= 20
+  end)
+  until_written(run, sim)
+  run:kill_all()
+  e2e.write(run.directory .. "/keeper.lua", TELLER)
+  local path, net, chance = run.directory .. "/moonwire.db", net_of(sim), random.new(7, "cuts")
+  local file, wal = bytes_of(path), bytes_of(path .. "-wal")
+  local damaged, whole = 0, 0
+  for cut = 1, 8 do
+    os.execute(("rm -f '%s'*"):format(path))
+    local is_file_cut = cut % 4 == 0
+    e2e.write(path, file:sub(1, is_file_cut and chance:integer(0, #file) or #file))
+    e2e.write(path .. "-wal", wal:sub(1, chance:integer(0, #wal)))
+    local next_run = run.again()
+    local held = next_run:wait_for "start: position (%S+)"
+    if next_run:err():find "is damaged .-%.damaged%-" then damaged = damaged + 1
+    elseif held == net then whole = whole + 1
+    else error(("cut %d: holds %s of %s\n%s"):format(cut, held, net, next_run:err())) end
+    equal(next_run:stop(), 0)
+    equal(#sim:orders(true), 0, "open orders")
+  end
+  equal(damaged + whole, 8)
+  equal(whole >= 4, true, "found again: " .. whole)
 end)
 
 e2e.run_all()
