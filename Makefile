@@ -64,7 +64,7 @@ $(B)/tests/%: tests/runtime/%_test.c $(OBJECTS)
 	@echo "  cc      $<"
 	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -Itests/runtime -o $@ $< $(OBJECTS) $(LIBS)
 
-build/bench/ring: tests/bench/ring.c $(OBJECTS)
+build/bench/ring build/bench/journal: build/bench/%: tests/bench/%.c $(OBJECTS)
 	@mkdir -p $(@D)
 	@echo "  cc      $<"
 	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -o $@ $< $(OBJECTS) $(LIBS)

@@ -1,6 +1,7 @@
 """Measures the event path of moonwire against a bare C client (the floor), Node and Python, in one
 run: `make bench`. Prints a table and writes build/bench.json. Clients take turns, so that what the
 machine does beside them falls on all alike; each figure is the median of the turns."""
+import glob
 import json
 import os
 import re
@@ -18,6 +19,7 @@ FLOOD_EVENTS = int(os.environ.get("MW_BENCH_FLOOD", "300000"))
 TRIP_EVENTS = int(os.environ.get("MW_BENCH_TRIP", "10000"))
 TURNS = int(os.environ.get("MW_BENCH_TURNS", "5"))
 CONNECTIONS = 1000
+JOURNALED = "moonwire, journal"
 RELOADS = 500
 LIMIT_SECONDS = 120
 
@@ -32,12 +34,17 @@ def make_certificate(directory):
 
 
 def memory_kb(pid):
-    """Resident memory of its own: what would be free again without the process."""
+    """Resident memory of the process and its children (guardian and runtime are two); what they
+    share counts twice."""
+    total = 0
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         for line in status:
             if line.startswith("VmRSS:"):
-                return int(line.split()[1])
-    raise RuntimeError("no VmRSS")
+                total = int(line.split()[1])
+    if not total:
+        raise RuntimeError("no VmRSS")
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as children:
+        return total + sum(memory_kb(int(child)) for child in children.read().split())
 
 
 class Bench:
@@ -51,7 +58,8 @@ class Bench:
              "spin" if spin else "block"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return server, json.loads(server.stdout.readline())["port"]
 
-    def configure(self, port, mode, events, spin, connections, strategy=None, level="error"):
+    def configure(self, port, mode, events, spin, connections, strategy=None, level="error",
+                  journal="false"):
         """A configuration of moonwire; more connections are more venues."""
         lines = ["return { venues = {"]
         for i in range(connections):
@@ -65,7 +73,7 @@ class Bench:
                      f'file = "{strategy or HERE + "/strategy.lua"}", trusted = true, '
                      f'params = {{ mode = "{mode}", events = {events} }} }}}}, '
                      f'on_stop = "leave", spin = {"true" if spin else "false"}, '
-                     f'log = {{ level = "{level}" }} }}')
+                     f'journal = {journal}, log = {{ level = "{level}" }} }}')
         path = os.path.join(self.directory, "moonwire.lua")
         with open(path, "w", encoding="ascii") as file:
             file.write("\n".join(lines))
@@ -75,9 +83,10 @@ class Bench:
         if client == "floor":
             return [os.path.join(BUILD, "bench", "floor"), str(port), self.cert, mode, str(events),
                     "spin" if spin else "block"]
-        if client == "moonwire":
+        if client.startswith("moonwire"):
+            journal = '{ path = "bench.db" }' if client == JOURNALED else "false"
             return [os.path.join(BUILD, "release", "moonwire"), "run", "--config",
-                    self.configure(port, mode, events, spin, connections)]
+                    self.configure(port, mode, events, spin, connections, journal=journal)]
         if client == "node":
             return ["node", os.path.join(HERE, "client.js")]
         return [sys.executable, os.path.join(HERE, "client.py")]
@@ -102,6 +111,8 @@ class Bench:
             for child in (process, server):
                 child.kill()
                 child.wait()
+            for path in glob.glob(os.path.join(self.directory, "bench.db*")):
+                os.unlink(path)
         result = json.loads(out.strip().splitlines()[-1])
         return result, json.loads(server_out.strip().splitlines()[-1])
 
@@ -190,12 +201,19 @@ def ring():
     return row
 
 
+def journal(directory):
+    """What the guardian takes to store a flood, and what the disk takes."""
+    return json.loads(subprocess.run([os.path.join(BUILD, "bench", "journal"), directory],
+                                     check=True, capture_output=True, text=True,
+                                     timeout=LIMIT_SECONDS).stdout)
+
+
 def measure(bench):
     results = {}
-    flood = {client: [] for client in ("floor", "moonwire", "node", "python")}
+    flood = {client: [] for client in ("floor", "moonwire", JOURNALED, "node", "python")}
     trips = {(client, spin): [] for client, spin in (
         ("floor", False), ("floor", True), ("moonwire", False), ("moonwire", True),
-        ("node", False), ("python", False))}
+        (JOURNALED, True), ("node", False), ("python", False))}
     for turn in range(TURNS):
         for client, rows in flood.items():
             events = FLOOD_EVENTS if client != "python" else FLOOD_EVENTS // 10
@@ -209,6 +227,7 @@ def measure(bench):
     results["trip"] = {client + (" spinning" if spin else ""): medians(rows)
                        for (client, spin), rows in trips.items()}
     results["ring"] = medians([ring() for _ in range(TURNS)])
+    results["journal"] = medians([journal(bench.directory) for _ in range(TURNS)])
     results["reload"] = bench.reload()
     results["idle"] = {}
     for client in ("moonwire", "node", "python"):
@@ -232,6 +251,12 @@ def goals(results):
          trip["moonwire spinning"]["p50_us"] / trip["floor spinning"]["p50_us"], "<=", 1.3),
         ("the ring's GB per second against memcpy, at least 0.8", results["ring"]["of_memcpy"],
          ">=", 0.8),
+        ("events per second with a journal against without, at least 0.9",
+         rate[JOURNALED] / rate["moonwire"], ">=", 0.9),
+        ("spinning round trip p50 with a journal against without, at most 1.03",
+         trip[JOURNALED + " spinning"]["p50_us"] / trip["moonwire spinning"]["p50_us"], "<=", 1.03),
+        ("events of 1.1 kB stored per second of one core, at least 400000",
+         results["journal"]["events_per_second"], ">=", 400000),
         ("pause of a reload, 500 lines, p99, ms, below 1", results["reload"]["p99_ms"], "<=", 1),
         ("idle memory, MB, at most 30", idle["memory_mb"], "<=", 30),
         ("ready, ms, at most 200", idle["ready_ms"], "<=", 200),
@@ -240,23 +265,29 @@ def goals(results):
 
 def show(results):
     floor = results["flood"]["floor"]["events_per_second"]
-    print(f"\n{'event path':<22}{'events/s':>12}{'of floor':>10}{'CPU us/event':>14}")
+    print(f"\n{'event path':<28}{'events/s':>12}{'of floor':>10}{'CPU us/event':>14}")
     for client, row in results["flood"].items():
-        print(f"{client:<22}{row['events_per_second']:>12.0f}"
+        print(f"{client:<28}{row['events_per_second']:>12.0f}"
               f"{row['events_per_second'] / floor:>10.2f}{row['cpu_us_per_event']:>14.2f}")
-    print(f"\n{'round trip, us':<22}{'p50':>12}{'p99':>10}{'p99.9':>14}")
+    print(f"\n{'round trip, us':<28}{'p50':>12}{'p99':>10}{'p99.9':>14}")
     for client, row in results["trip"].items():
-        print(f"{client:<22}{row['p50_us']:>12.1f}{row['p99_us']:>10.1f}{row['p999_us']:>14.1f}")
+        print(f"{client:<28}{row['p50_us']:>12.1f}{row['p99_us']:>10.1f}{row['p999_us']:>14.1f}")
     row = results["ring"]
     print(f"\n{'ring, 600 bytes':<22}{'records/s':>12}{'GB/s':>10}{'of memcpy':>14}")
     print(f"{'recorder':<22}{row['records_per_second']:>12.0f}{row['gb_per_second']:>10.2f}"
           f"{row['of_memcpy']:>14.2f}")
+    row = results["journal"]
+    print(f"\n{'journal, 1.1 kB/event':<22}{'events/s':>12}{'store us':>10}{'rows us':>14}"
+          f"{'MB/s':>10}{'disk MB/s':>12}")
+    print(f"{'guardian':<22}{row['events_per_second']:>12.0f}{row['store_us']:>10.2f}"
+          f"{row['draw_us']:>14.2f}{row['mb_per_second']:>10.0f}"
+          f"{row['plain_mb_per_second']:>12.0f}")
     row = results["reload"]
     print(f"\n{'reload, ms':<22}{'p50':>12}{'p99':>10}{'most':>14}")
     print(f"{'500 lines':<22}{row['p50_ms']:>12.2f}{row['p99_ms']:>10.2f}{row['most_ms']:>14.2f}")
     print(f"\n{'idle':<22}{'memory MB':>12}{'ready ms':>10}{'kB/connection':>14}")
     for client, row in results["idle"].items():
-        print(f"{client:<22}{row['memory_mb']:>12.1f}{row['ready_ms']:>10.0f}"
+        print(f"{client:<28}{row['memory_mb']:>12.1f}{row['ready_ms']:>10.0f}"
               f"{row['kb_per_connection']:>14.1f}")
     print()
     for text, value, relation, bound in results["goals"]:
