@@ -265,38 +265,56 @@ function Sim:orders(is_open) return self:control("orders", { open = is_open and 
 local secrets = { key = true, secret = true, history_key = true, history_secret = true,
                   private_key = true, password = true, session_key = true }
 
-local function variable(name) return "MW_" .. name:upper() end
+local function variable(name, prefix) return "MW_" .. (prefix or "") .. name:upper() end
 
---- The text of a configuration that points at this venue, under the name `idx`. `more` is Lua text
---- put into the venue's section, `rest` into the top level.
-function Sim:config(more, rest)
+-- The section of the configuration that points at this venue.
+local function section(sim, name, more, prefix)
   local lines = {}
-  for name, value in pairs(self.info) do
+  for key, value in pairs(sim.info) do
     local text = type(value) == "number" and ("%g"):format(value) or ("%q"):format(value)
-    if secrets[name] then text = ("env %q"):format(variable(name)) end
-    if name == "venue" then name = "protocol" end
-    lines[#lines + 1] = ("%s = %s,"):format(name, text)
+    if secrets[key] then text = ("env %q"):format(variable(key, prefix)) end
+    if key == "venue" then key = "protocol" end
+    lines[#lines + 1] = ("%s = %s,"):format(key, text)
   end
   table.sort(lines)
   return ([[
-return {
-  venues = { idx = {
-    environment = "sim",
-    %s
-    %s
-  } },
-  %s
-}
-]]):format(table.concat(lines, "\n    "), more or "", rest or "")
+    %s = {
+      environment = "sim",
+      %s
+      %s
+    },]]):format(name, table.concat(lines, "\n      "), more or "")
+end
+
+local function configuration(sections, rest)
+  return ("return {\n  venues = {\n%s\n  },\n  %s\n}\n"):format(table.concat(sections, "\n"),
+                                                                 rest or "")
+end
+
+--- The text of a configuration that points at this venue, under the name `idx`. `more` is Lua text
+--- put into the venue's section, `rest` into the top level.
+function Sim:config(more, rest) return configuration({ section(self, "idx", more) }, rest) end
+
+local function add_secrets(sim, environment, prefix)
+  for name in pairs(secrets) do
+    if sim.info[name] then environment[variable(name, prefix)] = sim.info[name] end
+  end
+  return environment
 end
 
 --- The secrets of that configuration, as environment variables.
-function Sim:environment()
-  local environment = {}
-  for name in pairs(secrets) do
-    if self.info[name] then environment[variable(name)] = self.info[name] end
+function Sim:environment() return add_secrets(self, {}) end
+
+--- The configuration and the environment of a run on several venues.
+---@param venues table[]  { name =, sim =, more = Lua text of its section }, ...
+---@param rest string|nil  Lua text of the top level
+function M.several(venues, rest)
+  local sections, environment = {}, {}
+  for i, venue in ipairs(venues) do
+    local prefix = venue.name:upper() .. "_"
+    sections[i] = section(venue.sim, venue.name, venue.more, prefix)
+    add_secrets(venue.sim, environment, prefix)
   end
-  return environment
+  return configuration(sections, rest), environment
 end
 
 --- Runs strategies (Lua text, one or several) against this venue.
