@@ -126,6 +126,7 @@ test("killed between a fill and its hedge, however often, it ends flat", functio
       run:wait_exit(30)
     else run:kill_all() end
     run = run.again()
+    run:wait_for("venue=fin msg=\"market connection live", 30)      -- it quotes and hedges
     await_flat(run, idx, fin, 45)
   end
   end_well(run, idx, fin)

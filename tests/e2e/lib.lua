@@ -165,8 +165,9 @@ function Process:signal_runtime(number) C.kill(self:runtime_pid(), number) end
 
 --- Stops both for a while; neither sees the other missing.
 function Process:suspend()
+  local runtime = self:runtime_pid()               -- told by the guardian, which must run for that
   C.kill(self.pid, SIGSTOP)
-  C.kill(self:runtime_pid(), SIGSTOP)
+  C.kill(runtime, SIGSTOP)
 end
 function Process:resume()
   C.kill(self:runtime_pid(), SIGCONT)
