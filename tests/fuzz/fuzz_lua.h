@@ -4,6 +4,7 @@
 #ifndef MW_FUZZ_LUA_H
 #define MW_FUZZ_LUA_H
 
+#include "budget.h"
 #include "fuzz.h"
 #include "log.h"
 #include "redact.h"
@@ -81,6 +82,12 @@ static void fuzz_report(void *arg, const struct mw_event *event, const char *tex
     MUST(false, "%s", text);
 }
 
+static void fuzz_on_slow(void *arg, const char *text)
+{
+    (void)arg;
+    (void)text;
+}
+
 /* Runs the target's Lua file, which binds an object to the events of id 1. Once. */
 static void fuzz_lua_open(const char *file)
 {
@@ -96,6 +103,10 @@ static void fuzz_lua_open(const char *file)
     api.timers = mw_timers_new(api.host, &err);
     api.ws = mw_ws_pool_new(api.host, &err);
     MUST(api.host && api.redactor && api.log && api.vault && api.timers && api.ws, "%s", err.text);
+    struct mw_budget_options budget = {
+        .host = api.host, .lua_dir = lua_dir, .on_slow = fuzz_on_slow};
+    api.budget = mw_budget_new(&budget, &err);
+    MUST(api.budget, "%s", err.text);
     fuzz_script = mw_script_new(&options, &err);
     MUST(fuzz_script, "%s", err.text);
     MUST(mw_script_run_file(fuzz_script, file, 0, NULL, &err) == 0, "%s", err.text);

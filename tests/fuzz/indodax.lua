@@ -91,6 +91,7 @@ function Desk:on_fill_amended(_, fill)
   check_amount(fill.price, "an amended price")
 end
 Desk.on_session_state, Desk.on_session_stopped, Desk.on_market_lost = silent, silent, silent
+Desk.on_order_met, Desk.on_old_id, Desk.end_order = silent, silent, silent
 
 -- One runtime an input ----------------------------------------------------------------------------
 
