@@ -79,7 +79,7 @@ static int append(struct bytes *bytes, const char *data, size_t len)
 static void drop_front(struct bytes *bytes, size_t len)
 {
     bytes->len -= len;
-    if (bytes->len)
+    if (len && bytes->len)
         memmove(bytes->data, bytes->data + len, bytes->len);
 }
 

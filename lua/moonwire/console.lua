@@ -374,12 +374,26 @@ function Console:show_fill(order, fill)
                                                                     fill.price)))
 end
 
-function Console:on_session_state(session, state)
-  for _, prompt in pairs(self.sessions) do
-    if self.desk.are_started and not prompt.is_interactive then prompt:welcome() end
-    if prompt.is_watching then
-      prompt:say("line", ("%s  session %s %s"):format(format.time(dispatch.now()), session.name,
-                                                      state))
+--- (The log tells who watches.)
+function Console:on_session_state()
+  if not self.desk.are_started then return end
+  for _, session in pairs(self.sessions) do
+    if not session.is_interactive then session:welcome() end
+  end
+end
+
+--- A line of the log, for who watches.
+function Console:on_log(level, text, fields)
+  if level == "debug" then return end
+  local line
+  for _, session in pairs(self.sessions) do
+    if session.is_watching then
+      if not line then
+        local of = fields and (fields.strategy or fields.venue)
+        line = ("%s  %-5s %s%s"):format(format.time(dispatch.now()), level, of and of .. ": " or "",
+                                        host.masked(text))
+      end
+      session:say("line", line)
     end
   end
 end
@@ -437,7 +451,7 @@ function M.new(desk, version)
   local ok
   ok, err = desk:add_runner(self.runner)
   if not ok then return nil, err end
-  desk.console = self
+  desk.console, log.listener = self, self
   return self
 end
 

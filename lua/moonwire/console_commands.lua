@@ -8,7 +8,7 @@ local preview = require "moonwire.preview"
 local record = require "moonwire.record"
 
 local M = {}
-local BOOK_SECONDS, BOOK_LEVELS = 5, 8
+local BOOK_SECONDS, BOOK_LEVELS, PREVIEW_SECONDS = 5, 8, 2
 
 -- name -> { usage =, about =, sends = it changes something, run = function(session, ...) }
 local commands = {}
@@ -162,7 +162,11 @@ commands.preview = {
   run = function(session, how, ...)
     local side = session.names[how] or how
     if side ~= "buy" and side ~= "sell" then fail "preview(buy, ...) or preview(sell, ...)" end
-    local ok, view = pcall(preview.of, session, (request_of(session, side, ...)))
+    local request = request_of(session, side, ...)
+    if not session.desk:book(request.venue, request.symbol) then
+      session.console:await_book(request.venue, request.symbol, PREVIEW_SECONDS)
+    end
+    local ok, view = pcall(preview.of, session, request)
     if not ok then fail("%s", plain_error(view)) end
     return view
   end,
@@ -452,7 +456,7 @@ commands.diff = of_code("diff", false, 'diff(name, a, b)', "What differs between
 
 commands.watch = {
   usage = "watch([false])",
-  about = "Shows every order event, fill and session change from now on; Ctrl-C or watch(false) "
+  about = "Shows every order event, fill and line of the log from now on; Ctrl-C or watch(false) "
     .. "ends it.",
   run = function(session, on) session.is_watching = on ~= false end,
 }

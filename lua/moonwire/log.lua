@@ -2,7 +2,7 @@
 
 local host = require "moonwire.host"
 
-local M = {}
+local M = { listener = false }        -- hears each line: listener:on_log(level, text, fields)
 
 local function format(message, ...)
   if select("#", ...) == 0 then return tostring(message) end
@@ -19,7 +19,11 @@ end
 function M.new(fields)
   local logger = {}
   for _, level in ipairs { "error", "warn", "info", "debug" } do
-    logger[level] = function(message, ...) host.log(level, format(message, ...), fields) end
+    logger[level] = function(message, ...)
+      local text = format(message, ...)
+      host.log(level, text, fields)
+      if M.listener then M.listener:on_log(level, text, fields) end
+    end
   end
   return logger
 end

@@ -90,8 +90,8 @@ end
 local advice = {
   leave = 'left as it is (on_orphan = "leave"): cancel it at the venue, or configure the strategy',
   cancel = 'is canceled (on_orphan = "cancel")',
-  ask = 'left as it is (on_orphan = "ask"), and there is no prompt to ask at: cancel it at the '
-    .. 'venue, configure the strategy, or set on_orphan = "cancel"',
+  ask = 'left as it is (on_orphan = "ask"): adopt(id) at a prompt takes it over; or cancel it at '
+    .. 'the venue, configure the strategy, or set on_orphan = "cancel"',
 }
 
 --- Does what on_orphan says about open orders that are ours and that no strategy claims; each is

@@ -209,6 +209,15 @@ t.test("a prompt sees its own orders, and those of others while it watches", fun
   t.equal(#s:asked "trade", 3)
 end)
 
+t.test("who watches sees the log, who does not sees none of it", function()
+  local p = play()
+  local q = p:another()
+  q:type "watch()"
+  p.console.log.warn "careful"
+  t.ok(q:lines():find "warn  careful")
+  t.equal(p:lines(), "")
+end)
+
 t.test("limits refuse by name, and mistakes say what is wanted", function()
   local p, s = play { risk = { max_order_notional = { IDR = decimal "500000" } } }
   p:fails(BUY, "refused: notional 950000 IDR is above max_order_notional 500000")
@@ -235,7 +244,7 @@ t.test("preview sends nothing and tells what is left", function()
   p:shows('preview(buy, "BTC/IDR", "0.001", 950e6).notional', "950000")
   p:shows('preview(buy, "BTC/IDR", "0.001", 950e6).left', "{ max_open_orders = 4, "
     .. "max_order_notional = 50000 }")
-  p:shows('preview(sell, "BTC/IDR", "0.01", 950e6).problem',
+  p:shows('preview(buy, "BTC/IDR", "0.01", 950e6).problem',
     '"notional 9500000 IDR is above max_order_notional 1000000"')
   p:fails("preview(print)", "preview(buy, ...)")
   t.equal(#s:asked "trade", 0)
