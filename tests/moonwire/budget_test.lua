@@ -55,6 +55,18 @@ t.test("a name that is too long keeps the end of its path", function()
   t.ok(text:find "^strategy s, on_fill %(%.%.%./?d/.*/end%.lua:0%)$", text)
 end)
 
+t.test("places of names that are forgotten are used again", function()
+  local first = budget.place("again", "on_fill")
+  for i = 1, 3000 do
+    local place = budget.place("again", "callback " .. i)
+    t.ok(place ~= 0, "no place is left")
+    t.equal(ffi.string(shared.names[place]), "strategy again, callback " .. i)
+    budget.forget { callback = place }
+  end
+  t.equal(ffi.string(shared.names[first]), "strategy again, on_fill")
+  t.equal(budget.place("again", "on_fill"), first)
+end)
+
 t.test("open orders of ours are counted for the guardian, and no others", function()
   local S, order = new_class(), nil
   function S:on_start() order = self:buy { qty = "0.001", price = "950000000" } end

@@ -375,6 +375,22 @@ static void ten_versions(void)
                "ladder|ladder.lua|saved|return 12");
 }
 
+static void versions_of_an_old_journal(void)
+{
+    begin();
+    put_run();
+    CHECK_INT(drain(), 0);
+    mw_journal_close(journal);
+    exec_sql("DROP TABLE versions"); /* as journals were before there was a reload */
+    journal = mw_journal_open(&options, &err);
+    CHECK(journal != NULL);
+    new_recorder();
+    put_run();
+    put_version(1, "return");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT name, number FROM versions"), "ladder|1");
+}
+
 static void all_other_rows(void)
 {
     begin();
@@ -1007,6 +1023,7 @@ static const struct test_case cases[] = {
     {"the last word about an order counts", a_word_in_between},
     {"an amended fill changes its row, and names what was counted by total", amended_fills},
     {"the last ten versions of code are kept", ten_versions},
+    {"a journal without versions gets their table", versions_of_an_old_journal},
     {"how far a strategy has heard of its fills is kept, with what it keeps", what_was_told},
     {"sessions, log, dropped commands and persisted state have rows", all_other_rows},
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
