@@ -5,13 +5,18 @@
 local order_module = require "moonwire.order"
 
 local M = {}
-local MOST = 200
+local MOST, LOOKED_AT = 200, 5000
 
 -- Members of a value and of what its class gives it.
 local function members(value, add, depth)
   if depth > 8 then return end
   if type(value) == "table" then
-    for key, member in next, value do add(key, member) end
+    local left = LOOKED_AT
+    for key, member in next, value do
+      add(key, member)
+      left = left - 1
+      if left == 0 then break end
+    end
   end
   local meta = debug.getmetatable(value)
   local inherited = type(meta) == "table" and rawget(meta, "__index")

@@ -125,7 +125,7 @@ M.keys = {
 ---@field venues table<string, table>  as in the file, urls filled in; protocol is a name or a path
 ---@field strategies { file: string, name: string, params: table|nil, trusted: boolean }[]
 ---@field journal { path: string, max_mb: number|nil, max_days: number|nil }|false
----@field console { path: string }|nil
+---@field console { path: string, confirm_notional: table|nil }|nil
 ---@field risk moonwire.RiskLimits
 ---@field on_crash "cancel"|"leave"
 ---@field on_stop "cancel"|"leave"

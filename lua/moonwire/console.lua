@@ -28,7 +28,7 @@ local task = require "moonwire.task"
 
 local M = { NAME = "console" }
 local CHUNK = "prompt"
-local FILLS_KEPT, RESULT_KEPT, BAD_LINES = 500, 4000, 10
+local FILLS_KEPT, RESULT_KEPT, BAD_LINES, TEXT_MAX = 500, 4000, 10, 200000
 local ANSWER_SECONDS, WELCOME_SECONDS = 60, 10
 
 -- The runner --------------------------------------------------------------------------------------
@@ -86,7 +86,14 @@ function Session:send(message)
   if not ok then self.console:on_console_close(self.id, err) end
 end
 
-function Session:say(kind, text) self:send { kind = kind, text = format.plain(text) } end
+-- What is sent at once has an end.
+local function fitting(text)
+  if #text <= TEXT_MAX then return format.plain(text) end
+  return format.plain(text:sub(1, TEXT_MAX)) .. ("\n... cut after %d of %d bytes"):format(TEXT_MAX,
+                                                                                        #text)
+end
+
+function Session:say(kind, text) self:send { kind = kind, text = fitting(text) } end
 
 local function new_session(console, id, pid)
   local self = setmetatable({
@@ -183,7 +190,11 @@ function Session:finish(line, ok, result)
   local text = ok and (result or "") or explain(line.text, tostring(result))
   host.record("console", { self.who .. (ok and ": result" or ": error"),
                            text:sub(1, RESULT_KEPT) })
-  self:send { kind = "done", ok = ok, text = format.plain(text),
+  -- What is cut is no JSON any more.
+  if self.is_json and #text > TEXT_MAX then
+    ok, text = false, ("%d bytes of JSON are too many: ask for less"):format(#text)
+  end
+  self:send { kind = "done", ok = ok, text = fitting(text),
               has_secret = host.masked(line.text) ~= line.text }
 end
 

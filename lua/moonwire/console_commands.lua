@@ -1,6 +1,5 @@
 --- What can be called at the prompt beside Lua's own. Mistakes and refusals raise.
 
-local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local format = require "moonwire.format"
 local order_module = require "moonwire.order"
@@ -517,7 +516,7 @@ function M.install(session, environment)
     end
     environment[name], names[call] = call, name
   end
-  environment.decimal = decimal
+  environment.decimal = environment.mw.decimal
   return names
 end
 

@@ -7,6 +7,7 @@ local order_module = require "moonwire.order"
 
 local M = {}
 local DEPTH, ENTRIES, ROWS, WIDTH, TEXT = 4, 100, 60, 80, 20000
+local KEYS, VALUES = 1000, 50000       -- of a table that are looked at; of JSON in all
 local RIGHT = { decimal = true, number = true }
 
 -- What a list is shown as; the list itself stays what it is.
@@ -70,27 +71,30 @@ local function by_key(a, b)
   return type(a) < type(b) or type(a) == type(b) and tostring(a) < tostring(b)
 end
 
--- The keys of a table: those of its list first, as many as are shown.
+-- The keys of a table beside those of its list, whose length comes second: as many as are worth
+-- sorting, and how many more there are.
 local function keys_of(value)
-  local keys, count = {}, #value
+  local keys, count, more = {}, #value, 0
   for key in next, value do
     local is_index = type(key) == "number" and key >= 1 and key <= count and key % 1 == 0
     local is_private = type(key) == "string" and key:sub(1, 1) == "_"
-    if not is_index and not is_private then keys[#keys + 1] = key end
+    if not is_index and not is_private then
+      if #keys < KEYS then keys[#keys + 1] = key else more = more + 1 end
+    end
   end
   table.sort(keys, by_key)
-  return keys, count
+  return keys, count, more
 end
 
 local function parts_of(value, depth, seen)
-  local parts, keys, count = {}, keys_of(value)
+  local parts, keys, count, more = {}, keys_of(value)
   for i = 1, math.min(count, ENTRIES) do parts[i] = inline(rawget(value, i), depth, seen) end
   for _, key in ipairs(keys) do
     if #parts >= ENTRIES then break end
     local name = is_name(key) and key or "[" .. inline(key, depth, seen) .. "]"
     parts[#parts + 1] = name .. " = " .. inline(rawget(value, key), depth, seen)
   end
-  local left = count + #keys - #parts
+  local left = count + #keys + more - #parts
   if left > 0 then parts[#parts + 1] = ("... %d more"):format(left) end
   return parts
 end
@@ -176,7 +180,7 @@ end
 
 -- One entry a line, names aligned.
 local function entry_lines(value)
-  local keys, count = keys_of(value)
+  local keys, count, more = keys_of(value)
   local names, texts, width = {}, {}, 0
   local function add(name, entry)
     names[#names + 1], texts[#texts + 1] = name, inline(entry, DEPTH - 1, {})
@@ -189,7 +193,7 @@ local function entry_lines(value)
   end
   local lines = {}
   for i, name in ipairs(names) do lines[i] = "  " .. pad(name, width) .. " = " .. texts[i] end
-  local left = count + #keys - #names
+  local left = count + #keys + more - #names
   if left > 0 then lines[#lines + 1] = ("  ... %d more"):format(left) end
   return lines
 end
@@ -249,8 +253,10 @@ end
 
 -- JSON --------------------------------------------------------------------------------------------
 
-local function plain_value(value, depth)
+local function plain_value(value, depth, seen)
   local kind = type(value)
+  seen.count = seen.count + 1
+  if seen.count > VALUES then error(("more than %d values: ask for less"):format(VALUES), 0) end
   if kind == "number" and (value ~= value or value == 1 / 0 or value == -1 / 0) then
     return tostring(value)                              -- JSON has none of these
   end
@@ -262,18 +268,18 @@ local function plain_value(value, depth)
   if names then
     for _, name in ipairs(names) do
       local field = value[name]
-      if field ~= nil then out[name] = plain_value(field, depth - 1) end
+      if field ~= nil then out[name] = plain_value(field, depth - 1, seen) end
     end
     return out
   end
   if columns_of[value] or #value > 0 then
-    for i = 1, #value do out[i] = plain_value(rawget(value, i), depth - 1) end
+    for i = 1, #value do out[i] = plain_value(rawget(value, i), depth - 1, seen) end
     return json.array(out)
   end
   local text = own_text(value)
   if text then return text end
   for _, key in ipairs((keys_of(value))) do
-    out[tostring(key)] = plain_value(rawget(value, key), depth - 1)
+    out[tostring(key)] = plain_value(rawget(value, key), depth - 1, seen)
   end
   return out
 end
@@ -281,6 +287,6 @@ end
 --- Any value as one line of JSON; decimals are strings of all their digits.
 ---@param value any
 ---@return string
-function M.json(value) return json.encode(plain_value(value, 8)) end
+function M.json(value) return json.encode(plain_value(value, 8, { count = 0 })) end
 
 return M

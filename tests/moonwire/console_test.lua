@@ -133,6 +133,20 @@ t.test("what a venue says cannot move the cursor", function()
   t.equal(p:take("out")[1].text, "\\27[2J")
 end)
 
+t.test("what is too much is cut, and the prompt stays", function()
+  local p = play()
+  local text = p:type "('x'):rep(1e6)"
+  t.ok(#text < 210000 and text:find("cut after 200000 of", 1, true))
+  p:type "print(('x'):rep(1e6))"
+  t.ok(#p:take("out")[1].text < 210000)
+  p:type "t = {} for i = 1, 1e5 do t['k' .. i] = i end"
+  t.ok(p:type("t"):find("... 99900 more", 1, true))
+  local q = p:another { hello = true, json = true }
+  q:fails("('x'):rep(1e6)", "bytes of JSON are too many")
+  q:type "t = {} for i = 1, 1e5 do t[i] = i end"
+  q:fails("t", "more than 50000 values")
+end)
+
 t.test("lines and their results are recorded", function()
   local p, s = play()
   p:type "1 + 1"
