@@ -155,7 +155,8 @@ function FileLibrary.append(path, text) end
 ---@field name string
 ---@field on_start fun(self: table)|nil  each venue has been up once
 ---@field on_order fun(self: table, order: moonwire.Order, event: moonwire.OrderEvent)|nil
----@field on_fill fun(self: table, fill: moonwire.Fill, order: moonwire.Order)|nil
+---@field on_fill fun(self: table, fill: moonwire.Fill, order: moonwire.Order)|nil  each fill once,
+---                                       across restarts, in one piece with state.persist
 ---@field on_book fun(self: table, book: moonwire.Book)|nil
 ---@field on_trade fun(self: table, trade: moonwire.Trade)|nil
 ---@field on_session fun(self: table, venue: string, state: moonwire.SessionState)|nil
