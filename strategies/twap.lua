@@ -2,6 +2,10 @@
 --- `duration / slices` seconds, never beyond `limit`. A slice rests at the near side of the book
 --- for most of its time, is then canceled, and what it did not get is added to the next one; the
 --- last slice crosses the spread when `finish` says so.
+---
+--- What is done and when it began is in state.persist: after a restart it goes on by the same
+--- clock, and what was not traded meanwhile is part of the next slice. So a parent order is worked
+--- once; another one wants another name for the strategy, or a new journal.
 
 local mw = require "moonwire"
 local decimal = mw.decimal
@@ -26,7 +30,17 @@ function S:on_start()
   self.total, self.limit = decimal(p.qty), p.limit ~= "" and decimal(p.limit) or nil
   local state = self.state.persist
   state.slice, state.done = state.slice or 0, state.done or "0"
-  self:every(p.duration / p.slices, "next_slice")
+  state.began = state.began or mw.now()
+  self.period = p.duration / p.slices
+  local passed = math.floor((mw.now() - state.began) / self.period)
+  self:wait_for_slice(math.max(state.slice, math.min(passed, p.slices - 1)) + 1)
+end
+
+-- A slice is due by the clock of the first start; one that is late (or somebody set the clock), in
+-- a slice's time.
+function S:wait_for_slice(number)
+  local wait = self.state.persist.began + number * self.period - mw.now()
+  self:after(wait > 0 and math.min(wait, self.period) or self.period, "next_slice", number)
 end
 
 function S:on_book(book) self.book = book end
@@ -43,11 +57,12 @@ function S:due(n)
   return n >= self.params.slices and self.total or share:round(self.market.qty_step, "down")
 end
 
-function S:next_slice()
+function S:next_slice(number)
   local state = self.state.persist
+  self:wait_for_slice(number + 1)
   if state.slice >= self.params.slices then return self:check_end() end
   if not self.book or not self.book:mid() then return self.log.warn("no book yet: slice waits") end
-  state.slice = state.slice + 1
+  state.slice = math.min(number, self.params.slices)
   self:task("work", state.slice)
 end
 
@@ -65,7 +80,7 @@ function S:work(slice)
   if not order then
     return self.log.warn("slice %d of %s: %s; its part goes to the next one", slice, qty, err)
   end
-  order:wait("filled", self.params.duration / self.params.slices * 0.9)
+  order:wait("filled", self.period * 0.9)
 end
 
 --- The near side of the book, or the far side when the slice must be done; nil beyond the limit.

@@ -2,7 +2,14 @@
 
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
+local archive = require "moonwire.archive"
+local archive_fixture = require "tests.moonwire.archive_fixture"
+local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
+local json = require "moonwire.json"
+local recovery = require "moonwire.recovery"
+
+local EPOCH = client_id.base36(1789999990000, 8) .. "abc"
 
 -- Mid 950000000: edge 475000, spacing 475000, skew 190000 for each 0.0005 held, slack 285000.
 local BID, ASK = { { "949999000" } }, { { "950001000" } }
@@ -248,6 +255,41 @@ t.test("without market data, or a market, it stops and says so", function()
   s:advance(1)
   t.equal(runner.state, "stopped")
   t.ok(#s:logged "X/Y" > 0)
+end)
+
+-- It keeps nothing of its own: its orders and its position are the runtime's.
+t.test("after a restart what stands in its place stays, what was held moves it", function()
+  local journal = archive_fixture.new()
+  local rows = {}
+  local function sold(number, price, status, fills)
+    local id = client_id.maker("moonwire", "ladder", EPOCH, number):next()
+    journal:order({ client_order_id = id, order_id = "btcidr-limit-" .. number, side = "sell",
+                    strategy = "ladder", price = price, qty = "0.0005", status = status }, fills)
+    if status == "new" then
+      rows[#rows + 1] = { order_id = tostring(number), client_order_id = id, price = price,
+                          submit_time = "1789999990", type = "sell", order_type = "limit",
+                          order_btc = "0.0005", remain_btc = "0.0005" }
+    end
+  end
+  sold(1, "950475000", "filled", { { trade_id = "1", qty = "0.0005", price = "950475000" } })
+  sold(2, "950665000", "new")
+  sold(3, "951140000", "new")
+  local class = dofile "strategies/ladder.lua"
+  local listed = { success = 1, ["return"] = { orders = { btc_idr = json.array(rows) } } }
+  local s = stage.new { strategies = { { name = "ladder", class = class } },
+                        answers = { ["/api/depth/btcidr"] = false,
+                                    openOrders = json.encode(listed) } }
+  recovery.begin(s.desk, archive.open(journal.path, s.desk.log), "0.1.0")
+  s:start()
+  local instance = s.runners.ladder.instance
+  t.equal(standing(instance), "buy sell 950665000 951140000")
+  s:advance(1)
+  s:book(BID, ASK)
+  t.equal(standing(instance),
+          "buy 948765000 949240000 949715000 sell 950665000 951140000 951615000")
+  t.equal(#s:asked "trade", 4)
+  t.equal(#s:asked "cancelByClientOrderId", 0)
+  journal:remove()
 end)
 
 stage.done()

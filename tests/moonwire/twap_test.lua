@@ -3,6 +3,7 @@
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
+local persist = require "moonwire.persist"
 
 local function play(params, options)
   options = options or {}
@@ -245,6 +246,79 @@ t.test("after its time what the last slice did not get is canceled, and it stops
   s:advance(10)
   t.equal(runner.state, "stopped")
   t.equal(#s:asked "trade", 2)
+end)
+
+-- A run that goes on where another one was: 0.003 done in three of ten slices, begun `ago` seconds
+-- before.
+local function play_on(ago, options)
+  options = options or {}
+  options.answers = { ["/api/depth/btcidr"] = false }
+  options.strategies = { { name = "twap", class = dofile "strategies/twap.lua", params = {
+    qty = "0.01", duration = 100, slices = 10 } } }
+  local s = stage.new(options)
+  s.runners.twap:restore_persist(persist.encode {
+    slice = options.slice or 3, done = options.done or "0.003", began = 1790000000.123 - ago })
+  s:start()
+  book(s, "949000000", "951000000")
+  return s, s.runners.twap.instance, s.runners.twap
+end
+
+t.test("what is kept is exact after each fill", function()
+  local s, instance = play()
+  book(s, "949000000", "951000000")
+  s:advance(10)
+  s:push(s:fill(instance.orders[1], "0.0004", "0.0004"))
+  local keep = instance.state.persist
+  t.equal(keep.done .. " " .. keep.slice, "0.0004 1")
+  t.ok(math.abs(keep.began - 1790000000.123) < 1e-3, keep.began)
+end)
+
+t.test("after a restart it goes on with the slice that is due, by the same clock", function()
+  local s = play_on(34)
+  s:advance(5.9)
+  t.equal(#s:asked "trade", 0)
+  s:advance(0.2)
+  t.equal(last_trade(s), "buy 0.001@949000000")
+  s:advance(10)
+  t.equal(last_trade(s), "buy 0.002@949000000")
+end)
+
+t.test("what was not traded while it was down is part of the next slice", function()
+  local s = play_on(65)
+  s:advance(5.1)
+  t.equal(last_trade(s), "buy 0.004@949000000")
+  s:advance(30)
+  t.equal(last_trade(s), "buy 0.007@951000000")
+end)
+
+t.test("down until after its end, it does what is left and ends", function()
+  local s, instance, runner = play_on(5000)
+  s:advance(9)
+  t.equal(#s:asked "trade", 0)
+  s:advance(2)
+  t.equal(last_trade(s), "buy 0.007@951000000")
+  fill_all(s, instance)
+  t.equal(instance.state.persist.done, "0.01")
+  s:advance(10)
+  t.equal(runner.state, "stopped")
+end)
+
+t.test("a parent that is done is not begun again", function()
+  local s, _, runner = play_on(5000, { slice = 10, done = "0.01" })
+  s:advance(30)
+  t.equal(#s:asked "trade", 0)
+  t.equal(runner.state, "stopped")
+end)
+
+t.test("a clock that is set neither hurries nor stops it", function()
+  for _, by in ipairs { 3600, -3600 } do
+    local s = play()
+    book(s, "949000000", "951000000")
+    s:advance(10)
+    s:shift_clock(by)
+    s:advance(30)
+    t.equal(#s:asked "trade", 4)
+  end
 end)
 
 t.test("nonsense in the parameters stops it before anything is sent", function()
