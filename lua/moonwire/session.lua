@@ -216,7 +216,7 @@ end
 --- connection that is logged on where answers come over that alone.
 function Session:before_questions()
   local private = self.private
-  if private.turns and not private.id then return self.protocol.private.logon(private) end
+  if private.spec.takes_questions and not private.id then return private.spec.logon(private) end
   return self:before_logon()
 end
 

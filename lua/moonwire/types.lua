@@ -499,6 +499,7 @@ function VenueHandle:session() end
 ---@field backoff table|nil              options of moonwire.backoff
 ---@field heartbeat number|nil           seconds between two beats
 ---@field one_at_a_time boolean|nil      answers name no request: see turns.lua
+---@field takes_questions boolean|nil   private only: the fetch functions ask over this line
 ---@field feeds table<string, true>|nil  market data only: "book", "trades"; nil: both
 ---@field pings { idle: number, busy: number, again: number }|nil  seconds between our pings
 local LinkSpec = {}

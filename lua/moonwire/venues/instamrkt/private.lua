@@ -15,7 +15,7 @@ local M = {
     "res", "text", "pool_id", "game_id", "source_id", "bet_id", "amount", "current_balance",
     "available_balance", "currency", "distribution[].target_id", "distribution[].backing_money",
   },
-  silence = 45, heartbeat = 20, one_at_a_time = true,
+  silence = 45, heartbeat = 20, one_at_a_time = true, takes_questions = true,
   backoff = { first = 1, cap = 30 },
 }
 
