@@ -185,14 +185,14 @@ function deaths.stopped(self)
 end
 
 -- From here on what happens is not in the journal; some ms before may not be, either.
-local function guardian_is_gone(self)
+local function guardian_goes(self)
   table.insert(self.silences, { from = dispatch.now() - 0.03 * e2e.patience, to = math.huge })
 end
 
 function deaths.guardian(self)
   local runtime = self.run:runtime_pid()
+  guardian_goes(self)
   self.run:signal(SIGKILL)
-  guardian_is_gone(self)
   wait_exit(self)
   listen_until(self, "the runtime's end", function() return not e2e.is_alive(runtime) end, 30)
   -- Before its log-on it knows no order that is in no journal, and need not log on to end.
@@ -200,15 +200,15 @@ function deaths.guardian(self)
 end
 
 function deaths.both(self)
+  guardian_goes(self)
   self.run:kill_all()
-  guardian_is_gone(self)
 end
 
 function deaths.one_after_the_other(self)
   self.run:signal_runtime(SIGKILL)
   task.sleep(self.random:number() * 0.3)
+  guardian_goes(self)
   self.run:signal(SIGKILL)
-  guardian_is_gone(self)
   wait_exit(self)
 end
 
