@@ -139,7 +139,9 @@ static void read_messages(struct session *session)
                 deliver(session, &message);
         }
     }
-    ev_feed_event(loop_of(session), &session->io, EV_READ); /* TLS may hold more than epoll knows */
+    /* TLS may hold more than epoll knows. An event that is fed here would come before all others,
+     * again and again as long as the peer keeps sending. */
+    ev_timer_start(loop_of(session), &session->again);
 }
 
 /* One step in whatever phase the session is. */
@@ -178,6 +180,13 @@ static void on_io(struct ev_loop *loop, ev_io *io, int revents)
         return;
     }
     advance(session);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *again, int revents)
+{
+    (void)loop;
+    (void)revents;
+    advance(again->data);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
@@ -228,7 +237,8 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
     session->limit = options->limit_bytes ? options->limit_bytes : MW_WS_MESSAGE_MAX;
     ev_init(&session->io, on_io);
     ev_init(&session->timer, on_timer);
-    session->io.data = session->timer.data = session;
+    ev_timer_init(&session->again, on_again, 0., 0.);
+    session->io.data = session->timer.data = session->again.data = session;
     if (mw_url_parse(&session->url, options->url, err) < 0)
         goto fail;
     if (!session->url.is_websocket) {

@@ -17,6 +17,7 @@ enum { QUEUE_MAX = 16 * 1024 * 1024 };
 void mw_session_disconnect(struct session *session)
 {
     ev_io_stop(loop_of(session), &session->io);
+    ev_timer_stop(loop_of(session), &session->again);
     SSL_free(session->ssl);
     session->ssl = NULL;
     if (session->fd >= 0)
@@ -82,6 +83,7 @@ void mw_session_finish_soon(struct session *session)
         mw_resolve_cancel(session->lookup); /* or its answer would bring the session back */
     session->lookup = NULL;
     ev_io_stop(loop_of(session), &session->io);
+    ev_timer_stop(loop_of(session), &session->again);
     ev_timer_stop(loop_of(session), &session->timer);
     ev_timer_set(&session->timer, 0., 0.);
     ev_timer_start(loop_of(session), &session->timer);

@@ -33,6 +33,7 @@ struct session {
     SSL *ssl; /* NULL on loopback without TLS */
     ev_io io;
     ev_timer timer; /* handshake, silence, close: one at a time */
+    ev_timer again; /* to read on in the next turn */
     ev_tstamp silence, last_read;
     size_t limit;
     struct mw_ws_reader *reader;

@@ -121,7 +121,8 @@ static void messages(void)
     }
 }
 
-static size_t in_order;
+static size_t in_order, in_turn, most_in_turn;
+static unsigned turn;
 
 static void count_in_order(const struct mw_event *event)
 {
@@ -134,6 +135,10 @@ static void count_in_order(const struct mw_event *event)
     } else if (event->kind == MW_EVENT_ws_message) {
         CHECK_INT(heard[MW_EVENT_ws_open].count, 1);
         in_order += strtoul(heard[MW_EVENT_ws_message].data, NULL, 10) == in_order;
+        in_turn = ev_iteration(mw_host_loop(host)) == turn ? in_turn + 1 : 1;
+        turn = ev_iteration(mw_host_loop(host));
+        if (in_turn > most_in_turn)
+            most_in_turn = in_turn;
     }
 }
 
@@ -141,11 +146,12 @@ static void many_messages(void)
 {
     for (int tls = 0; tls < 2; tls++) {
         open_all(tls);
-        in_order = 0;
+        in_order = most_in_turn = 0;
         hook = count_in_order;
         (void)OPENED(.url = NULL);
         (void)wait_for(MW_EVENT_ws_message, 1000);
         CHECK_INT(in_order, 1000);
+        CHECK(most_in_turn <= 600); /* timers and signals have their turn in between */
         close_all();
     }
 }
