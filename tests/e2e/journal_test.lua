@@ -150,7 +150,8 @@ test("no key, secret, token or signature is in the file", function()
   file:close()
   wal:close()
   has(bytes, "method=trade&pair=btc_idr")                -- it is the right file
-  for _, secret in ipairs { sim.info.key, sim.info.secret, "eyJ" } do
+  -- A token that was sent or came; the versions of venue files hold the public one as Lua text.
+  for _, secret in ipairs { sim.info.key, sim.info.secret, '":"eyJ', "=eyJ" } do
     if bytes:find(secret, 1, true) then error("there is " .. secret:sub(1, 4) .. "...") end
   end
   equal(run:stop(), 0)
