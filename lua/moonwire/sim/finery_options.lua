@@ -1,9 +1,8 @@
 --- Makes a simulated Finery Markets from the command line's options, with the host's signing.
 
-local decimal     = require "moonwire.decimal"
-local Finery      = require "moonwire.sim.finery"
-local host        = require "moonwire.host"
-local instruments = require "moonwire.sim.finery_instruments"
+local command_line = require "moonwire.sim.command_line"
+local Finery       = require "moonwire.sim.finery"
+local instruments  = require "moonwire.sim.finery_instruments"
 
 local M = { subjects = Finery.subjects }
 
@@ -14,41 +13,14 @@ local CREDIT = "usd=5000000,eur=5000000,usdt=5000000,btc=100,eth=1000"
 
 function M.describe_settings() return Finery.new_settings():describe() end
 
-local handles = {}
-
--- The secret's characters are the key (section 3); each secret becomes a handle once.
 local function hmac(secret, message)
-  local handle = handles[secret]
-  if not handle then
-    handle = host.secret_text(secret)
-    handles[secret] = handle
-  end
-  return handle:hmac("sha384", message, "base64")
-end
-
--- "a=1,b=2" as a table; nil and what is wrong.
-local function read_list(text, what)
-  local fields = {}
-  for item in text:gmatch("[^,]+") do
-    local name, value = item:match("^([%w_]+)=(.+)$")
-    if not name then return nil, string.format('%s "%s": expected name=value', what, item) end
-    fields[name] = value
-  end
-  return fields
-end
-
-local function take(fields, name)
-  local value = fields[name]
-  fields[name] = nil
-  return value
+  return command_line.hmac(secret, "sha384", message, "base64")
 end
 
 local function check_credit(fields, what)
-  for currency, amount in pairs(fields) do
-    local value = decimal.parse(amount)
-    if not value or value < decimal "0" then
-      return nil, string.format('%s "%s=%s": expected an amount', what, currency, amount)
-    end
+  local ok, err = command_line.check_amounts(fields, what)
+  if not ok then return nil, err end
+  for currency in pairs(fields) do
     if not instruments.currency(currency:upper()) then
       return nil, string.format('%s "%s": there is no such currency', what, currency)
     end
@@ -57,8 +29,8 @@ local function check_credit(fields, what)
 end
 
 local function add_member(sim, fields, what)
-  local name, key, secret = take(fields, "name"), take(fields, "key"), take(fields, "secret")
-  local role = take(fields, "role") or "taker"
+  local own = command_line.take(fields, { "name", "key", "secret", "role" })
+  local name, key, secret, role = own.name, own.key, own.secret, own.role or "taker"
   if role ~= "taker" and role ~= "maker" then
     return nil, string.format('%s "role=%s": expected taker or maker', what, role)
   end
@@ -73,24 +45,8 @@ local function add_member(sim, fields, what)
   return sim:add_member(name, key, secret, fields, role)
 end
 
-local function read_settings(options)
-  local settings = Finery.new_settings()
-  for _, text in ipairs(options.set or {}) do
-    local ok, err = settings:set(text)
-    if not ok then return nil, err end
-  end
-  return settings
-end
-
-local function read_instruments(text)
-  if not text then return instruments.list() end
-  local names = {}
-  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
-  return instruments.list(names)
-end
-
 local function add_members(sim, options)
-  local fields, err = read_list(options.balance or CREDIT, "--balance")
+  local fields, err = command_line.read_list(options.balance or CREDIT, "--balance")
   if not fields then return nil, err end
   fields.name, fields.key, fields.secret = "demo", options.key or KEY, options.secret or SECRET
   fields.role = sim.settings.role
@@ -98,7 +54,7 @@ local function add_members(sim, options)
   member, err = add_member(sim, fields, "--balance")
   if not member then return nil, err end
   for _, text in ipairs(options.member or {}) do
-    fields, err = read_list(text, "--member")
+    fields, err = command_line.read_list(text, "--member")
     if not fields then return nil, err end
     local added
     added, err = add_member(sim, fields, "--member")
@@ -110,10 +66,10 @@ end
 --- Makes the simulator. `read`: schedule, seed. Then what a client needs to know: credentials and
 --- further fields of the configuration, as { name, value } pairs in order; or nil and the error.
 function M.open(options, read)
-  local settings, err = read_settings(options)
+  local settings, err = command_line.set(Finery.new_settings(), options.set or {})
   if not settings then return nil, err end
   local list
-  list, err = read_instruments(options.pairs)
+  list, err = instruments.list(command_line.names(options.pairs))
   if not list then return nil, err end
   local sim = Finery.new { instruments = list, settings = settings, schedule = read.schedule,
                            seed = read.seed, hmac = hmac }
