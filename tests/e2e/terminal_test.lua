@@ -37,6 +37,12 @@ local function play(arguments, steps, environment)
   return tonumber(terminal:out():match "status (%-?%d+)"), directory
 end
 
+if os.execute "/usr/bin/python3 -c 'import pty; pty.openpty()' 2>/dev/null" ~= 0 then
+  print "skipped: this machine has no pseudo-terminal (is /dev/pts mounted?)"
+  print "0 passed, 0 failed"
+  return
+end
+
 local CTRL_A, CTRL_C, CTRL_D, CTRL_R, TAB, UP = "\1", "\3", "\4", "\18", "\t", "\27[A"
 
 test("typed lines are run, a chunk that goes on is asked for, Ctrl-D leaves", function()
