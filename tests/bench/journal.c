@@ -71,7 +71,7 @@ static void record_event(uint64_t n)
     totals.cum = x.qty;
     totals.value = x.price;
     mw_record_event(recorder, &event);
-    mw_record_fill(recorder, 1 + n % ORDERS, 0, &x, NULL, (double)n);
+    mw_record_fill(recorder, 1 + n % ORDERS, 0, &x, NULL, (double)n, (uint32_t)n + 1);
     mw_record_order_status(recorder, 1 + n % ORDERS, &totals, "partially_filled",
                            "btcidr-limit-8231", NULL);
     mw_record_event_end(recorder);
