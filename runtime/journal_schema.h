@@ -54,6 +54,8 @@ enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     "CREATE TABLE drawn (chunk INTEGER, number INTEGER);"                                          \
     "INSERT INTO drawn SELECT coalesce(max(chunk), 0), coalesce(max(last), 0) FROM (SELECT chunk," \
     " last FROM chunks ORDER BY chunk DESC LIMIT 1);"                                              \
-    "ALTER TABLE fills ADD COLUMN new_qty TEXT; ALTER TABLE persist ADD COLUMN told INTEGER;"
+    "ALTER TABLE fills ADD COLUMN new_qty TEXT; ALTER TABLE persist ADD COLUMN told INTEGER;"      \
+    "INSERT OR IGNORE INTO persist (strategy) SELECT DISTINCT strategy FROM orders"                \
+    " WHERE strategy IS NOT NULL;" /* they have begun, and nobody knows how far they heard */
 
 #endif

@@ -234,13 +234,16 @@ end
 local UNTOLD_FILLS = [[
   SELECT f.fill, f.trade_id, coalesce(f.new_qty, f.qty) AS qty, f.price, f.fees, f.liquidity,
          f.flags, f.time_ns, o.venue, o.client_order_id, o.order_id
-  FROM persist p CROSS JOIN fills f ON f.fill > p.told CROSS JOIN orders o ON o.key = f.order_key
-  WHERE p.strategy = ?1 AND o.strategy = ?1 AND coalesce(f.new_qty, f.qty) <> '0'
+  FROM fills f CROSS JOIN orders o ON o.key = f.order_key
+  WHERE f.fill > coalesce((SELECT coalesce(told, 9223372036854775807) FROM persist
+                           WHERE strategy = ?1), 0)
+    AND o.strategy = ?1 AND coalesce(f.new_qty, f.qty) <> '0'
   ORDER BY f.fill]]
 
 --- The fills of a strategy's orders that it has not heard of, in the order in which they were
---- counted; none when it is not known how far it has heard. Each has venue, client_order_id and
---- order_id of its order; qty is what was new at that time.
+--- counted: all when it has never begun with this journal (each start leaves a mark), none when the
+--- mark does not say how far it has heard (a journal of version 1). Each has venue, client_order_id
+--- and order_id of its order; qty is what was new at that time.
 ---@return moonwire.ArchivedFill[]
 function Archive:untold_fills(strategy)
   local fills = {}

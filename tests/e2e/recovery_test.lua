@@ -304,8 +304,9 @@ test("an order that a sweep finds is its strategy's, though nobody had written i
   equal(second:wait_exit(30), 1)
   equal(#sim:orders(true), 0, "open orders")
   local third = first.again()
-  third:wait_for "start 1: 0 open, position 0.0004"    -- told no fill: it has no past with the new
-  equal(third:stop(), 0)                               -- journal
+  third:wait_for "start 1: 0 open, position 0.0004"
+  third:wait_for "fill %d+ 0.0004"
+  equal(third:stop(), 0)
 end)
 
 -- What the venue has executed for us, bought less sold.

@@ -59,8 +59,12 @@ local function trades(...)
   return json.encode { data = json.array(rows) }
 end
 
--- A stage with these strategies that takes over from `journal` (nil: it is lost).
+-- A stage with these strategies that takes over from `journal` (nil: it is lost). All have begun
+-- before, unless options.is_first.
 local function take_over(journal, options)
+  if journal and not options.is_first then
+    journal:run "INSERT OR IGNORE INTO persist (strategy) SELECT DISTINCT strategy FROM orders"
+  end
   options.strategies = options.strategies or { { name = "one", class = teller() } }
   local s = stage.new(options)
   s.desk.config.on_orphan = options.on_orphan
@@ -256,7 +260,7 @@ t.test("what was booked and not told before the process died again is told by th
     dying:start()
     t.equal(told(dying, "one"), "")
     copy_persist(dying, journal)
-    journal:insert("persist", { strategy = "one", told = 1 })
+    journal:run "UPDATE persist SET told = 1 WHERE strategy = 'one'"
     journal:insert("fills", { order_key = 1, trade_id = "2", qty = "0.001", price = "950000000",
                               flags = 0, liquidity = "maker", fees = "11 IDR" })
     local s = take_over(journal, { answers = answers })
@@ -267,7 +271,7 @@ t.test("what was booked and not told before the process died again is told by th
     -- All of it is told now: a third run has nothing to tell.
     journal:run "DELETE FROM persist"
     copy_persist(s, journal)
-    journal:insert("persist", { strategy = "one", told = 2 })
+    journal:run "UPDATE persist SET told = 2 WHERE strategy = 'one'"
     s = take_over(journal, { answers = answers })
     s:start()
     t.equal(told(s, "one"), "start 1|order unknown partially_filled")
@@ -365,6 +369,16 @@ t.test("of whom nobody knows how far it has heard, it hears nothing old", functi
     local s = take_over(journal, {})
     s:start()
     t.equal(told(s, "one"), "start 0")
+  end)
+end)
+
+t.test("who never began with this journal has heard nothing, and hears all", function()
+  with_journal(function(journal)
+    three_fills(journal, "filled")
+    local s = take_over(journal, { is_first = true })
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 1 0.001|fill 2 0.001|order new filled|fill 3 0.002"
+            .. "|order partially_filled filled")
   end)
 end)
 
