@@ -8,7 +8,7 @@
 ---
 --- One request is under way at a time. So a beat and the one that turns the countdown off cannot
 --- overtake each other, and one that got no answer keeps its opposite back as long as it may still
---- arrive. What differs from venue to venue is moonwire.CountdownSpec in types.lua.
+--- arrive. What differs from venue to venue is moonwire.CountdownSpec in types_venue.lua.
 
 local countdown_pairs = require "moonwire.countdown_pairs"
 local dispatch = require "moonwire.dispatch"

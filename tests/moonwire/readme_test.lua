@@ -22,7 +22,9 @@ local function read(path)
   return text
 end
 
-local README, TYPES = read "README.md", read "lua/moonwire/types.lua"
+local README = read "README.md"
+local TYPES = read "lua/moonwire/types.lua" .. read "lua/moonwire/types_orders.lua"
+  .. read "lua/moonwire/types_venue.lua"
 
 local function has(text, part, what)
   ok(text:find(part, 1, true), ("%s: %q is not there"):format(what, part))
@@ -224,8 +226,10 @@ end)
 
 -- Annotations -------------------------------------------------------------------------------------
 
-test("moonwire.types is an empty module", function()
-  equal(next(require "moonwire.types"), nil)
+test("the annotations are empty modules", function()
+  for _, name in ipairs { "types", "types_orders", "types_venue" } do
+    equal(next(require("moonwire." .. name)), nil)
+  end
 end)
 
 test("types.lua declares the methods that there are, and no others", function()
