@@ -1,6 +1,6 @@
 --- A session: one venue of the configuration, from the log-on to the last report. All that two
 --- venues would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the
---- venue's file (moonwire.Venue in types.lua).
+--- venue's file (moonwire.Venue in types_venue.lua).
 
 local countdown = require "moonwire.countdown"
 local decimal = require "moonwire.decimal"
@@ -9,16 +9,19 @@ local http = require "moonwire.http"
 local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
-local lookback = require "moonwire.lookback"
+local markets = require "moonwire.session_markets"
 local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
-local record = require "moonwire.record"
 local reconcile = require "moonwire.reconcile"
+local state = require "moonwire.session_state"
 local strays = require "moonwire.strays"
 local task = require "moonwire.task"
 
 local Session = { __name = "moonwire.Session" }
 Session.__index = Session
+for _, part in ipairs { markets, state } do
+  for name, method in pairs(part) do Session[name] = method end
+end
 
 local M = {}
 local WARM_SECONDS = 20               -- an HTTP connection that was idle for longer is used once
@@ -106,189 +109,6 @@ function Session:swap_protocol(protocol, decoders)
   for _, line in ipairs { self.private, self.market } do
     if line.id then line:restart("the venue's file was reloaded") end
   end
-end
-
--- State -------------------------------------------------------------------------------------------
-
-local function set_state(self, state, why)
-  if state == self.state then return end
-  self.state, self.state_since = state, dispatch.now()
-  record.session(self.name, state, why)
-  self.log[state == "up" and "info" or "warn"]("session %s%s", state, why and ": " .. why or "")
-  self.desk:on_session_state(self, state)
-end
-
--- Up: logged on and reconciled. Degraded: the venue takes no orders on a connection that stands, or
--- orders work and the market data that was asked for does not (which is not said while it connects
--- for the first time) or the countdown is not renewed.
-local function settle_state(self, why)
-  if self.private.state ~= "live" then return set_state(self, "down", why) end
-  local is_blind = self.market and next(self.subscriptions) and self.is_market_lost
-  local is_degraded = self.suspended or self.ambiguity or is_blind
-    or self.countdown and self.countdown.is_failing
-  set_state(self, is_degraded and "degraded" or "up", why or self.ambiguity)
-end
-
---- What the venue shows of this order can be read in several ways: a person has to look.
-function Session:on_ambiguous(order, why)
-  if self.ambiguity == why then return end
-  self.ambiguity, self.ambiguous_order = why, order
-  self.log.error("%s: %s", order, why)
-  settle_state(self, why)
-end
-
-local function end_ambiguity(self)
-  self.ambiguity, self.ambiguous_order = nil, nil
-  settle_state(self)
-end
-
---- The countdown is failing now, or no longer.
-function Session:on_countdown(why) settle_state(self, why) end
-
-function Session:public_state() return { state = self.state, since = self.state_since } end
-
-function Session:on_link_live(which)
-  which.log.info("%s connection live", which.name)
-  if which == self.market then
-    self.is_market_lost = nil
-    for _, subscription in pairs(self.subscriptions) do
-      self.protocol.market.subscribe(which, subscription)
-    end
-  else
-    if self.market and self.market.state == "down" and next(self.subscriptions)
-      and not self.market.retry_timer then
-      self.market:connect()
-    end
-    self:schedule_renewal()
-    if self.countdown then self.countdown:on_live() end
-  end
-  settle_state(self)
-end
-
-function Session:on_link_lost(which, why, seconds)
-  which.log.warn("%s connection lost: %s; connecting again in %.1f s", which.name, why, seconds)
-  if which == self.private then
-    if self.renew_timer then self.renew_timer:stop() end
-    self.held, self.suspended = false, false
-  else
-    self.is_market_lost = true
-    self.desk:on_market_lost(self)
-  end
-  settle_state(self, why)
-end
-
-function Session:on_link_stopped(which, why)
-  which.log.error("%s connection stopped: %s", which.name, why)
-  if which == self.market then
-    self.is_market_lost = true
-    self.desk:on_market_lost(self)
-    return settle_state(self, "no market data: " .. why)     -- orders still work
-  end
-  settle_state(self, why)
-  self.desk:on_session_stopped(self, why)
-end
-
---- The credential of this connection ends at `at` (seconds): it is renewed before.
-function Session:renew_before(at) self.renew_at = at end
-
-function Session:schedule_renewal()
-  if self.renew_timer then self.renew_timer:stop() end
-  if not self.renew_at then return end
-  self.renew_timer = dispatch.after(math.max(1, self.renew_at - dispatch.now()), self, "renew")
-end
-
-function Session:renew()
-  self.log.info("renewing the session's credentials")
-  task.start(self, "renew", function()
-    local ok, err = self.protocol.private.renew(self.private)
-    if not ok then self.private:restart("renewal failed: " .. tostring(err)) end
-  end)
-end
-
---- A step of the private log-on: what must be known before orders can be.
-function Session:before_logon()
-  if self.clock_offset_ms == 0 then self:measure_clock() end
-  if self.markets then return true end
-  return self:load_markets()
-end
-
---- What the venue has to be asked at all without a session that is up, in a task: its markets, or a
---- connection that is logged on where answers come over that alone.
-function Session:before_questions()
-  local private = self.private
-  if private.spec.takes_questions and not private.id then return private.spec.logon(private) end
-  return self:before_logon()
-end
-
---- Asks for the markets, in a task: at the first log-on, and when the venue says that they changed.
-function Session:load_markets()
-  local markets, err, class = self.protocol.fetch_markets(self)
-  if not markets then return nil, "markets: " .. err, class end
-  self.markets, self.by_venue_symbol = {}, {}
-  for _, market in ipairs(markets) do self:add_market(market) end
-  self.log.info("%d markets", #markets)
-  return true
-end
-
---- A market that the venue has opened. While all of them are being asked for it is among those.
-function Session:add_market(market)
-  if not self.markets then return end
-  if self.markets[market.symbol] then self:drop_market(market.symbol) end
-  self.markets[#self.markets + 1], self.markets[market.symbol] = market, market
-  for _, name in ipairs(market.names) do self.by_venue_symbol[name] = market end
-end
-
---- A market that the venue has closed for good.
-function Session:drop_market(symbol)
-  local market = self.markets and self.markets[symbol]
-  if not market then return end
-  for i, other in ipairs(self.markets) do
-    if other == market then table.remove(self.markets, i) break end
-  end
-  self.markets[symbol] = nil
-  for _, name in ipairs(market.names) do self.by_venue_symbol[name] = nil end
-end
-
---- After the private log-on, still in its task: nothing is announced before it is healed.
-function Session:after_logon(which)
-  if which ~= self.private then return true end
-  local ok, err, class = self.reconciler:run()
-  if ok then
-    lookback.run(self)
-    lookback.settle(self)
-  end
-  local held = self.held
-  self.held = false
-  if not ok then return nil, "reconcile: " .. err, class end
-  for _, report in ipairs(held or {}) do self:on_report(report) end
-  return true
-end
-
---- From now until after_logon ends reports are held back.
-function Session:hold() self.held = self.held or {} end
-
---- The venue says on the private connection that it takes no orders for now.
-function Session:suspend(why)
-  if self.private.state ~= "live" then return self.private:lost(why, "retry") end
-  self.suspended = why
-  settle_state(self, why)
-end
-
-local function resume(self)
-  local private, id = self.private, self.private.id
-  local ok, err = self.protocol.private.resume(private)
-  if ok then ok, err = self:after_logon(private) end
-  if private.id ~= id then return end                  -- lost meanwhile: the log-on heals
-  if not ok then return private:restart("resume: " .. tostring(err)) end
-  self.suspended = false
-  settle_state(self)
-end
-
---- It takes them again: announced when what was missed is known, as after a log-on.
-function Session:resume()
-  if not self.suspended then return end
-  self:hold()
-  self:in_task("resume", resume)
 end
 
 -- HTTP --------------------------------------------------------------------------------------------
@@ -547,7 +367,7 @@ end
 
 --- The venue's id of an order is known now: what waited for that goes on.
 function Session:on_identified(order)
-  if self.ambiguous_order == order then end_ambiguity(self) end
+  if self.ambiguous_order == order then self:end_ambiguity() end
   if not self.strays:is_empty() then dispatch.defer(self.strays, "settle") end
   if order._cancel_wanted then dispatch.defer(self, "cancel", order) end
 end
@@ -623,17 +443,6 @@ function Session:query_order_by_id(id)
   return self.protocol.fetch_order(self, order)
 end
 
--- Markets -----------------------------------------------------------------------------------------
-
-function Session:market_of(symbol)
-  local market = self.markets and self.markets[symbol]
-  if not market then
-    return nil, self.markets and ("no market %s on %s"):format(tostring(symbol), self.name)
-      or "markets of " .. self.name .. " are not known yet"
-  end
-  return market
-end
-
 function Session:market_table()
   local list = {}
   for _, market in ipairs(self.markets or {}) do
@@ -646,33 +455,6 @@ end
 function Session:capabilities()
   local capabilities = self.protocol.capabilities
   return copy(type(capabilities) == "function" and capabilities(self.config) or capabilities)
-end
-
--- Market data -------------------------------------------------------------------------------------
-
-function Session:can_subscribe(feed, symbol)
-  if not self.market then return nil, "venue " .. self.name .. " has no market data configured" end
-  local feeds = self.protocol.market.feeds
-  if feeds and not feeds[feed] then
-    return nil, ("%s has no feed of %s"):format(self.protocol.name, feed)
-  end
-  if self.markets and not self.markets[symbol] then return self:market_of(symbol) end
-  return true
-end
-
-function Session:subscribe(feed, symbol)
-  local key = feed .. "\0" .. symbol
-  if self.subscriptions[key] then return end
-  local subscription = { feed = feed, symbol = symbol }
-  self.subscriptions[key] = subscription
-  if self.market.state == "live" then
-    return self.protocol.market.subscribe(self.market, subscription)
-  end
-  if self.market.state == "down" and not self.market.retry_timer
-    and self.private.state == "live" then
-    self.market:connect()
-  end
-  settle_state(self)
 end
 
 return M

@@ -77,7 +77,8 @@ end)
 
 t.test("every module that can be changed trades on after it", function()
   for _, name in ipairs { "order", "orders", "desk", "link", "rate", "task", "reconcile", "record",
-                          "position", "budget", "log", "countdown", "random", "client_id" } do
+                          "position", "budget", "log", "countdown", "random", "client_id",
+                          "session_state", "session_markets" } do
     local s, runner, change = play(name)
     s:advance(1)
     change("^", "-- changed\n")
