@@ -1,8 +1,6 @@
-#include "console.h"
+#include "console_client.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,13 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 16 * 1024, BACKLOG = 16 };
-static const ev_tstamp last_words_seconds = 5.;
-
-struct bytes {
-    char *data;
-    size_t len, cap;
-};
+enum { BACKLOG = 16 };
 
 struct listener {
     struct mw_console *console;
@@ -28,25 +20,6 @@ struct listener {
     char path[sizeof((struct sockaddr_un *)NULL)->sun_path];
 };
 
-struct client {
-    struct mw_console *console;
-    struct client *next;
-    ev_io readable, writable;
-    ev_timer timer;        /* the next line, or the end of an end */
-    int fd, flags;         /* flags: what it had before; others may have it open as well */
-    uint64_t id, listener; /* listener: 0 on the other side */
-    struct bytes in, out;
-    size_t scanned; /* of `in`, without LF */
-    bool is_ending, has_ended;
-};
-
-struct mw_console {
-    struct mw_host *host;
-    struct listener *listeners;
-    struct client *clients;
-    int count; /* of clients that came to us */
-};
-
 struct mw_console *mw_console_new(struct mw_host *host, struct mw_err *err)
 {
     struct mw_console *console = calloc(1, sizeof *console);
@@ -56,289 +29,6 @@ struct mw_console *mw_console_new(struct mw_host *host, struct mw_err *err)
     }
     console->host = host;
     return console;
-}
-
-/* Bytes --------------------------------------------------------------------------------------- */
-
-static int append(struct bytes *bytes, const char *data, size_t len)
-{
-    if (bytes->len + len > bytes->cap) {
-        size_t cap = (bytes->len + len) * 2;
-        char *grown = realloc(bytes->data, cap);
-        if (!grown)
-            return -1;
-        bytes->data = grown;
-        bytes->cap = cap;
-    }
-    if (len)
-        memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-    return 0;
-}
-
-static void drop_front(struct bytes *bytes, size_t len)
-{
-    bytes->len -= len;
-    if (len && bytes->len)
-        memmove(bytes->data, bytes->data + len, bytes->len);
-}
-
-/* Clients ------------------------------------------------------------------------------------- */
-
-static struct ev_loop *loop_of(const struct client *client)
-{
-    return mw_host_loop(client->console->host);
-}
-
-/* Nothing of it is heard any more; its memory goes with the next sweep of the list. */
-static void end(struct client *client)
-{
-    if (client->has_ended)
-        return;
-    client->has_ended = client->is_ending = true;
-    ev_io_stop(loop_of(client), &client->readable);
-    ev_io_stop(loop_of(client), &client->writable);
-    ev_timer_stop(loop_of(client), &client->timer);
-    (void)fcntl(client->fd, F_SETFL, client->flags);
-    (void)close(client->fd); /* nothing is lost that was not lost before */
-    if (client->listener)
-        client->console->count--;
-}
-
-static void sweep(struct mw_console *console)
-{
-    for (struct client **link = &console->clients; *link;) {
-        struct client *client = *link;
-        if (!client->has_ended) {
-            link = &client->next;
-            continue;
-        }
-        *link = client->next;
-        free(client->in.data);
-        free(client->out.data);
-        free(client);
-    }
-}
-
-static struct client *find(struct mw_console *console, uint64_t id)
-{
-    struct client *client = console->clients;
-    while (client && (client->id != id || client->is_ending))
-        client = client->next;
-    return client;
-}
-
-static void emit(struct client *client, struct mw_event *event)
-{
-    event->id = client->id;
-    event->num2 = (int64_t)client->listener;
-    mw_host_emit(client->console->host, event);
-}
-
-/* It is gone, or sent away: whoever listens hears it once. */
-static void emit_close(struct client *client, const char *why)
-{
-    struct mw_event event = {.kind = MW_EVENT_console_close, .text = why, .text_len = strlen(why)};
-    emit(client, &event);
-}
-
-static void flush(struct client *client)
-{
-    size_t at = 0;
-    while (at < client->out.len) {
-        ssize_t sent = send(client->fd, client->out.data + at, client->out.len - at,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent > 0)
-            at += (size_t)sent;
-        else if (sent == 0 || errno != EINTR)
-            break;
-    }
-    bool is_stuck = at < client->out.len && (errno == EAGAIN || errno == EWOULDBLOCK);
-    drop_front(&client->out, is_stuck ? at : client->out.len);
-    if (client->out.len) {
-        ev_io_start(loop_of(client), &client->writable);
-        return;
-    }
-    ev_io_stop(loop_of(client), &client->writable);
-    if (client->is_ending)
-        end(client); /* its reader sees what was sent, and then the end */
-}
-
-/* Not heard any more; what waits for it may still leave. */
-static void begin_to_end(struct client *client)
-{
-    client->is_ending = true;
-    ev_io_stop(loop_of(client), &client->readable);
-    ev_timer_stop(loop_of(client), &client->timer);
-    ev_timer_set(&client->timer, last_words_seconds, 0.);
-    ev_timer_start(loop_of(client), &client->timer);
-    ev_io_start(loop_of(client), &client->writable);
-}
-
-/* Its last line; of what waits for it nothing but the line that has left in part stays. */
-static void send_away(struct client *client, const char *why)
-{
-    char bye[256];
-    char *lf = client->out.len ? memchr(client->out.data, '\n', client->out.len) : NULL;
-    int len = snprintf(bye, sizeof bye, "{\"kind\":\"bye\",\"text\":\"%s\"}\n", why); /* fits */
-    if (lf)
-        client->out.len = (size_t)(lf - client->out.data) + 1;
-    (void)append(&client->out, bye, (size_t)len); /* without memory it goes without a word */
-    begin_to_end(client);
-}
-
-static void on_writable(struct ev_loop *loop, ev_io *io, int revents)
-{
-    (void)loop;
-    (void)revents;
-    struct client *client = io->data;
-    struct mw_console *console = client->console;
-    flush(client);
-    sweep(console);
-}
-
-/* The bytes of the next line without its LF; -1: there is none yet. */
-static ssize_t next_line(struct client *client)
-{
-    const char *from = client->in.data + client->scanned;
-    const char *lf = client->in.len > client->scanned
-                         ? memchr(from, '\n', client->in.len - client->scanned)
-                         : NULL;
-    client->scanned = lf ? 0 : client->in.len;
-    return lf ? lf - client->in.data : -1;
-}
-
-static void schedule(struct client *client)
-{
-    ev_timer_set(&client->timer, 0., 0.);
-    ev_timer_start(loop_of(client), &client->timer);
-}
-
-/* One line a turn. True when one was emitted. */
-static bool emit_line(struct client *client)
-{
-    ssize_t len = next_line(client);
-    if (len < 0)
-        return false;
-    struct mw_event event = {
-        .kind = MW_EVENT_console_line, .data = client->in.data, .len = (size_t)len};
-    emit(client, &event);
-    drop_front(&client->in, (size_t)len + 1);
-    if (!client->is_ending)
-        schedule(client); /* the next one, or more bytes */
-    return true;
-}
-
-/* A file or another process may end without LF; a client of ours that does was cut off. */
-static void emit_rest(struct client *client)
-{
-    struct mw_event event = {
-        .kind = MW_EVENT_console_line, .data = client->in.data, .len = client->in.len};
-    if (!client->listener && client->in.len)
-        emit(client, &event);
-    client->in.len = 0;
-}
-
-static void refuse(struct client *client, const char *why)
-{
-    send_away(client, why);
-    emit_close(client, why);
-}
-
-static void take_bytes(struct client *client)
-{
-    char data[READ_SIZE];
-    ssize_t got = read(client->fd, data, sizeof data);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (got <= 0) {
-        const char *why = got < 0 ? strerror(errno) : "";
-        emit_rest(client);
-        end(client);
-        emit_close(client, why);
-        return;
-    }
-    size_t limit = client->listener ? MW_CONSOLE_LINE_MAX : MW_CONSOLE_QUEUE_MAX + READ_SIZE;
-    if (append(&client->in, data, (size_t)got) < 0) {
-        refuse(client, "out of memory");
-    } else if (emit_line(client)) {
-        ev_io_stop(loop_of(client), &client->readable); /* until its lines are handled */
-    } else if (client->in.len > limit) {
-        refuse(client, "a line of more than 64 KiB");
-    }
-}
-
-static void on_readable(struct ev_loop *loop, ev_io *io, int revents)
-{
-    (void)loop;
-    (void)revents;
-    struct client *client = io->data;
-    struct mw_console *console = client->console;
-    take_bytes(client);
-    sweep(console);
-}
-
-static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
-{
-    (void)revents;
-    struct client *client = timer->data;
-    struct mw_console *console = client->console;
-    if (client->is_ending)
-        end(client);
-    else if (!emit_line(client))
-        ev_io_start(loop, &client->readable);
-    sweep(console);
-}
-
-/* Takes `fd` in any case. */
-static struct client *add_client(struct mw_console *console, int fd, struct mw_err *err)
-{
-    struct client *client = calloc(1, sizeof *client);
-    int flags = fcntl(fd, F_GETFL);
-    if (!client || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        mw_err_set(err, "%s", client ? strerror(errno) : "out of memory");
-        free(client);
-        (void)close(fd); /* nothing was written */
-        return NULL;
-    }
-    client->console = console;
-    client->fd = fd;
-    client->flags = flags;
-    client->id = mw_host_next_id(console->host);
-    client->next = console->clients;
-    console->clients = client;
-    ev_io_init(&client->readable, on_readable, fd, EV_READ);
-    ev_io_init(&client->writable, on_writable, fd, EV_WRITE);
-    ev_init(&client->timer, on_timer);
-    client->readable.data = client->writable.data = client->timer.data = client;
-    ev_io_start(loop_of(client), &client->readable);
-    return client;
-}
-
-int mw_console_send(struct mw_console *console, uint64_t id, const char *text, size_t len,
-                    struct mw_err *err)
-{
-    struct client *client = find(console, id);
-    if (!client) {
-        mw_err_set(err, "console %llu is gone", (unsigned long long)id);
-        return -1;
-    }
-    if (client->out.len + len + 1 > MW_CONSOLE_QUEUE_MAX || append(&client->out, text, len) < 0 ||
-        append(&client->out, "\n", 1) < 0) {
-        mw_err_set(err, "it does not read what it is sent: sent away");
-        send_away(client, "too much waits to be read: sent away");
-        return -1;
-    }
-    /* Begun at once: what is printed in a row leaves while it is printed. */
-    flush(client);
-    return 0;
-}
-
-void mw_console_close(struct mw_console *console, uint64_t id)
-{
-    struct client *client = find(console, id);
-    if (client)
-        begin_to_end(client);
 }
 
 /* Listening ----------------------------------------------------------------------------------- */
@@ -367,16 +57,16 @@ static void on_connection(struct ev_loop *loop, ev_io *io, int revents)
         (void)close(fd); /* another user's, or a flood: not a word */
         return;
     }
-    struct client *client = add_client(listener->console, fd, &err);
+    struct client *client = mw_client_add(listener->console, fd, &err);
     if (!client)
         return;
     client->listener = listener->id;
     if (++listener->console->count > MW_CONSOLE_CLIENTS_MAX) {
-        send_away(client, "16 clients are attached, and there is no room for more");
+        mw_client_send_away(client, "16 clients are attached, and there is no room for more");
         return;
     }
     struct mw_event event = {.kind = MW_EVENT_console_open, .num = pid};
-    emit(client, &event);
+    mw_client_emit(client, &event);
 }
 
 static int set_address(struct sockaddr_un *address, const char *path, struct mw_err *err)
@@ -485,13 +175,13 @@ uint64_t mw_console_connect(struct mw_console *console, const char *path, struct
 {
     struct sockaddr_un address;
     int fd = set_address(&address, path, err) < 0 ? -1 : connect_to(&address, err);
-    const struct client *client = fd < 0 ? NULL : add_client(console, fd, err);
+    const struct client *client = fd < 0 ? NULL : mw_client_add(console, fd, err);
     return client ? client->id : 0;
 }
 
 uint64_t mw_console_adopt(struct mw_console *console, int fd, struct mw_err *err)
 {
-    const struct client *client = add_client(console, fd, err);
+    const struct client *client = mw_client_add(console, fd, err);
     return client ? client->id : 0;
 }
 
@@ -499,11 +189,7 @@ void mw_console_free(struct mw_console *console)
 {
     if (!console)
         return;
-    for (struct client *client = console->clients; client; client = client->next) {
-        flush(client); /* what fits */
-        end(client);
-    }
-    sweep(console);
+    mw_client_end_all(console);
     while (console->listeners) {
         struct listener *listener = console->listeners;
         struct stat status;

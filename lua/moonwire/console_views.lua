@@ -1,0 +1,141 @@
+--- What there is, at the prompt: fills, positions, balances, books, markets, venues.
+
+local find = require "moonwire.console_find"
+local format = require "moonwire.format"
+
+local BOOK_SECONDS, BOOK_LEVELS = 5, 8
+
+-- name -> { usage =, about =, sends = it changes something, run = function(session, ...) }
+local commands = {}
+local fail = find.fail
+
+local function fees_text(fill)
+  local texts = {}
+  for i, fee in ipairs(fill.fees) do texts[i] = ("%s %s"):format(fee.amount, fee.asset) end
+  return table.concat(texts, ", ")
+end
+
+commands.fills = {
+  usage = "fills([symbol or strategy])", about = "The last fills of this run, oldest first.",
+  run = function(session, what)
+    local list = {}
+    for _, fill in ipairs(session.console:list_fills()) do
+      local strategy = session.desk.orders.owners[fill.order] or fill.strategy
+      if not what or what == fill.symbol or what == strategy then
+        list[#list + 1] = {
+          time = fill.time, strategy = strategy, venue = fill.venue, symbol = fill.symbol,
+          side = fill.side, qty = fill.qty, price = fill.price, liquidity = fill.liquidity,
+          fees = fees_text(fill), client_order_id = fill.client_order_id, trade_id = fill.trade_id,
+        }
+      end
+    end
+    return format.list(list, { "time", "strategy", "venue", "symbol", "side", "qty", "price",
+                               "liquidity", "fees" }, "no fills in this run")
+  end,
+}
+
+-- Money -------------------------------------------------------------------------------------------
+
+commands.positions = {
+  usage = "positions([strategy])",
+  about = "What each strategy holds and earned, from its own fills.",
+  run = function(session, strategy)
+    local list = {}
+    for _, position in pairs(session.desk.positions) do
+      if not strategy or position.strategy == strategy then
+        local book = session.desk:book(position.venue, position.symbol)
+        list[#list + 1] = {
+          strategy = position.strategy, venue = position.venue, symbol = position.symbol,
+          qty = position.qty, avg_price = position.avg_price, realized = position.realized,
+          unrealized = book and book.mid and position:unrealized(book.mid),
+          fees = position:fees_text(),
+        }
+      end
+    end
+    table.sort(list, function(a, b)
+      return a.strategy .. a.venue .. a.symbol < b.strategy .. b.venue .. b.symbol
+    end)
+    return format.list(list, { "strategy", "venue", "symbol", "qty", "avg_price", "realized",
+                               "unrealized", "fees" }, "no positions")
+  end,
+}
+
+local function add_balances(session, list)
+  local balances, err = session:query_balances()
+  if not balances then fail("%s: %s", session.name, tostring(err)) end
+  local assets = {}
+  for asset in pairs(balances) do assets[#assets + 1] = asset end
+  table.sort(assets)
+  for _, asset in ipairs(assets) do
+    local free, held = balances[asset].free, balances[asset].held
+    if not (free and free:is_zero() and (not held or held:is_zero())) then
+      list[#list + 1] = { venue = session.name, asset = asset, free = free, held = held }
+    end
+  end
+end
+
+commands.balances = {
+  usage = "balances([venue])", about = "What the venue says there is. Waits for its answer.",
+  run = function(session, venue)
+    local list, desk = {}, session.desk
+    if venue then add_balances(find.venue(desk, nil, venue), list)
+    else for _, each in ipairs(desk.session_list) do add_balances(each, list) end end
+    return format.list(list, { "venue", "asset", "free", "held" }, "no balances")
+  end,
+}
+
+-- Markets -----------------------------------------------------------------------------------------
+
+commands.book = {
+  usage = 'book("BTC/IDR" [, venue])',
+  about = "The best prices, as the next book shows them. Waits for it.",
+  run = function(session, symbol, venue)
+    if type(symbol) ~= "string" then fail 'book("BTC/IDR"): which symbol?' end
+    local of = find.venue(session.desk, symbol, venue)
+    local book, err = session.console:await_book(of.name, symbol, BOOK_SECONDS)
+    if not book then fail("%s", err) end
+    local list = {}
+    for i = 1, math.min(BOOK_LEVELS, math.max(#book.bids, #book.asks)) do
+      local bid, ask = book.bids[i] or {}, book.asks[i] or {}
+      list[i] = { bid_qty = bid.qty, bid = bid.price, ask = ask.price, ask_qty = ask.qty }
+    end
+    return format.list(list, { "bid_qty", "bid", "ask", "ask_qty" }, "the book is empty")
+  end,
+}
+
+commands.markets = {
+  usage = "markets([venue])", about = "What can be traded, with steps and minimums.",
+  run = function(session, venue)
+    local list = {}
+    for _, each in ipairs(session.desk.session_list) do
+      if not venue or each.name == venue then
+        for _, market in ipairs(each.markets or {}) do
+          list[#list + 1] = { venue = each.name, symbol = market.symbol,
+                              price_step = market.price_step, qty_step = market.qty_step,
+                              min_qty = market.min_qty, min_notional = market.min_notional }
+        end
+      end
+    end
+    table.sort(list, function(a, b) return a.venue .. a.symbol < b.venue .. b.symbol end)
+    return format.list(list, { "venue", "symbol", "price_step", "qty_step", "min_qty",
+                               "min_notional" }, "no markets are known yet")
+  end,
+}
+
+commands.venues = {
+  usage = "venues()", about = "The venues and their sessions.",
+  run = function(session)
+    local list, desk = {}, session.desk
+    for _, each in ipairs(desk.session_list) do
+      list[#list + 1] = {
+        venue = each.name, protocol = each.protocol.name, session = each.state,
+        since_at = each.state_since, open_orders = #desk.orders:list_open { venue = each.name },
+        remark = each.stopped_why or each.suspended or each.ambiguity or nil,
+      }
+    end
+    return format.list(list, { "venue", "protocol", "session", "since_at", "open_orders",
+                               "remark" }, "no venues are configured")
+  end,
+}
+
+return commands
