@@ -353,8 +353,21 @@ function Countdown:note_armed(symbol)
   if pair then pair.may_run_until = time_of(self) + self.seconds end
 end
 
+local function to_finish(self, now)
+  return self.pairs:pick(function(pair) return not pair.is_left and may_run(pair, now) end)
+end
+
+-- Whether there is nothing to turn off, nor will be when the request under way has its answer.
+local function is_nothing_to_finish(self, now)
+  for _, pair in ipairs(self.under_way and self.under_way.list or {}) do
+    if not pair.is_left then return false end
+  end
+  return #to_finish(self, now) == 0
+end
+
 --- Turns the countdown off everywhere but in the symbols of `left` (orders whose cancel the venue
---- did not confirm: it shall cancel them), then stops and calls object:on_countdown_over().
+--- did not confirm: it shall cancel them), then stops and calls object:on_countdown_over(): within
+--- FINISH_SECONDS.
 ---@param left moonwire.Order[]
 ---@param object table
 function Countdown:finish(left, object)
@@ -365,20 +378,17 @@ function Countdown:finish(left, object)
     if order.venue == self.session.name then is_left[order.symbol] = true end
   end
   local now = time_of(self)
-  local list = self.pairs:pick(function(pair)
-    return is_left[pair.symbol] and may_run(pair, now)
-  end)
+  for _, pair in ipairs(self.pairs:pick(function(pair) return is_left[pair.symbol] end)) do
+    pair.is_left = true
+  end
+  local list = self.pairs:pick(function(pair) return pair.is_left and may_run(pair, now) end)
   if #list > 0 then
     self.log.warn("dead man: the countdown goes on: the venue cancels all orders in %s within "
                   .. "%.0f s", names(list), self.seconds)
   end
-  for _, pair in ipairs(list) do pair.is_left = true end
+  if is_nothing_to_finish(self, now) then return self:finish_now() end
   self.finish_timer = dispatch.after(FINISH_SECONDS, self, "finish_now")
   self:pump()
-end
-
-local function to_finish(self, now)
-  return self.pairs:pick(function(pair) return not pair.is_left and may_run(pair, now) end)
 end
 
 function Countdown:finish_next(now)

@@ -197,8 +197,23 @@ local function drop_doubt(self, order)
   self.doubts[order] = nil
 end
 
+--- Orders of which the venue has executed more than we have fills for; they may have ended.
+---@return moonwire.Order[]
+function Reconciler:missing_fills()
+  local list, is_listed = {}, {}
+  for _, set in ipairs { self.doubts, self.fills_wanted } do
+    for order in pairs(set) do
+      if order:is_missing_fills() and not is_listed[order] then
+        list[#list + 1], is_listed[order] = order, true
+      end
+    end
+  end
+  table.sort(list, function(a, b) return tostring(a) < tostring(b) end)
+  return list
+end
+
 --- Whether anything of ours is in doubt.
-function Reconciler:has_doubts() return next(self.doubts) ~= nil end
+function Reconciler:has_doubts() return next(self.doubts) ~= nil or #self:missing_fills() > 0 end
 
 --- The order's fills are asked for soon: some are missing, or their price is only a bound.
 function Reconciler:ask_fills(order)

@@ -1,5 +1,6 @@
 --- The way down: strategies stop, their open orders are canceled, and only when the venues have
---- confirmed that (or the time for it is over) countdowns are turned off, sessions close and the
+--- confirmed that (or the time for it is over: CONFIRM_SECONDS for all venues together) countdowns
+--- are turned off, which takes countdown.lua's FINISH_SECONDS at most, sessions close and the
 --- process ends.
 
 local countdown = require "moonwire.countdown"
@@ -28,6 +29,7 @@ function M.begin(desk, status, reason)
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
   self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
   self:check()
+  if not self.is_over then self:say_what_is_waited_for() end
 end
 
 --- An order is in another status now.
@@ -51,6 +53,23 @@ local function left_open(desk)
   return open, bound
 end
 
+local function log_of(desk, venue)
+  local session = desk.sessions[venue]               -- none where the venue is not configured now
+  return session and session.log or desk.log
+end
+
+-- Whoever waits for the end sees what it hangs on.
+function Shutdown:say_what_is_waited_for()
+  local counts = {}
+  for _, order in ipairs(left_open(self.desk)) do
+    counts[order.venue] = (counts[order.venue] or 0) + 1
+  end
+  for venue, count in pairs(counts) do
+    log_of(self.desk, venue).info("%d %s to end: the venue has %d s to confirm it", count,
+                                  count == 1 and "order" or "orders", CONFIRM_SECONDS)
+  end
+end
+
 function Shutdown:cancel_met()
   for _, order in ipairs(left_open(self.desk)) do
     if not order._must_end and order.status ~= "pending_cancel" then self.desk:end_order(order) end
@@ -72,8 +91,17 @@ end
 
 function Shutdown:give_up()
   for _, order in ipairs(left_open(self.desk)) do
-    self.desk.log.error("left behind, the venue did not confirm its cancel: %s", order)
+    log_of(self.desk, order.venue).error("left behind, the venue did not confirm its cancel: %s; "
+                                         .. "cancel it by hand at the venue", order)
     self.status = 1
+  end
+  for _, session in ipairs(self.desk.session_list) do
+    for _, order in ipairs(session.reconciler:missing_fills()) do
+      if not order:is_open() then
+        session.log.warn("%s: not all that it executed could be had: the next run asks again",
+                         order)
+      end
+    end
   end
   self:finish()
 end

@@ -750,6 +750,20 @@ t.test("a venue that does not answer to turning it off holds the end up for 3 s 
   is_empty(s)
 end)
 
+t.test("a beat for nothing but what is left behind is not waited for at the end", function()
+  local s = play { answers = { cancelByClientOrderId = false } }
+  s:send "BTC/IDR"
+  stop(s)
+  s:answer_beats(false)
+  s:advance(9.9)
+  s.session.countdown:beat()
+  t.equal(said(s), "btc_idr=42.5 btc_idr=42.5")
+  s:advance(0.2)
+  t.equal(s.stopped, 1)
+  t.equal(#s:logged "the countdown goes on: the venue cancels all orders in BTC/IDR", 1)
+  is_empty(s)
+end)
+
 t.test("a beat that is under way at the end is waited for, then turned off", function()
   local s = play { on_stop = "leave", answers = { [PATH] = false } }
   s:send "BTC/IDR"

@@ -100,6 +100,7 @@ t.test("a venue that does not confirm is waited for 10 s; what is left behind is
   stop(s)
   s:advance(9.9)
   t.equal(s.stopped, nil)
+  t.equal(#s:logged "1 order to end: the venue has 10 s to confirm it", 1)
   s:advance(0.2)
   t.equal(s.stopped, 1, "not as asked")
   local said = s:logged "left behind, the venue did not confirm its cancel"
@@ -154,6 +155,20 @@ t.test("executions that are missing are waited for: money is counted before the 
   s:advance(5)
   t.equal(tostring(s.runners.one.instance:position().qty), "0.0004")
   t.equal(s.stopped, 0)
+end)
+
+t.test("executions that cannot be had before the end are said, and the end comes", function()
+  local s = play { answers = { ["/api/v2/myTrades"] = '{"data":[]}' } }
+  s.answers.getOrderByClientOrderId = '{"success":1,"return":{"order":{"order_id":"310130",'
+    .. '"client_order_id":"' .. s:order().client_order_id .. '","price":"950000000",'
+    .. '"type":"buy","status":"cancelled","order_rp":"951000","remain_rp":"500000"}}}'
+  s:push(s:update(s:order(), { status = "CANCELLED", executedQty = "0.0004" }))
+  stop(s)
+  s:advance(10.1)
+  t.equal(s.stopped, 0)
+  local said = s:logged "not all that it executed could be had: the next run asks again"
+  t.equal(#said, 1)
+  t.ok(said[1]:find(s:order().client_order_id, 1, true), said[1])
 end)
 
 t.test("orders that nobody here sent are nobody's to wait for or to cancel", function()
