@@ -3,6 +3,7 @@
 --- again a little later, so that what was under way is no difference.
 
 local decimal = require "moonwire.decimal"
+local order_fills = require "moonwire.order_fills"
 local order_module = require "moonwire.order"
 local restore = require "moonwire.restore"
 local task = require "moonwire.task"
@@ -74,7 +75,7 @@ end
 local function trade_text(id, qty, price) return ("trade %s: %s at %s"):format(id, qty, price) end
 
 local function compare_fills(self, found, archived, order)
-  local reports, err = self.session.protocol.fetch_fills(self.session, order)
+  local reports, err = order_fills.fetch(self.session, order)
   if not reports then return nil, "fills: " .. tostring(err) end
   local here, there, total = by_trade_id(archived.fills), {}, decimal.ZERO
   for _, report in ipairs(reports) do

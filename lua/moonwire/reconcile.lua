@@ -5,6 +5,7 @@
 --- unless the venue says what it means (`not_found_means`) because it keeps no finished orders.
 
 local dispatch = require "moonwire.dispatch"
+local order_fills = require "moonwire.order_fills"
 local task = require "moonwire.task"
 
 local Reconciler = { __name = "moonwire.Reconciler" }
@@ -45,7 +46,7 @@ end
 local function fetch_fills(self, order, known)
   local session = self.session
   local fills, err = known, nil
-  if not fills then fills, err = session.protocol.fetch_fills(session, order) end
+  if not fills then fills, err = order_fills.fetch(session, order) end
   for _, report in ipairs(fills or {}) do session.orders:apply(order, report) end
   return fills ~= nil, err
 end

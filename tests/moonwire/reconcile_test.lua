@@ -19,8 +19,8 @@ local function play(options)
 end
 
 local function one_trade(id, qty, price)
-  return ('{"tradeId":"%s","orderId":"o","price":"%s","qty":"%s","commission":"1",'
-          .. '"commissionAsset":"idr","isMaker":true,"time":1790000000200}'):format(id, price, qty)
+  return ('{"tradeId":"%s","orderId":"btcidr-limit-310130","price":"%s","qty":"%s",'
+          .. '"commission":"1","commissionAsset":"idr","isMaker":true,"time":1790000000200}'):format(id, price, qty)
 end
 
 local function trades(...) return '{"data":[' .. table.concat({ ... }, ",") .. "]}" end
@@ -72,6 +72,55 @@ t.test("an order in doubt that was filled has its fills fetched before it is fil
   t.equal(order.status, "filled")
   t.equal(table.concat(S.fills, " "), "0.0004 0.0006")
   t.equal(tostring(order.avg_price), "949400000")
+end)
+
+t.test("a fill that names another order is not booked on this one, and said", function()
+  local s, order, S = in_doubt()
+  s.answers.getOrderByClientOrderId = single(order, "500000", "cancelled")
+  s.answers["/api/v2/myTrades"] = trades(
+    one_trade("1", "0.0004", "950000000"),
+    (one_trade("2", "0.0006", "950000000"):gsub("310130", "99")))
+  s:advance(1)
+  t.equal(order.status, "canceled")
+  t.equal(table.concat(S.fills, " "), "0.0004")
+  t.ok(s:logged("trade 2 of order btcidr-limit-99 when it is asked for those of")[1])
+end)
+
+-- An order that the venue shows by our id alone, and whose fills are of these orders.
+local function nameless(...)
+  local rows = {}
+  for i, number in ipairs { ... } do
+    rows[i] = one_trade(i, "0.0004", "950000000"):gsub("310130", number)
+  end
+  local answers = { ["/api/v2/myTrades"] = trades(unpack(rows)) }
+  local protocol = setmetatable({ fetch_order = function()
+    return { status = "working", may_have_fills = true }
+  end }, { __index = require "moonwire.venues.indodax" })
+  return in_doubt { protocol = protocol, answers = answers }
+end
+
+t.test("a fill that names an order that is another one's is not booked on a nameless one", function()
+  local s, order, S = nameless("77")
+  s:push(s:update({ order_id = "btcidr-limit-77", client_order_id = "web-1" }, {}))
+  s:advance(1)
+  t.equal(order.status, "new")
+  t.equal(order.order_id, nil)
+  t.equal(#S.fills, 0)
+end)
+
+t.test("fills of two orders under one id of ours are booked on neither", function()
+  local s, order, S = nameless("77", "78")
+  s:advance(1)
+  t.equal(order.order_id, nil)
+  t.equal(#S.fills, 0)
+  t.ok(s:logged("orders btcidr-limit-77 and btcidr-limit-78 for one id of ours")[1])
+end)
+
+t.test("a fill gives an order the id that it did not have", function()
+  local s, order, S = nameless("77", "77")
+  s:advance(1)
+  t.equal(order.order_id, "btcidr-limit-77")
+  t.equal(table.concat(S.fills, " "), "0.0004 0.0004")
 end)
 
 t.test("an order in doubt that was canceled is so, with what it had executed", function()

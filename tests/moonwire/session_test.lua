@@ -407,7 +407,8 @@ t.test("a taker's price is asked for and amended in the position", function()
   local fill = s:fill(order, "0.001", "0.001", {
     tradeId = "7205", fillInformation = { participant = "TAKER", qty = "0.001", fee = "100",
                                           feeAsset = "idr" } })
-  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"7205","orderId":"o","price":"940000000",'
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"7205","orderId":"btcidr-limit-310130",'
+    .. '"price":"940000000",'
     .. '"qty":"0.001","quoteQty":"940000","commission":"100","commissionAsset":"idr",'
     .. '"isMaker":false,"time":1790000000200}]}'
   s:push(fill)
@@ -425,7 +426,8 @@ t.test("fills that the stream did not show are fetched by their total", function
   local s = up()
   local order = s:send()
   s:settle()
-  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"950000000",'
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"btcidr-limit-310130",'
+    .. '"price":"950000000",'
     .. '"qty":"0.001","quoteQty":"950000","commission":"1","commissionAsset":"idr",'
     .. '"isMaker":true,"time":1790000000200}]}'
   s:push(s:update(order, { status = "DONE", executedQty = "0.001" }))
@@ -477,7 +479,8 @@ end)
 
 t.test("an open order of which a bound is known is filled by DONE and its executions", function()
   local s, order = bounded()
-  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"1550000000",'
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"btcidr-limit-310130",'
+    .. '"price":"1550000000",'
     .. '"qty":"0.000015","commission":"1","commissionAsset":"idr","isMaker":true,'
     .. '"time":1790000000200}]}'
   s:push(s:update(order, { orderId = "btcidr-limit-310130", status = "DONE",
@@ -496,7 +499,8 @@ end)
 
 t.test("an open order of which a bound is known is filled when an answer says so", function()
   local s, order = bounded()
-  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"1550000000",'
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"btcidr-limit-310130",'
+    .. '"price":"1550000000",'
     .. '"qty":"0.000015","commission":"1","commissionAsset":"idr","isMaker":true,'
     .. '"time":1790000000200}]}'
   s.answers.getOrder = '{"success":1,"return":{"order":{"order_id":"310130","price":"1550000000",'
