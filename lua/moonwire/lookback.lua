@@ -5,6 +5,7 @@
 --- the next one. A bound that an earlier run booked in place of a price is asked for here as well.
 
 local dispatch = require "moonwire.dispatch"
+local order_fills = require "moonwire.order_fills"
 local record = require "moonwire.record"
 
 local M = {}
@@ -35,10 +36,10 @@ local function take_over(session, report)
     return true
   end
   local order = session:order_of(report)
-  local fills, err = session.protocol.fetch_fills(session, order)
+  local fills, err = order_fills.fetch(session, order)
   if not fills then return nil, err end
   for _, fill in ipairs(fills) do orders:apply(order, fill) end
-  orders:apply(order, report)
+  session:apply(order, report)         -- asks for what it has executed beyond these fills
   return true
 end
 

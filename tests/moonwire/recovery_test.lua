@@ -455,7 +455,8 @@ t.test("an order of the last moments, which nobody could write down, is found an
       ["/api/v2/order/histories"] = history({ id_of("one", 1), "1", "FILLED", "0.003" },
         { id_of("one", 2), "2", "CANCELLED", "0.001" }, { "web-1", "3", "FILLED", "0.003" }),
       ["/api/v2/myTrades"] = function(request)
-        return request.url:find("limit-2", 1, true) and trades(9) or trades(8)
+        if not request.url:find("limit-2", 1, true) then return trades(8) end
+        return (trades(9):gsub("limit%-310131", "limit-2"))
       end } })
     s:start()
     t.equal(told(s, "one"), "start 0|fill 9 0.001|order new canceled"
@@ -474,6 +475,22 @@ t.test("an order of the last moments, which nobody could write down, is found an
     s:close(s:private())                         -- once: it is known from then on
     s:advance(5)
     t.equal(#s:asked "/api/v2/order/histories", 1)
+  end)
+end)
+
+t.test("fills that a venue does not show yet are asked for, though the order ended", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local late = '{"data":[]}'
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = history { id_of("one", 2), "2", "CANCELLED", "0.001" },
+      ["/api/v2/myTrades"] = function() return late end } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|order new canceled")
+    late = trades(9):gsub("limit%-310131", "limit-2")
+    s:advance(2)
+    t.equal(told(s, "one"), "start 0|order new canceled|fill 9 0.001")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
   end)
 end)
 
