@@ -20,7 +20,8 @@ end
 
 local function one_trade(id, qty, price)
   return ('{"tradeId":"%s","orderId":"btcidr-limit-310130","price":"%s","qty":"%s",'
-          .. '"commission":"1","commissionAsset":"idr","isMaker":true,"time":1790000000200}'):format(id, price, qty)
+          .. '"commission":"1","commissionAsset":"idr","isMaker":true,"time":1790000000200}')
+    :format(id, price, qty)
 end
 
 local function trades(...) return '{"data":[' .. table.concat({ ... }, ",") .. "]}" end
@@ -99,7 +100,7 @@ local function nameless(...)
   return in_doubt { protocol = protocol, answers = answers }
 end
 
-t.test("a fill that names an order that is another one's is not booked on a nameless one", function()
+t.test("a fill that names a known order is not booked on one without an id", function()
   local s, order, S = nameless("77")
   s:push(s:update({ order_id = "btcidr-limit-77", client_order_id = "web-1" }, {}))
   s:advance(1)
