@@ -15,7 +15,7 @@ local commands = {
   audit = { module = "moonwire.audit", line = "audit [--config FILE] [--repair]",
             about = "own orders, fills, balances against the venue's" },
   journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
-              about = "read the record; why ORDER tells how one came about" },
+              about = "read the record; why ORDER, versions [NAME], diff NAME [A [B]]" },
   reload = { module = "moonwire.reload_command", line = "reload [--config FILE] [NAME ...]",
              about = "load what has changed into a runtime that trades" },
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",

@@ -9,6 +9,7 @@ local lag = require "moonwire.journal.lag"
 local lists = require "moonwire.journal.lists"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
+local versions = require "moonwire.journal.versions"
 local why = require "moonwire.journal.why"
 local words = require "moonwire.journal.words"
 
@@ -84,6 +85,31 @@ local function explain(db, question)
   host.stop(0)
 end
 
+-- Versions of code --------------------------------------------------------------------------------
+
+local function list_versions(db, question)
+  local kept, err = versions.list(db, question.name)
+  if not kept then return fail(("journal %s: %s"):format(question.file, err)) end
+  if question.is_json then
+    for _, version in ipairs(kept) do print_json(versions.json_fields(version)) end
+  else
+    local cells = {}
+    for i, version in ipairs(kept) do cells[i] = versions.cells(version) end
+    text.table(versions.columns, host.print_line):print(cells)
+  end
+  host.stop(0)
+end
+
+local function show_difference(db, question)
+  local told, err = versions.diff(db, question.name, question.a, question.b)
+  if not told then return fail(("journal %s: %s"):format(question.file, err)) end
+  if question.is_json then print_json { name = question.name, difference = told }
+  else for line in (told .. "\n"):gmatch "([^\n]*)\n" do host.print_line(line) end end
+  host.stop(0)
+end
+
+local others = { why = explain, versions = list_versions, diff = show_difference }
+
 -- Running -----------------------------------------------------------------------------------------
 
 local function is_there(path)
@@ -113,8 +139,8 @@ function M.run(options, arguments)
     return fail(err .. hint)
   end
   say_lag(db, question)
-  if question.what == "why" then return explain(db, question) end
-  list(db, question)
+  local answer = others[question.what] or list
+  answer(db, question)
 end
 
 return M

@@ -3,7 +3,6 @@
 --- strategies and venues' files (moonwire.ReloadUnit); the configuration changes with them.
 
 local code = require "moonwire.code"
-local diff = require "moonwire.diff"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local jit = require "jit"
@@ -387,14 +386,7 @@ function Reload:diff(name, a, b)
   if not old then return nil, err end
   new, err = unit.versions:find(b or unit.versions.running)
   if not new then return nil, err end
-  local all, parts = {}, {}
-  for path in pairs(old.files) do all[path] = true end
-  for path in pairs(new.files) do all[path] = true end
-  for _, path in ipairs(versions.paths(all)) do
-    local text = diff.texts(old.files[path] or "", new.files[path] or "")
-    if text ~= "" then parts[#parts + 1] = path .. "\n" .. text end
-  end
-  return #parts > 0 and table.concat(parts, "\n") or "no difference"
+  return versions.difference(old, new)
 end
 
 return M

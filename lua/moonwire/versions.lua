@@ -1,5 +1,6 @@
 --- The versions of one piece of code: the last ten, with their texts; kept in the journal as well.
 
+local diff = require "moonwire.diff"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 
@@ -42,6 +43,21 @@ function M.paths(files)
   for path in pairs(files) do paths[#paths + 1] = path end
   table.sort(paths)
   return paths
+end
+
+--- What differs between two versions, as text: of each file that is not the same in both.
+---@param old { files: table<string, string> }
+---@param new { files: table<string, string> }
+---@return string
+function M.difference(old, new)
+  local all, parts = {}, {}
+  for path in pairs(old.files) do all[path] = true end
+  for path in pairs(new.files) do all[path] = true end
+  for _, path in ipairs(M.paths(all)) do
+    local text = diff.texts(old.files[path] or "", new.files[path] or "")
+    if text ~= "" then parts[#parts + 1] = path .. "\n" .. text end
+  end
+  return #parts > 0 and table.concat(parts, "\n") or "no difference"
 end
 
 local function record(self, version)

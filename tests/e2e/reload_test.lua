@@ -57,13 +57,22 @@ test("a file that is saved runs, a bad one does not, one that fails is rolled ba
   equal(#sim:requests "trade", 1, "the order was sent once")
   equal(sim:orders(true)[1].status, "open")
   equal(run:stop(), 0)
-  local db = assert(host.journal_open((run.config:gsub("[^/]+$", "moonwire.db"))))
+  local file = run.config:gsub("[^/]+$", "moonwire.db")
+  local db = assert(host.journal_open(file))
   local rows = assert(db:query("SELECT number, why, text FROM versions WHERE name = 'strategy1' "
                                .. "ORDER BY number"))
   db:close()
   equal(#rows, 5)
   equal(rows[3].why, "saved")
   has(rows[3].text, '"four"')
+  local function journal(...)
+    local process = e2e.moonwire { "journal", file, ... }
+    equal(process:wait_exit(), 0, process:err())
+    return process:out()
+  end
+  has(journal("versions", "strategy1"), "strategy1        5")
+  has(journal("diff", "strategy1", "1", "2"), "+   8 | function S:tick() if self.state.said ~= "
+      .. '"two"')
 end)
 
 test("SIGHUP to the guardian reloads what has changed; --no-watch leaves it at that", function()

@@ -10,6 +10,7 @@ local lag = require "moonwire.journal.lag"
 local lists = require "moonwire.journal.lists"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
+local versions = require "moonwire.journal.versions"
 local why = require "moonwire.journal.why"
 local words = require "moonwire.journal.words"
 
@@ -57,6 +58,11 @@ t.test("bad words say what is expected", function()
   refused("one word too many: more", "orders more")
   refused("one word too many: c", "why a c")
   refused("why wants an order", "a.db why")
+  refused("diff wants the name", "diff")
+  refused("up to two numbers of versions, not x", "diff ladder x")
+  refused("one word too many: 3", "diff ladder 1 2 3")
+  refused("%-%-since does not apply to versions", "versions", { since = "1h" })
+  refused("%-%-venue does not apply to diff", "diff ladder", { venue = "idx" })
   refused("%-%-symbol does not apply to log", "log", { symbol = "BTC/IDR" })
   refused("%-%-limit does not apply to why", "why a", { limit = "1" })
   refused("%-%-limit wants a whole number, not 1.5", "", { limit = "1.5" })
@@ -288,6 +294,65 @@ t.test("machines get whole texts, and bytes that are none as digits", function()
   t.equal(#found[2].data, 1000)
   t.equal(found[3].venue .. found[3].state, "idxup")
   db:close()
+  writer:close()
+end)
+
+-- Versions of code --------------------------------------------------------------------------------
+
+local function of_versions(method, ...)
+  local db = assert(host.journal_open(PATH))
+  local result, err = versions[method](db, ...)
+  db:close()
+  return result, err
+end
+
+local function loaded(writer, name, number, path, code)
+  writer:event("timer", 4)
+  writer:put("reload", { num = number, time_ns = writer.ns }, code,
+             { name, "saved", path, "loaded" })
+end
+
+t.test("versions are listed with their times, their reasons and their files", function()
+  local writer = fresh()
+  writer:run "desk"
+  loaded(writer, "ladder", 1, "ladder.lua", "a\nb\n")
+  loaded(writer, "ladder", 1, "lib.lua", "c")
+  loaded(writer, "ladder", 2, "ladder.lua", "a\nx\n")
+  loaded(writer, "indodax", 1, "indodax.lua", "v\n")
+  writer:commit()
+  local rows = {}
+  for i, each in ipairs(assert(of_versions "list")) do
+    rows[i] = table.concat(versions.cells(each), "|")
+  end
+  t.equal(table.concat(rows, "\n"), "indodax|1|2026-11-21 13:10:32.004|saved|1|indodax.lua\n"
+          .. "ladder|1|2026-11-21 13:10:32.002|saved|3|ladder.lua, lib.lua\n"
+          .. "ladder|2|2026-11-21 13:10:32.003|saved|2|ladder.lua")
+  t.equal(#assert(of_versions("list", "ladder")), 2)
+  local fields = versions.json_fields(of_versions("list", "ladder")[2])
+  t.equal(fields.time .. fields.files["ladder.lua"], "2026-11-21T13:10:32.003000000Za\nx\n")
+  local _, err = of_versions("list", "lad")
+  t.equal(err, "no version of lad is kept; it has those of indodax, ladder")
+  writer:close()
+end)
+
+t.test("diff takes two versions, by default the last two", function()
+  local writer = fresh()
+  writer:run "desk"
+  loaded(writer, "one", 1, "one.lua", "x\n")
+  for number = 1, 12 do
+    loaded(writer, "ladder", number, "ladder.lua", ("a\n%d\n"):format(number))
+  end
+  writer:commit()
+  local change = "ladder.lua\n    1 | a\n-   2 | %d\n+   2 | %d"
+  t.equal(of_versions("diff", "ladder"), change:format(11, 12))
+  t.equal(of_versions("diff", "ladder", 3), change:format(3, 12))
+  t.equal(of_versions("diff", "ladder", 12, 4), change:format(12, 4))
+  t.equal(of_versions("diff", "ladder", 5, 5), "no difference")
+  t.equal(select(2, of_versions("diff", "ladder", 2)), "no version 2 of ladder is kept; there are "
+          .. "3, 4, 5, 6, 7, 8, 9, 10, 11, 12")
+  t.equal(select(2, of_versions("diff", "one")), "of one one version is kept, 1")
+  t.equal(select(2, of_versions("diff", "two")),
+          "no version of two is kept; it has those of ladder, one")
   writer:close()
 end)
 

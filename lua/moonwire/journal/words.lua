@@ -20,14 +20,24 @@ local M = {
 local filters = {
   orders = { venue = true, symbol = true, strategy = true, order = true },
   fills = { venue = true, symbol = true, strategy = true, order = true },
-  events = { order = true }, sessions = { venue = true }, log = {}, runs = {}, why = {},
+  events = { order = true }, sessions = { venue = true }, log = {}, runs = {},
+}
+-- What is no list: how many words it takes, at least and at most, and which.
+local others = {
+  why = { 1, 1, "why wants an order: either id, or how one begins" },
+  versions = { 0, 1, "" },
+  diff = { 1, 3, "diff wants the name of a strategy, of a venue's file or of a module, and then up "
+             .. "to two numbers of versions" },
 }
 local DEFAULT_FILE, DEFAULT_LIMIT = "moonwire.db", 100
 
 ---@class moonwire.JournalQuestion
 ---@field file string
----@field what string               one of tables, or "why"
+---@field what string               one of tables, "why", "versions" or "diff"
 ---@field id string|nil             of the order, for "why"
+---@field name string|nil           of the code, for "versions" and "diff"
+---@field a integer|nil             for "diff": numbers of versions
+---@field b integer|nil
 ---@field filters table<string, string>  venue, symbol, strategy, order
 ---@field since string|nil          digits of ns
 ---@field until_ string|nil
@@ -38,23 +48,43 @@ local DEFAULT_FILE, DEFAULT_LIMIT = "moonwire.db", 100
 -- FILE is the first word, unless that says what is wanted.
 local function split(words)
   local file, first = DEFAULT_FILE, 1
-  if words[1] and not filters[words[1]] then file, first = words[1], 2 end
-  return file, words[first] or "orders", words[first + 1], words[first + 2]
+  if words[1] and not filters[words[1]] and not others[words[1]] then file, first = words[1], 2 end
+  return file, words[first] or "orders", { unpack(words, first + 1) }
+end
+
+-- The words after what is wanted.
+local function take_words(question, rest)
+  local least, most, usage = unpack(others[question.what] or { 0, 0, "" })
+  if #rest < least then return nil, usage end
+  if #rest > most then return nil, "one word too many: " .. rest[most + 1] end
+  if question.what == "why" then
+    question.id = rest[1]
+    return true
+  end
+  question.name = rest[1]
+  for i, field in ipairs { "a", "b" } do
+    local word = rest[i + 1]
+    if word and not word:find "^%d+$" then return nil, usage .. ", not " .. word end
+    question[field] = tonumber(word)
+  end
+  return true
 end
 
 local function check_options(question, options)
   for name in pairs(M.options) do
     local is_filter = filters.orders[name]
     if is_filter and options[name] then
-      if not filters[question.what][name] then
+      if not (filters[question.what] or {})[name] then
         return nil, ("--%s does not apply to %s"):format(name, question.what)
       end
       question.filters[name] = options[name]
     end
   end
-  if question.what ~= "why" then return true end
+  if not others[question.what] then return true end
   for _, name in ipairs { "since", "until", "limit", "follow" } do
-    if options[name] then return nil, ("--%s does not apply to why"):format(name) end
+    if options[name] then
+      return nil, ("--%s does not apply to %s"):format(name, question.what)
+    end
   end
   return true
 end
@@ -79,24 +109,20 @@ end
 ---@return moonwire.JournalQuestion|nil
 ---@return string|nil err
 function M.parse(options, words, now)
-  local file, what, id, more = split(words)
-  if not filters[what] then
-    return nil, ("%s is nothing that a journal has: %s, or why ORDER"):format(
-      what, table.concat(M.tables, ", "))
+  local file, what, rest = split(words)
+  if not filters[what] and not others[what] then
+    return nil, ("%s is nothing that a journal has: %s, why ORDER, versions [NAME] or "
+                 .. "diff NAME [A [B]]"):format(what, table.concat(M.tables, ", "))
   end
-  if what == "why" and not id then
-    return nil, "why wants an order: either id, or how one begins"
-  end
-  local extra = more or what ~= "why" and id
-  if extra then return nil, "one word too many: " .. extra end
-  local question = { file = file, what = what, id = id, filters = {},
+  local question = { file = file, what = what, filters = {},
                      is_json = options.json or false, is_following = options.follow or false }
   local limit = options.limit and tonumber(options.limit) or DEFAULT_LIMIT
   if options.limit and not options.limit:find "^%d+$" then
     return nil, "--limit wants a whole number, not " .. options.limit
   end
   question.limit = limit > 0 and limit or nil
-  local ok, err = check_options(question, options)
+  local ok, err = take_words(question, rest)
+  if ok then ok, err = check_options(question, options) end
   if ok then ok, err = read_times(question, options, now) end
   if not ok then return nil, err end
   return question
