@@ -141,19 +141,33 @@ static bool is_token_char(char c)
     return is_in(set, c);
 }
 
-/* The length of the JWT at `text`, three parts of base64url; 0 when there is none. */
-static size_t jwt(const char *text, size_t len)
+static bool is_base64url(char c)
+{
+    static const uint64_t set[4] = {BITS('0', '9') | BIT('-'),
+                                    BITS('A', 'Z') | BITS('a', 'z') | BIT('_')};
+    return is_in(set, c);
+}
+
+/* The length of the JWT at `text`, three parts of base64url; 0 when there is none. `*barren` is
+ * then how much is known to have none that begins there: what ends before its second dot does so
+ * wherever one begins, and a long text of beginnings is looked at once. */
+static size_t jwt(const char *text, size_t len, size_t *barren)
 {
     size_t run = 0, dots = 0;
+    *barren = 1;
     if (len < 3 || memcmp(text, "eyJ", 3) != 0)
         return 0;
     for (; run < len; run++) {
         if (text[run] == '.' && dots < 2)
             dots++;
-        else if (!isalnum((unsigned char)text[run]) && text[run] != '-' && text[run] != '_')
+        else if (!is_base64url(text[run]))
             break;
     }
-    return dots == 2 && run >= MASK_LEN ? run : 0;
+    if (dots == 2 && run >= MASK_LEN)
+        return run;
+    if (dots < 2)
+        *barren = run;
+    return 0;
 }
 
 /* How much at `text` looks like a key or a signature; 0 when it does not. */
@@ -173,13 +187,17 @@ static size_t looks_secret(const char *text, size_t len)
     return run >= LOOKS_SECRET && is_mixed && slashes * 8 <= run ? run : 0;
 }
 
+/* The longest of the known texts that begins here. */
 static size_t known_secret(const struct mw_redactor *redactor, const char *text, size_t len)
 {
     size_t longest = 0;
-    for (size_t i = 0; i < PLACES; i++) {
-        size_t known = redactor->lens[i];
-        if (known > longest && known <= len && redactor->texts[i][0] == *text &&
-            memcmp(redactor->texts[i], text, known) == 0)
+    if (len < MW_REDACT_MIN)
+        return 0;
+    uint32_t bytes = window_at(text);
+    for (uint16_t n = redactor->heads[hash(bytes)]; n; n = redactor->windows[n - 1].next) {
+        size_t place = (n - 1U) / STRIDE, known = redactor->lens[place];
+        if ((n - 1U) % STRIDE == 0 && redactor->windows[n - 1].bytes == bytes && known > longest &&
+            known <= len && memcmp(redactor->texts[place], text, known) == 0)
             longest = known;
     }
     return longest;
@@ -199,13 +217,15 @@ static size_t known_secrets(const struct mw_redactor *redactor, const char *text
 
 size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len)
 {
-    size_t out = 0;
+    size_t out = 0, no_jwt_before = 0, barren;
     char before = ' ';
     bool at_start = true; /* of a run: a secret by its looks begins there, a known one anywhere */
     for (size_t i = 0; i < len;) {
         size_t secret = known_secrets(redactor, text + i, len - i);
-        if (!secret && !isalnum((unsigned char)before)) /* after "token=" as well */
-            secret = jwt(text + i, len - i);
+        if (!secret && i >= no_jwt_before && !isalnum((unsigned char)before)) {
+            secret = jwt(text + i, len - i, &barren); /* after "token=" as well */
+            no_jwt_before = i + barren;
+        }
         if (!secret && at_start)
             secret = looks_secret(text + i, len - i);
         at_start = !is_token_char(text[i]);
@@ -261,8 +281,13 @@ static void cover_run(char *to, const char *from, size_t len)
 {
     bool at_start = true;
     char before = ' ';
+    size_t no_jwt_before = 0, barren;
     for (size_t i = 0; i < len;) {
-        size_t secret = isalnum((unsigned char)before) ? 0 : jwt(from + i, len - i);
+        size_t secret = 0;
+        if (i >= no_jwt_before && !isalnum((unsigned char)before)) {
+            secret = jwt(from + i, len - i, &barren);
+            no_jwt_before = i + barren;
+        }
         if (!secret && at_start)
             secret = looks_secret(from + i, len - i);
         if (secret)

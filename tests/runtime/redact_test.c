@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct mw_err err;
 static struct mw_redactor *redactor;
@@ -343,6 +344,76 @@ static void random_texts(void)
     }
 }
 
+/* How long the token is that begins at text[at], as the rule says it: eyJ, three parts, 8 bytes. */
+static size_t token_at(const char *text, size_t at)
+{
+    size_t run = strspn(text + at, "eyJA-."), dots = 0;
+    if (strncmp(text + at, "eyJ", 3) != 0 || (at && !strchr("-. ", text[at - 1])))
+        return 0;
+    for (size_t i = 0; i < run; i++)
+        if (text[at + i] == '.' && ++dots > 2)
+            run = i;
+    return dots >= 2 && run >= 8 ? run : 0;
+}
+
+/* Beginnings of tokens, whole ones, and what comes close. */
+static void random_tokens(void)
+{
+    know(NULL, 0);
+    for (uint64_t seed = 1; seed <= 20000; seed++) {
+        char text[60], expected[sizeof text];
+        size_t used = 0, len = 0;
+        random_state = seed * 104729;
+        for (size_t pieces = below(14); pieces > 0; pieces--) {
+            static const char *const piece[] = {"eyJ", "-", ".", "A", " ", "eyJ.", "y"};
+            const char *next = piece[below(7)];
+            memcpy(text + len, next, strlen(next));
+            len += strlen(next);
+        }
+        text[len] = '\0';
+        for (size_t i = 0; i < len;) {
+            size_t token = token_at(text, i);
+            if (token) {
+                memcpy(expected + used, "[secret]", 8);
+                used += 8;
+                i += token;
+            } else {
+                expected[used++] = text[i++];
+            }
+        }
+        expected[used] = '\0';
+        size_t out_len;
+        char *out = redacted(text, len, &out_len);
+        if (strcmp(out, expected) != 0)
+            printf("seed %" PRIu64 ": \"%s\"\n", seed, text);
+        CHECK_TEXT(out, expected);
+        free(out);
+    }
+}
+
+/* Each byte is looked at a few times at most, whatever a peer sends: the loop would stand still
+ * until the guardian ends it. Looked at anew from each beginning it would take a minute. */
+static void long_tokens(void)
+{
+    static const char *const pieces[] = {"-eyJ", "eyJ-", "eyJ.", "a", "aB3", "a.b."};
+    enum { LEN = 400000 };
+    static const char *const known[] = {KEY, SECRET};
+    know(known, 2);
+    for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
+        char *text = malloc(LEN), *copy = malloc(LEN);
+        if (!text || !copy)
+            abort();
+        for (size_t i = 0; i < LEN; i++)
+            text[i] = pieces[k][i % strlen(pieces[k])];
+        clock_t began = clock();
+        mw_redact_copy(redactor, copy, text, LEN);
+        CHECK(mw_redact(redactor, text, LEN) <= LEN);
+        CHECK(clock() - began < 10 * CLOCKS_PER_SEC);
+        free(text);
+        free(copy);
+    }
+}
+
 static void random_bytes(void)
 {
     static const char *const texts[] = {KEY, "yJyeyyJe", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"};
@@ -479,6 +550,8 @@ static const struct test_case cases[] = {
     {"a signature is seen whatever stands around it", in_a_sentence},
     {"words, paths, rulers, ids and prices are no secrets", harmless_texts},
     {"random texts are replaced exactly where a secret stands", random_texts},
+    {"random beginnings of tokens are replaced exactly where a token stands", random_tokens},
+    {"a long text takes no longer than its length", long_tokens},
     {"a listener is told each secret once, and none that is too short", told},
     {"random bytes are never read beyond their end", random_bytes},
     {"in a copy secrets are overwritten and nothing moves", copies_keep_their_length},
