@@ -132,50 +132,70 @@ static int run_guardian(struct program *program)
     return status;
 }
 
-/* The value of an option, "--name VALUE" or "--name=VALUE", or NULL. */
-static const char *option_of(const struct program *program, const char *name)
+/* Of the prompt's command line: the words that are its own stand here, all others are for the
+ * runtime that it starts. */
+static bool is_one_of(const char *word, const char *const *words)
 {
-    size_t len = strlen(name);
-    for (int i = 1; i < program->argc && program->argv[i]; i++) {
-        if (strcmp(program->argv[i], name) == 0)
-            return i + 1 < program->argc ? program->argv[i + 1] : "";
-        if (strncmp(program->argv[i], name, len) == 0 && program->argv[i][len] == '=')
-            return program->argv[i] + len + 1;
+    while (*words && strcmp(*words, word) != 0)
+        words++;
+    return *words;
+}
+
+/* The words for a runtime of its own, into `argv` (which has room); how many. `is_named`: a
+ * configuration or a strategy is among them. */
+static int runtime_words(const struct program *asked, char **argv, bool *is_named)
+{
+    static const char *const with_value[] = {"--config", "--log-level", "--log-format", NULL};
+    static const char *const own[] = {"--json", "--read-only", NULL};
+    int argc = 0;
+    *is_named = false;
+    for (int i = 1; i < asked->argc; i++) {
+        char *word = asked->argv[i];
+        if (strcmp(word, "-e") == 0) {
+            i++;
+        } else if (!is_one_of(word, own)) {
+            argv[argc++] = word;
+            *is_named = *is_named || word[0] != '-' || strncmp(word, "--config", 8) == 0;
+            if (is_one_of(word, with_value) && i + 1 < asked->argc)
+                argv[argc++] = asked->argv[++i];
+        }
     }
-    return NULL;
+    return argc;
 }
 
-/* `repl` joins a runtime where one is named or listens beside it; else it starts one. */
-static bool wants_companion(const struct program *program)
+/* `repl` joins a runtime where one is named or listens beside it; else it starts one. `argv`: the
+ * words for that one. */
+static bool wants_companion(const struct program *asked, char **argv, int *argc)
 {
-    if (program->argc < 1 || strcmp(program->argv[0], "repl") != 0)
+    bool is_named;
+    if (asked->argc < 1 || strcmp(asked->argv[0], "repl") != 0)
         return false;
-    if (option_of(program, "--attach") || option_of(program, "--help"))
-        return false;
-    return option_of(program, "--config") || access(default_socket, F_OK) < 0;
+    for (int i = 1; i < asked->argc; i++)
+        if (strncmp(asked->argv[i], "--attach", 8) == 0 || strcmp(asked->argv[i], "--help") == 0)
+            return false;
+    *argc = runtime_words(asked, argv, &is_named);
+    return is_named || access(default_socket, F_OK) < 0;
 }
 
-/* In the companion: `run` with the prompt's configuration. */
+/* In the companion: `run` with what the prompt was given for it. */
 static int run_companion(void *arg, const char *socket)
 {
-    const struct program *asked = arg;
-    const char *config = option_of(asked, "--config");
-    char *argv[] = {"run", "--console", (char *)socket, "--config",
-                    (char *)(config ? config : "moonwire.lua")};
-    struct program program = {.argc = sizeof argv / sizeof *argv, .argv = argv};
-    memcpy(program.lua_dir, asked->lua_dir, sizeof program.lua_dir);
-    return run_guardian(&program);
+    struct program *program = arg;
+    program->argv[0] = "run";
+    program->argv[1] = "--console";
+    program->argv[2] = (char *)socket;
+    return run_guardian(program);
 }
 
 /* A prompt with a runtime of its own, which ends with it. */
-static int run_with_companion(struct program *program)
+static int run_with_companion(struct program *program, struct program *its)
 {
     struct mw_err err = {""};
     struct mw_companion companion = {0};
     struct mw_runtime_options options = {.lua_dir = program->lua_dir};
     char output[16];
     char **argv = calloc((size_t)program->argc + 5, sizeof *argv);
-    if (!argv || mw_companion_start(&companion, run_companion, program, &err) < 0) {
+    if (!argv || mw_companion_start(&companion, run_companion, its, &err) < 0) {
         (void)fprintf(stderr, "moonwire: %s\n", argv ? err.text : "out of memory");
         free(argv);
         return STATUS_FAILED;
@@ -193,6 +213,20 @@ static int run_with_companion(struct program *program)
     return its_status ? its_status : status;
 }
 
+/* A prompt that starts a runtime, and its status; false: another command. */
+static bool run_repl(struct program *program, int *status)
+{
+    enum { CONSOLE_WORDS = 3 }; /* see run_companion */
+    struct program its = *program;
+    its.argv = calloc((size_t)its.argc + CONSOLE_WORDS + 1, sizeof *its.argv);
+    bool has_one = its.argv && wants_companion(program, its.argv + CONSOLE_WORDS, &its.argc);
+    its.argc += CONSOLE_WORDS;
+    if (has_one)
+        *status = run_with_companion(program, &its);
+    free(its.argv);
+    return has_one;
+}
+
 int main(int argc, char **argv)
 {
     struct program program = {.argc = argc - 1, .argv = argv + 1};
@@ -201,8 +235,9 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "moonwire: its Lua library was not found beside the program\n");
         return STATUS_FAILED; /* which says it where standard error is closed */
     }
-    if (wants_companion(&program))
-        return run_with_companion(&program);
+    int status = STATUS_FAILED;
+    if (run_repl(&program, &status))
+        return status;
     if (!needs_guardian(program.argc, program.argv)) {
         struct mw_runtime_options options = {.lua_dir = program.lua_dir};
         return run(&options, program.argc, program.argv, &err);

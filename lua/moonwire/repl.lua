@@ -10,7 +10,8 @@ local M = {
   options = {
     attach = { value = "SOCKET", doc = "join the runtime that listens there (default "
                  .. "moonwire.sock, if it is there)" },
-    config = { value = "FILE", doc = "or start one, as moonwire run does" },
+    config = { value = "FILE", doc = "or start one, as moonwire run does; strategies may follow" },
+    ["no-watch"] = { doc = "of that one: files that are saved are not loaded again by themselves" },
     e = { value = "LUA", many = true, doc = "run this instead of reading lines; may be repeated" },
     json = { doc = "print values as JSON, one a line" },
     ["read-only"] = { doc = "without the right to send or change anything" },
@@ -295,9 +296,10 @@ local function new_screen(options)
 end
 
 function M.run(options, files)
-  if #files > 0 then
-    return cli.usage_error(("repl: %s: strategies stand in the configuration: --config FILE")
-      :format(files[1]))
+  local for_own = files[1] or options["no-watch"] and "--no-watch"
+  if for_own and not options.own then
+    return cli.usage_error(("repl: %s is for a runtime that the prompt starts; one that is joined "
+                            .. "goes on as it was begun"):format(for_own))
   end
   local self = setmetatable({ waiting = {}, path = options.own or options.attach or "moonwire.sock",
                               is_json = options.json, is_read_only = options["read-only"] }, Repl)

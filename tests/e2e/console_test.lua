@@ -254,4 +254,27 @@ test("moonwire repl --config starts a runtime of its own, which ends with it", f
   has(err, "moonwire.lua:1: x: unknown key")
 end)
 
+test("a runtime of the prompt's own takes strategies and log options, as moonwire run does", function()
+  local sim = e2e.sim "indodax"
+  local directory = e2e.directory()
+  local config = e2e.write(directory .. "/moonwire.lua", sim:config())
+  local file = e2e.write(directory .. "/ticking.lua", TICKING)
+  local status, out, err = repl({ "--config", config, "--log-level", "warn", file, "--no-watch", "-e",
+    "strategies()[1].name", "-e", "1" }, sim:environment())
+  equal(out, '"ticking"\n1\n')
+  equal(status, 0, err)
+  has(err, "resting")
+  equal(err:find "level=info", nil, err)
+  equal(#sim:orders(true), 0, "its orders are canceled")
+  status, _, err = repl({ "--config", config, "--log-level=error", "-e", "1" }, sim:environment())
+  equal(status, 0)
+  equal(err, "")
+  status, out, err = repl({ "--config", config, "--log-level", "loud", "-e", "1" }, sim:environment())
+  equal(status, 2, out)
+  has(err, "loud")
+  status, _, err = repl { "--attach", "nowhere", file }
+  equal(status, 2)
+  has(err, file .. " is for a runtime that the prompt starts")
+end)
+
 e2e.run_all()
