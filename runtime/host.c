@@ -164,6 +164,11 @@ void mw_host_stop(struct mw_host *host, int status)
     ev_break(host->loop, EVBREAK_ALL);
 }
 
+bool mw_host_is_stopped(const struct mw_host *host)
+{
+    return host->is_stopped;
+}
+
 void mw_host_set_spin(struct mw_host *host, bool spin)
 {
     host->is_spinning = spin;

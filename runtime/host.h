@@ -45,6 +45,7 @@ void mw_host_emit(struct mw_host *host, struct mw_event *event);
  * nothing to do after one that did, until it returns false (it has no more to do); may be NULL. */
 int mw_host_run(struct mw_host *host, bool (*idle)(void *arg), void *arg);
 void mw_host_stop(struct mw_host *host, int status);
+bool mw_host_is_stopped(const struct mw_host *host);
 
 /* Spinning: the loop polls without sleeping, which saves the wake-up and costs a core. */
 void mw_host_set_spin(struct mw_host *host, bool spin);

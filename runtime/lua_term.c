@@ -60,11 +60,11 @@ static int l_term_prompt(lua_State *L)
     return 0;
 }
 
-/* host.term_drop(): gives up the line that is being typed */
+/* host.term_drop() -> boolean: gives up the line that is being typed; whether there was any */
 static int l_term_drop(lua_State *L)
 {
-    mw_term_drop(term_of(L));
-    return 0;
+    lua_pushboolean(L, mw_term_drop(term_of(L))); /* was_typed */
+    return 1;
 }
 
 /* host.term_print(text): above the line that is being typed */

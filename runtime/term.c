@@ -1,7 +1,8 @@
 #include "term.h"
 
+#include "history.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <histedit.h>
 #include <locale.h>
 #include <poll.h>
@@ -10,24 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
-enum { PROMPT_MAX = 512, WIDTH = 80, HISTORY_BYTES = 1024 * 1024, END_KEY = 4 };
+enum { PROMPT_MAX = 512, WIDTH = 80 };
+enum { END_KEY = 4, ABORT_KEY = 7, ESCAPE = 27 };
 
 struct mw_term {
     struct mw_host *host;
     uint64_t id;
     EditLine *editor;
-    History *history;
-    char *history_path; /* or NULL */
+    struct mw_history *history;
     ev_io input;
     ev_signal resized, continued;
     char prompt[PROMPT_MAX];
     uint64_t keys, completed_at; /* how many were read, now and when completion was asked for */
     bool is_editing, wants_completion;
-    bool is_draining, is_drained; /* what libedit put back is read, and nothing else */
+    bool is_draining, is_drained; /* what libedit put back is read, and what has come */
+    bool is_in_key;            /* libedit has the thread: for a key and those that belong to it */
+    bool is_first, has_escape; /* of these the first is asked for; one is given once more */
+    bool wants_drop, wants_begin; /* for the time after that key, */
+    bool has_aborted;             /* which was told */
 };
 
 uint64_t mw_term_id(const struct mw_term *term)
@@ -152,15 +156,22 @@ void mw_term_prompt(struct mw_term *term, const char *prompt)
     (void)snprintf(term->prompt, sizeof term->prompt, "%s", prompt);
     if (term->is_editing)
         redraw(term);
+    term->wants_begin = term->wants_drop;
     begin(term);
 }
 
-void mw_term_drop(struct mw_term *term)
+bool mw_term_drop(struct mw_term *term)
 {
     if (!term->is_editing)
-        return;
+        return false;
+    term->wants_drop = term->is_in_key;
+    if (term->wants_drop)
+        return true; /* libedit is in the middle of something, which it ends first */
+    const LineInfo *line = el_line(term->editor);
+    bool has_text = line->lastchar > line->buffer;
     end(term);
     put("^C\n", 3);
+    return has_text;
 }
 
 void mw_term_insert(struct mw_term *term, const char *text)
@@ -191,6 +202,53 @@ static void emit_text(struct mw_term *term, enum mw_term_what what, const char *
     free(copy);
 }
 
+static bool has_input(void)
+{
+    struct pollfd state = {.fd = STDIN_FILENO, .events = POLLIN};
+    return poll(&state, 1, 0) == 1;
+}
+
+/* A key has begun what others end (a search, a sequence): the loop goes on until the next one
+ * comes. False when none will, because the line is given up or all of it ends. */
+static bool wait_for_key(struct mw_term *term)
+{
+    while (!has_input() && !term->wants_drop && !mw_host_is_stopped(term->host))
+        (void)ev_run(mw_host_loop(term->host), EVRUN_ONCE);
+    return !term->wants_drop && !mw_host_is_stopped(term->host);
+}
+
+/* The next byte, or none yet while what libedit put back is drained, or 0 at the end. */
+static int read_byte(struct mw_term *term, char *byte)
+{
+    bool is_first = term->is_first;
+    term->is_first = false;
+    if (term->has_escape) {
+        term->has_escape = false;
+        *byte = ESCAPE;
+        return 1;
+    }
+    if (term->is_draining && !has_input()) {
+        term->is_drained = true;
+        errno = EAGAIN;
+        return -1;
+    }
+    term->is_draining = false;
+    if (!wait_for_key(term)) {
+        *byte = ABORT_KEY; /* ends a search well; what goes on asking is told that no more comes */
+        bool aborts = term->wants_drop && !term->has_aborted;
+        term->has_aborted = true;
+        return aborts;
+    }
+    ssize_t got;
+    do
+        got = read(STDIN_FILENO, byte, 1);
+    while (got < 0 && errno == EINTR);
+    term->keys += got > 0;
+    /* A search ends with the escape of an arrow key and forgets it: the rest would be typed. */
+    term->has_escape = got > 0 && !is_first && *byte == ESCAPE && has_input();
+    return (int)got;
+}
+
 /* One character. What libedit put back for itself (the key that ends a search) is not seen here: it
  * is drained after each key, because the descriptor does not tell of it. */
 static int read_character(EditLine *editor, wchar_t *c)
@@ -198,30 +256,28 @@ static int read_character(EditLine *editor, wchar_t *c)
     struct mw_term *term = NULL;
     mbstate_t state = {0};
     (void)el_get(editor, EL_CLIENTDATA, &term); /* as above */
-    term->is_drained = term->is_draining;
-    while (!term->is_draining) {
+    for (;;) {
         char byte;
-        ssize_t got = read(STDIN_FILENO, &byte, 1);
-        if (got < 0 && errno == EINTR)
-            continue;
+        int got = read_byte(term, &byte);
         if (got <= 0)
-            return (int)got;
-        term->keys++;
+            return got;
         size_t size = mbrtowc(c, &byte, 1, &state);
         if (size == 1 || size == 0)
             return 1;
         if (size == (size_t)-1)
             memset(&state, 0, sizeof state); /* no character: it is passed over */
     }
-    errno = EAGAIN;
-    return -1;
 }
 
 /* What one call of libedit made of a key. True when the line is over. */
 static bool take_key(struct mw_term *term)
 {
     int count = 0;
+    term->is_in_key = term->is_first = true;
     const char *text = el_gets(term->editor, &count);
+    term->is_in_key = false;
+    if (term->wants_drop)
+        return false;
     /* Unbuffered, libedit gives the key of an empty line back; buffered, it would give nothing. */
     if ((!text && count == 0) || (text && count == 1 && text[0] == END_KEY)) {
         end(term);
@@ -237,13 +293,26 @@ static bool take_key(struct mw_term *term)
     return false;
 }
 
+/* What was asked for while libedit had the thread. */
+static void drop_late(struct mw_term *term)
+{
+    bool begins = term->wants_begin;
+    term->wants_drop = term->wants_begin = false;
+    (void)mw_term_drop(term); /* whoever asked for it was told */
+    if (begins)
+        begin(term);
+}
+
 static void read_key(struct mw_term *term)
 {
-    term->is_draining = term->is_drained = false;
+    term->is_draining = term->is_drained = term->has_aborted = false;
     bool is_over = take_key(term);
-    term->is_draining = true;
-    while (!is_over && !term->is_drained)
+    while (!is_over && !term->is_drained && !term->wants_drop) {
+        term->is_draining = true;
         is_over = take_key(term);
+    }
+    if (term->wants_drop)
+        drop_late(term);
     if (is_over || !term->wants_completion)
         return;
     const LineInfo *line = el_line(term->editor);
@@ -258,6 +327,8 @@ static void on_input(struct ev_loop *loop, ev_io *io, int revents)
     struct pollfd state = {.fd = STDIN_FILENO, .events = POLLIN};
     (void)loop;
     (void)revents;
+    if (term->is_in_key)
+        return; /* it is waited for in wait_for_key */
     if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR | POLLNVAL)) {
         end(term);
         emit(term, MW_TERM_END, NULL, 0);
@@ -290,96 +361,12 @@ static void on_continue(struct ev_loop *loop, ev_signal *watcher, int revents)
     redraw(term);
 }
 
-/* History ------------------------------------------------------------------------------------- */
-
-static void enter(struct mw_term *term, const char *line)
-{
-    HistEvent event;
-    (void)history(term->history, &event, H_ENTER, line); /* without memory it is not remembered */
-}
-
-/* What is beyond the limit is left out for good. */
-static void trim(const struct mw_term *term, const char *text)
-{
-    char path[4096];
-    int len = snprintf(path, sizeof path, "%s.new", term->history_path);
-    if (len < 0 || (size_t)len >= sizeof path)
-        return;
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return; /* it is trimmed another time */
-    size_t size = strlen(text);
-    bool is_whole = write(fd, text, size) == (ssize_t)size;
-    if (close(fd) < 0 || !is_whole || rename(path, term->history_path) < 0)
-        (void)unlink(path); /* the old one stays */
-}
-
-/* The last lines of the file, which others may have written. */
-static void load_history(struct mw_term *term)
-{
-    char *text = malloc(HISTORY_BYTES + 1);
-    int fd = open(term->history_path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    struct stat status;
-    if (!text || fd < 0 || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-        goto out;
-    off_t from = status.st_size > HISTORY_BYTES ? status.st_size - HISTORY_BYTES : 0;
-    ssize_t len = pread(fd, text, HISTORY_BYTES, from);
-    if (len <= 0)
-        goto out;
-    text[len] = '\0';
-    char *line = text + len;
-    int lines = 0;
-    while (line > text && lines <= MW_TERM_HISTORY)
-        lines += *--line == '\n';
-    if (lines > MW_TERM_HISTORY)
-        trim(term, ++line);
-    for (char *lf; (lf = strchr(line, '\n')); line = lf + 1) {
-        *lf = '\0';
-        enter(term, line);
-    }
-out:
-    free(text);
-    if (fd >= 0)
-        (void)close(fd); /* nothing was written */
-}
-
 void mw_term_remember(struct mw_term *term, const char *line)
 {
-    size_t len = strlen(line);
-    if (!len || strchr(line, '\n'))
-        return;
-    enter(term, line);
-    int fd = term->history_path ? open(term->history_path,
-                                       O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600)
-                                : -1;
-    char *text = fd < 0 ? NULL : malloc(len + 1);
-    if (text) {
-        memcpy(text, line, len);
-        text[len] = '\n';
-        /* One write a line: several prompts may share the file. What fails is not remembered. */
-        (void)!write(fd, text, len + 1);
-    }
-    free(text);
-    if (fd >= 0)
-        (void)close(fd); /* as above */
+    mw_history_add(term->history, line);
 }
 
 /* Begin and end ------------------------------------------------------------------------------- */
-
-static int open_history(struct mw_term *term, const char *path, struct mw_err *err)
-{
-    HistEvent event;
-    term->history = history_init();
-    if (!term->history || (path && !(term->history_path = strdup(path)))) {
-        mw_err_set(err, "out of memory");
-        return -1;
-    }
-    (void)history(term->history, &event, H_SETSIZE, (int)MW_TERM_HISTORY);
-    (void)history(term->history, &event, H_SETUNIQUE, 1); /* these fail for no such number */
-    if (term->history_path)
-        load_history(term);
-    return 0;
-}
 
 static int open_editor(struct mw_term *term, struct mw_err *err)
 {
@@ -392,7 +379,7 @@ static int open_editor(struct mw_term *term, struct mw_err *err)
     (void)el_set(term->editor, EL_CLIENTDATA, term);
     (void)el_set(term->editor, EL_PROMPT, prompt_of);
     (void)el_set(term->editor, EL_GETCFN, read_character);
-    (void)el_set(term->editor, EL_HIST, history, term->history);
+    (void)el_set(term->editor, EL_HIST, history, mw_history_list(term->history));
     (void)el_set(term->editor, EL_EDITOR, "emacs");
     (void)el_set(term->editor, EL_SIGNAL, 0);
     /* (Wide, because libedit never frees the copies that it makes of other names.) */
@@ -424,7 +411,8 @@ struct mw_term *mw_term_open(struct mw_host *host, const char *history_path, str
     term->input.data = term;
     watch_signal(term, &term->resized, SIGWINCH, on_resize);
     watch_signal(term, &term->continued, SIGCONT, on_continue);
-    if (open_history(term, history_path, err) == 0 && open_editor(term, err) == 0)
+    term->history = mw_history_open(history_path, err);
+    if (term->history && open_editor(term, err) == 0)
         return term;
     mw_term_close(term);
     return NULL;
@@ -438,10 +426,8 @@ void mw_term_close(struct mw_term *term)
         end(term);
         el_end(term->editor);
     }
-    if (term->history)
-        history_end(term->history);
+    mw_history_close(term->history);
     ev_signal_stop(mw_host_loop(term->host), &term->resized);
     ev_signal_stop(mw_host_loop(term->host), &term->continued);
-    free(term->history_path);
     free(term);
 }

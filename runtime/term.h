@@ -10,7 +10,6 @@
 #include "host.h"
 
 enum mw_term_what { MW_TERM_LINE = 1, MW_TERM_COMPLETE, MW_TERM_END };
-enum { MW_TERM_HISTORY = 1000 }; /* lines that are kept */
 
 struct mw_term;
 
@@ -26,8 +25,8 @@ int mw_term_width(const struct mw_term *term);
 
 /* Begins a line. One that is being typed goes on under the new prompt. */
 void mw_term_prompt(struct mw_term *term, const char *prompt);
-/* Gives up the line that is being typed. */
-void mw_term_drop(struct mw_term *term);
+/* Gives up the line that is being typed. True when there was something on it, or a search. */
+bool mw_term_drop(struct mw_term *term);
 /* Text and LF, above the line that is being typed, which stays as it is. */
 void mw_term_print(struct mw_term *term, const char *text, size_t len);
 /* The answer to MW_TERM_COMPLETE, as if it had been typed. Too late when another key came first. */

@@ -57,7 +57,7 @@ function Plain:prompt(text)
 end
 function Plain.remember() end
 function Plain.complete() end
-function Plain.drop() end
+function Plain.drop() return false end
 function Plain.width() return WIDTH end
 
 -- A terminal: lines are edited, what happens meanwhile stands above.
@@ -78,7 +78,7 @@ function Terminal.remember(_, text)
   for line in text:gmatch "[^\n]+" do host.term_remember(line) end
 end
 
-function Terminal.drop() host.term_drop() end
+function Terminal.drop() return host.term_drop() end
 function Terminal.width() return host.term_width() end
 
 local function common_start(list)
@@ -167,11 +167,11 @@ function Repl:finish()
   next_line(self)
 end
 
---- Ctrl-C: what is waited for is abandoned, what was typed is dropped.
+--- Ctrl-C: what was typed is dropped; when nothing was, what is waited for is abandoned.
 function Repl:interrupt()
+  local was_typed = self.screen:drop() or self.partial
   self.partial, self.is_asked = nil, false
-  self.screen:drop()
-  if self.is_open then self:send { interrupt = true } end
+  if self.is_open and (self.is_running or not was_typed) then self:send { interrupt = true } end
   self:show_prompt()
 end
 

@@ -43,7 +43,8 @@ if os.execute "/usr/bin/python3 -c 'import pty; pty.openpty()' 2>/dev/null" ~= 0
   return
 end
 
-local CTRL_A, CTRL_C, CTRL_D, CTRL_R, TAB, UP = "\1", "\3", "\4", "\18", "\t", "\27[A"
+local CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_R = "\1", "\3", "\4", "\5", "\18"
+local TAB, ESCAPE, UP, RIGHT = "\t", "\27", "\27[A", "\27[C"
 
 test("typed lines are run, a chunk that goes on is asked for, Ctrl-D leaves", function()
   local run, path = start()
@@ -76,6 +77,32 @@ test("history comes back, also in the next session, and is its user's alone", fu
     { "send", "\r" }, { "expect", '"other"\r?\n> $' }, { "send", CTRL_D }, { "end" },
   }, { XDG_STATE_HOME = directory })
   equal(run:stop(), 0)
+end)
+
+test("a search holds nothing up, and Ctrl-C ends it", function()
+  local run, path = start()
+  local buy = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
+    e2e.program, path)
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "'other'\r" }, { "expect", '"other"\r?\n> $' },
+    { "send", "watch()\r" }, { "expect", "> $" },
+    { "send", CTRL_R .. "oth" }, { "expect", "'other'" }, { "expect", "h" },
+    { "run", buy }, { "expect", "new +buy +BTC/IDR +0.002 @ 1400000000" }, { "expect", "oth" },
+    { "send", CTRL_C }, { "expect", "C\r?\n> $" },
+    { "send", "6 * 7\r" }, { "expect", "\n42\r?\n> $" },
+    -- A key that means several bytes ends it as well, and is not torn.
+    { "send", CTRL_R .. "oth" }, { "expect", "'other'" }, { "send", CTRL_E .. "\r" },
+    { "expect", '"other"\r?\n> $' },
+    { "send", CTRL_R .. "oth" }, { "expect", "'other'" }, { "send", RIGHT .. "\r" },
+    { "expect", '\n"other"\r?\n> $' },
+    -- Escape alone waits for a key, and nobody else does.
+    { "send", ESCAPE }, { "run", buy }, { "expect", "new +buy" }, { "expect", "> $" },
+    { "send", CTRL_C }, { "expect", "C\r?\n> $" }, { "send", CTRL_C },
+    { "expect", "watch is off\r?\n> $" }, { "send", "6 * 7\r" }, { "expect", "\n42\r?\n> $" },
+    { "send", CTRL_R .. "oth" }, { "expect", "'other'" },
+    { "run", "kill " .. run.pid }, { "expect", "the runtime has gone" }, { "end" },
+  })
+  equal(run:wait_exit(), 0)
 end)
 
 test("lines with a secret in them are not kept", function()
