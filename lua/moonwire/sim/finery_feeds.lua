@@ -1,8 +1,9 @@
 --- The simulated Finery Markets' WebSocket (page sections 4, 5): status, bind and unbind, requests,
---- feeds. A connection speaks through its `link` (gateway.lua): send(text, subject), ping, close.
+--- feeds.
 
 local json    = require "moonwire.json"
 local wire    = require "moonwire.sim.wire"
+local Base    = require "moonwire.sim.connection"
 local Methods = require "moonwire.sim.finery_methods"
 
 local text_of, object, list = wire.text, wire.object, wire.list
@@ -16,8 +17,7 @@ local NOT_IMPLEMENTED = 1
 local Feeds = { __name = "moonwire.sim.FineryFeeds" }
 Feeds.__index = Feeds
 
-local Connection = { __name = "moonwire.sim.FineryFeeds.Connection", kind = "private" }
-Connection.__index = Connection
+local Connection = Base.class { __name = "moonwire.sim.FineryFeeds.Connection" }
 
 --- `options`: auth, desk, methods, settings, schedule, clock.
 function Feeds.new(options)
@@ -30,7 +30,7 @@ end
 --- A handshake: a connection, or nil, status, headers, body. Without headers, or with bad ones, as
 --- the venue: no headers at all wait for the in-band log-in.
 function Feeds:upgrade(headers, now)
-  local connection = setmetatable({ hub = self, subscribed = {}, bound = {} }, Connection)
+  local connection = Connection:new { hub = self, bound = {} }
   if not (headers["efx-key"] or headers["efx-sign"]) then return connection end
   local content = headers["efx-content"] or ""
   local member, code, param = self.auth:check(headers, content, content, now)
@@ -46,34 +46,24 @@ end
 
 function Connection:log_in(member) self.member, self.user = member, member.name end
 
-local function watch_idle(self)
-  self.hub.schedule:at(self.heard_at + IDLE_MS, function(now)
-    if self.closed then return end
-    if now - self.heard_at >= IDLE_MS then return self:close(1000, "idle") end
-    watch_idle(self)
-  end)
-end
+--- It is not idle: a minute and more of silence ends it (4).
+function Connection:heard(now) self.idle_at = now + IDLE_MS end
 
 local function status_text(code) return string.format('["X",0,"Z",%d]', code) end
 
 function Connection:on_open(now)
-  table.insert(self.hub.connections, self)
-  self.heard_at = now
-  watch_idle(self)
+  self:enter()
+  self:heard(now)
+  self:watch("idle_at", function() self:close(1000, "idle") end)
   self.link:send(status_text(self.hub.methods.backend), "status")
 end
 
-function Connection:on_ping(now) self.heard_at = now end
-function Connection:on_pong(now) self.heard_at = now end
+function Connection:on_ping(now) self:heard(now) end
+function Connection:on_pong(now) self:heard(now) end
 
 --- Orders that this connection placed with `cod` end with it.
-function Connection:on_close()
-  if self.closed then return end
-  self.closed = true
+function Connection:on_end()
   local hub = self.hub
-  for i = #hub.connections, 1, -1 do
-    if hub.connections[i] == self then table.remove(hub.connections, i) end
-  end
   if not self.member then return end
   hub.schedule:at(self.link.gateway.now, function(now)
     for _, pair in ipairs(hub.desk.pairs) do
@@ -82,12 +72,6 @@ function Connection:on_close()
       end
     end
   end)
-end
-
-function Connection:close(code, reason)
-  if self.closed then return end
-  self:on_close()
-  self.link:close(code, reason or "")
 end
 
 -- Actions that answer a bind or an unbind; a whole book that is a change counts among them.
@@ -263,7 +247,7 @@ end
 
 function Connection:on_text(text, now)
   if self.closed then return end
-  self.heard_at = now
+  self:heard(now)
   local message = Methods.parse(text)
   local handler = message and events[message.event]
   if handler then handler(self, message, now, text) end     -- the venue does not answer junk

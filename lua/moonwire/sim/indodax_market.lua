@@ -1,11 +1,12 @@
 --- The simulated Indodax's market-data WebSocket: the server side of Centrifugo 2.8, JSON protocol
---- 1 (page section 10). A connection speaks through its `link` as in indodax_private.
+--- 1 (page section 10).
 
 local json = require "moonwire.json"
 local wire = require "moonwire.sim.wire"
+local Base = require "moonwire.sim.connection"
 
 local PING_MS, PONG_WAIT_MS, STALE_MS = 25000, 27778, 25000
-local MESSAGE_MAX, LINES_MAX, CHANNELS_MAX, KEPT, LEVELS = 65536, 16, 128, 100, 50
+local MESSAGE_MAX, CHANNELS_MAX, KEPT, LEVELS = 65536, 128, 100, 50
 local TRADES_OFFSET, BOOK_OFFSET = 14413171, 60536840    -- offsets are large and do not start at 1
 
 -- The static tokens that the venue prints: production expires in 2031, demo never.
@@ -41,8 +42,9 @@ function Market.close_reason(code)
   return wire.object("reason", wire.text(close[1]), "reconnect", close[2])
 end
 
-local Connection = { __name = "moonwire.sim.IndodaxMarket.Connection", kind = "market" }
-Connection.__index = Connection
+-- Every frame ends in a line feed.
+local Connection = Base.class { __name = "moonwire.sim.IndodaxMarket.Connection", kind = "market",
+                                lines_max = 16, frame_end = "\n", reason_of = Market.close_reason }
 
 --- `options`: desk, schedule, random, clock.
 function Market.new(options)
@@ -63,89 +65,35 @@ function Market:_add_channel(name, offset)
 end
 
 function Market:upgrade()
-  return setmetatable({ hub = self, subscribed = {}, count = 0, queue = {} }, Connection)
+  return Connection:new { hub = self, count = 0 }
 end
 
 -- Connection --------------------------------------------------------------------------------------
 
-local function watch(self, field, on_passed)
-  self.hub.schedule:at(self[field], function(now)
-    if self.closed or not self[field] then return end
-    if now < self[field] then return watch(self, field, on_passed) end
-    on_passed()
-  end)
-end
-
-local function ping_frames(self, now)
-  self.hub.schedule:at(now + PING_MS, function(later)
-    if self.closed then return end
-    self.link:ping("ping")
-    ping_frames(self, later)
-  end)
-end
-
 function Connection:on_open(now)
-  table.insert(self.hub.connections, self)
+  self:enter()
   self.stale_at, self.read_until = now + STALE_MS, now + PONG_WAIT_MS
-  watch(self, "stale_at", function() self:close(3007) end)
-  watch(self, "read_until", function() self:drop() end)
-  ping_frames(self, now)
+  self:watch("stale_at", function() self:close(3007) end)
+  self:watch("read_until", function() self:drop() end)
+  self:every(PING_MS, now, function() self.link:ping("ping") end)
 end
 
 function Connection:on_pong(now) self.read_until = now + PONG_WAIT_MS end
 
-function Connection:on_close()
-  if self.closed then return end
-  self.closed = true
+function Connection:on_end()
   for name in pairs(self.subscribed) do
     local channel = self.hub.channels[name]
     if channel then channel.subscribers = channel.subscribers - 1 end
   end
-  local connections = self.hub.connections
-  for i = #connections, 1, -1 do
-    if connections[i] == self then table.remove(connections, i) end
-  end
-end
-
-function Connection:close(code, reason)
-  if self.closed then return end
-  self:flush()
-  self:on_close()
-  self.link:close(code, reason or Market.close_reason(code))
-end
-
-function Connection:drop()
-  if self.closed then return end
-  self:on_close()
-  self.link:drop()
-end
-
-local function write(self, subject, text)
-  local last = self.queue[#self.queue]
-  if last and last.subject == subject and #last < LINES_MAX then
-    last[#last + 1] = text
-  else
-    table.insert(self.queue, { subject = subject, text })
-  end
-end
-
---- Sends what the turn has written. Every frame ends in a line feed.
-function Connection:flush()
-  local queue = self.queue
-  self.queue = {}
-  for _, frame in ipairs(queue) do
-    if self.closed then return end
-    self.link:send(table.concat(frame, "\n") .. "\n", frame.subject)
-  end
 end
 
 local function reply(self, id, result)
-  write(self, "reply", wire.object("id", id, "result", result))
+  self:write("reply", wire.object("id", id, "result", result))
 end
 
 local function reply_error(self, id, code)
-  write(self, "reply", wire.object("id", id, "error",
-                                   wire.object("code", code, "message", wire.text(errors[code]))))
+  self:write("reply", wire.object("id", id, "error",
+                                  wire.object("code", code, "message", wire.text(errors[code]))))
 end
 
 local methods = {}
@@ -206,7 +154,7 @@ methods[2] = function(self, id, params)
   reply(self, id, "{}")
 end
 
-methods[7] = function(self, id) write(self, "reply", wire.object("id", id)) end
+methods[7] = function(self, id) self:write("reply", wire.object("id", id)) end
 
 local function run_command(self, line, now)
   local command = json.decode(line)
@@ -244,7 +192,7 @@ function Market:publish(name, data)
   if channel.subscribers == 0 then return end
   local line = wire.object("result", wire.object("channel", wire.text(name), "data", publication))
   for _, connection in ipairs(self.connections) do
-    if connection.subscribed[name] then write(connection, "feed", line) end
+    if connection.subscribed[name] then connection:write("feed", line) end
   end
 end
 
@@ -313,9 +261,7 @@ function Market:on_trade(pair, row)
     '[[%.0f,%.0f,%s,"%s"]]', second, row.sequence, price, self.desk.fixed(row.qty)))
 end
 
---- Sends what the turn has written. A flush may end connections (faults), so it walks a copy.
-function Market:flush()
-  for _, connection in ipairs { unpack(self.connections) } do connection:flush() end
-end
+--- Sends what the turn has written.
+function Market:flush() Base.flush_all(self) end
 
 return Market

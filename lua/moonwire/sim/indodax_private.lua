@@ -1,14 +1,14 @@
 --- The simulated Indodax's private WebSocket: the server side of Centrifugo 5.2.0, JSON protocol 2
---- (page section 4). A connection speaks through its `link`: send(text, subject), ping(payload),
---- close(code, reason), drop().
+--- (page section 4).
 
 local json = require "moonwire.json"
 local wire = require "moonwire.sim.wire"
+local Base = require "moonwire.sim.connection"
 
 local PING_MS, PONG_WAIT_MS = 25000, 27778          -- 4.1: only a pong moves the read deadline
 local APP_PONG_MS, STALE_MS, DEAD_MS = 8000, 10000, 5000
 local EXPIRY_MS = 25000                            -- 4.4: from `exp` to close 3005
-local MESSAGE_MAX, LINES_MAX, CHANNELS_MAX, KEPT = 65536, 16, 128, 1000
+local MESSAGE_MAX, CHANNELS_MAX, KEPT = 65536, 128, 1000
 
 local errors = {
   [100] = "internal server error", [101] = "unauthorized", [102] = "unknown channel",
@@ -32,8 +32,10 @@ local reasons = {
 local Private = { __name = "moonwire.sim.IndodaxPrivate", reasons = reasons, errors = errors }
 Private.__index = Private
 
-local Connection = { __name = "moonwire.sim.IndodaxPrivate.Connection", kind = "private" }
-Connection.__index = Connection
+-- 4.2: JSON texts, several to a frame, joined by a line feed. Pushes and replies are kept apart so
+-- that faults can tell them apart.
+local Connection = Base.class { __name = "moonwire.sim.IndodaxPrivate.Connection",
+                                lines_max = 16 }
 
 --- `options`: auth, settings, schedule, random, clock (ms of the venue from ms of the schedule).
 function Private.new(options)
@@ -48,39 +50,20 @@ function Private:upgrade(query, headers)
   if headers.origin then
     return nil, 403, { { "Content-Type", "text/plain; charset=utf-8" } }, "Forbidden\n"
   end
-  return setmetatable({
-    hub = self, frame_ping = wire.parse_form(query).cf_ws_frame_ping_pong == "true",
-    subscribed = {}, channels = 0, queue = {},
-  }, Connection)
+  return Connection:new {
+    hub = self, frame_ping = wire.parse_form(query).cf_ws_frame_ping_pong == "true", channels = 0 }
 end
 
 -- Connection: life --------------------------------------------------------------------------------
 
--- Watches a deadline that may move: looks again at the time it then has.
-local function watch(self, field, on_passed)
-  self.hub.schedule:at(self[field], function(now)
-    if self.closed or not self[field] then return end
-    if now < self[field] then return watch(self, field, on_passed) end
-    on_passed()
-  end)
-end
-
-local function ping_frames(self, now)
-  self.hub.schedule:at(now + PING_MS, function(later)
-    if self.closed then return end
-    self.link:ping("")
-    ping_frames(self, later)
-  end)
-end
-
 function Connection:on_open(now)
-  table.insert(self.hub.connections, self)
+  self:enter()
   self.stale_at = now + STALE_MS
-  watch(self, "stale_at", function() self:close(3502) end)
+  self:watch("stale_at", function() self:close(3502) end)
   if self.frame_ping then
     self.read_until = now + PONG_WAIT_MS
-    watch(self, "read_until", function() self:drop() end)
-    ping_frames(self, now)
+    self:watch("read_until", function() self:drop() end)
+    self:every(PING_MS, now, function() self.link:ping("") end)
   end
 end
 
@@ -88,58 +71,17 @@ function Connection:on_pong(now)
   if self.read_until then self.read_until = now + PONG_WAIT_MS end
 end
 
-function Connection:on_close()
-  if self.closed then return end
-  self.closed = true
-  local connections = self.hub.connections
-  for i = #connections, 1, -1 do
-    if connections[i] == self then table.remove(connections, i) end
-  end
-end
+function Connection.reason_of(code) return reasons[code] or "" end
 
-function Connection:close(code, reason)
-  if self.closed then return end
-  self:flush()
-  self:on_close()
-  self.link:close(code, reason or reasons[code] or "")
-end
-
-function Connection:drop()
-  if self.closed then return end
-  self:on_close()
-  self.link:drop()
-end
-
--- 4.2: JSON texts, several to a frame, joined by a line feed. Pushes and replies are kept apart so
--- that faults can tell them apart; `batch=frames` gives every push a frame.
-local function write(self, subject, text)
-  local queue = self.queue
-  local last = queue[#queue]
-  local alone = subject == "push" and self.hub.settings.batch == "frames"
-  if last and last.subject == subject and not alone and #last < LINES_MAX then
-    last[#last + 1] = text
-  else
-    queue[#queue + 1] = { subject = subject, text }
-  end
-end
-
---- Sends what the turn has written.
-function Connection:flush()
-  local queue = self.queue
-  if #queue == 0 then return end
-  self.queue = {}
-  for _, frame in ipairs(queue) do
-    if self.closed then return end
-    self.link:send(table.concat(frame, "\n"), frame.subject)
-  end
-end
+-- With `batch=frames` every push has a frame.
+local function push(self, text) self:write("push", text, self.hub.settings.batch == "frames") end
 
 local function reply(self, id, name, result)
-  write(self, "reply", wire.object("id", id, name, result))
+  self:write("reply", wire.object("id", id, name, result))
 end
 
 local function reply_error(self, id, code)
-  write(self, "reply", wire.object("id", id, "error", wire.object(
+  self:write("reply", wire.object("id", id, "error", wire.object(
     "code", code, "message", wire.text(errors[code]),
     "temporary", (code == 100 or code == 111) and true or nil)))
 end
@@ -150,31 +92,28 @@ local commands = {}
 
 -- Application pings: only where the URL does not ask for frames (4.1). The first comes after a
 -- random part of the period.
-local function app_ping(self, now, wait)
-  self.hub.schedule:at(now + wait, function(later)
-    if self.closed then return end
-    write(self, "ping", "{}")
+local function app_pings(self, now)
+  local first = now + self.hub.random:integer(1, PING_MS)
+  self:every(PING_MS, first - PING_MS, function(later)
+    self:write("ping", "{}")
     self:flush()
     self.pong_until = later + APP_PONG_MS
-    watch(self, "pong_until", function() self:close(3012) end)
-    app_ping(self, later, PING_MS)
+    self:watch("pong_until", function() self:close(3012) end)
   end)
 end
 
-local function expire_later(self, exp)
+local function expire_later(self, exp, now)
   self.exp = exp
   if not exp then return end
-  local hub = self.hub
-  local now = hub.clock.real
-  self.expires_at = now + (exp * 1000 - hub.clock:venue(now)) + EXPIRY_MS
-  watch(self, "expires_at", function() self:close(3005) end)
+  self.expires_at = now + (exp * 1000 - self.hub.clock:venue(now)) + EXPIRY_MS
+  self:watch( "expires_at", function() self:close(3005) end)
 end
 
 --- The token's end comes now; the close follows 25 s later (4.4).
 function Connection:expire_at(now)
   self.exp = math.floor(self.hub.clock:venue(now) / 1000)
   self.expires_at = now + EXPIRY_MS
-  watch(self, "expires_at", function() self:close(3005) end)
+  self:watch("expires_at", function() self:close(3005) end)
 end
 
 local function is_over_limit(hub, user)
@@ -208,12 +147,12 @@ function commands.connect(self, id, params, now)
   if is_over_limit(hub, claims.sub) then return self:close(3504) end
   self.user, self.stale_at = claims.sub, nil
   local expires, ttl = ttl_of(self, claims, now)
-  expire_later(self, claims.exp)
+  expire_later(self, claims.exp, now)
   local app = not self.frame_ping
   reply(self, id, "connect", wire.object(
     "client", wire.text(hub.random:uuid()), "version", wire.text "5.2.0", "expires", expires,
     "ttl", ttl, "ping", app and 25 or nil, "pong", app or nil))
-  if app then app_ping(self, now, hub.random:integer(1, PING_MS)) end
+  if app then app_pings(self, now) end
 end
 
 -- Which error a channel earns, nil when the user may have it: `pws:#user` (4.3).
@@ -279,7 +218,7 @@ function commands.refresh(self, id, params, now)
   if not claims or claims.sub ~= self.user then return self:close(3500) end
   if self.hub.auth:token_error(claims, self.hub.clock:venue(now)) then return self:close(3005) end
   local expires, ttl = ttl_of(self, claims, now)
-  expire_later(self, claims.exp)
+  expire_later(self, claims.exp, now)
   reply(self, id, "refresh", wire.object("expires", expires, "ttl", ttl))
 end
 
@@ -353,7 +292,7 @@ function Private:publish(user, data)
   local line = wire.object("push", wire.object(
     "channel", wire.text(channel), "pub", wire.object("data", data, "offset", offset)))
   for _, connection in ipairs(self.connections) do
-    if connection.subscribed[channel] then write(connection, "push", line) end
+    if connection.subscribed[channel] then push(connection, line) end
   end
 end
 
@@ -364,15 +303,14 @@ function Private:on_events(member, texts)
   else
     for _, text in ipairs(texts) do self:publish(member.channel_user, "[" .. text .. "]") end
   end
-  -- A flush may end connections (faults), so it walks a copy.
-  for _, connection in ipairs { unpack(self.connections) } do connection:flush() end
+  Base.flush_all(self)
 end
 
 --- Ends the subscriptions of all connections with an unsubscribe push (4.2).
 function Private:unsubscribe_all(code, reason)
   for _, connection in ipairs { unpack(self.connections) } do
     for channel in pairs(connection.subscribed) do
-      write(connection, "push", wire.object("push", wire.object(
+      push(connection, wire.object("push", wire.object(
         "channel", wire.text(channel), "unsubscribe",
         wire.object("code", code, "reason", wire.text(reason)))))
     end

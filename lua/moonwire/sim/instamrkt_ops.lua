@@ -53,32 +53,32 @@ local function number_of(value) return value ~= json.null and tonumber(value) or
 function ops.ping() return {} end
 
 function ops.get_opcodes(c)
-  local operations, answers = c.socket.codes:tables()
+  local operations, answers = c.hub.codes:tables()
   return { "opcodes", operations, "response_codes", answers }
 end
 
 -- Games -------------------------------------------------------------------------------------------
 
 function ops.join_game(c, message)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
   c.subscribed[game.id] = true
-  c.socket:tell_game(game, "user_joined_game", { "game_id", text(game.id), "user_id",
+  c.hub:tell_game(game, "user_joined_game", { "game_id", text(game.id), "user_id",
                      c.member.id, "user_name", text(c.member.name) })
   return { "game_id", text(game.id) }
 end
 
 function ops.leave_game(c, message)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
-  c.socket:tell_game(game, "user_left_game", { "game_id", text(game.id), "user_id", c.member.id,
+  c.hub:tell_game(game, "user_left_game", { "game_id", text(game.id), "user_id", c.member.id,
                      "user_name", text(c.member.name) })
   c.subscribed[game.id] = nil
   return { "game_id", text(game.id) }
 end
 
 function ops.get_game_details(c, message)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
   return rows.details_members(game)
 end
@@ -86,9 +86,9 @@ end
 function ops.list_games_for_source(c, message)
   local id, err = need(message, "source_id")
   if not id then return nil, err end
-  if not c.socket.sources[id] then return nil, "unknown source" end
+  if not c.hub.sources[id] then return nil, "unknown source" end
   local listed = {}
-  for _, game in ipairs(c.socket.floor.game_list) do
+  for _, game in ipairs(c.hub.floor.game_list) do
     if game.source_id == id then listed[#listed + 1] = rows.listed_game(game) end
   end
   return { "source_id", text(id), "games", list(listed) }
@@ -111,7 +111,7 @@ end
 
 -- The answer with the pools of a game that `fits`, each made by `row`.
 local function pool_list(c, message, row, fits)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
   local listed = {}
   for _, pool in ipairs(game.pools) do
@@ -143,7 +143,7 @@ function ops.list_my_resolved_pools_for_game(c, message)
 end
 
 function ops.get_betting_pool_bets_distribution(c, message)
-  local pool, err = pool_of(c.socket.floor, message)
+  local pool, err = pool_of(c.hub.floor, message)
   if not pool then return nil, err end
   if pool.winner then return nil, "the pool is closed" end
   return { "pool_id", text(pool.id), "target_level", pool.level,
@@ -152,14 +152,14 @@ end
 
 --- The stake is answered as it was written.
 function ops.place_bet_in_betting_pool(c, message, now)
-  local pool, err = pool_of(c.socket.floor, message)
+  local pool, err = pool_of(c.hub.floor, message)
   local target, amount
   if pool then target, err = need(message, "target") end
   if target and message.amount == nil then target, err = nil, "missing parameter amount" end
   if not target then return nil, err end
   amount = decimal.parse(message.amount)
   local bet
-  bet, err = c.socket.floor:bet(c.member, pool, target, amount, now)
+  bet, err = c.hub.floor:bet(c.member, pool, target, amount, now)
   if not bet then return nil, err end
   return { "pool_id", text(pool.id), "bet_id", text(bet.id), "amount",
            text(tostring(message.amount)) }
@@ -170,7 +170,7 @@ end
 local function account(name, read)
   return function(c, message)
     local currency = message.currency ~= json.null and message.currency or "DON"
-    local amount = read(c.socket.floor, c.member, currency)
+    local amount = read(c.hub.floor, c.member, currency)
     return { "currency", text(currency), name, rows.float(amount) }
   end
 end
@@ -188,9 +188,9 @@ function ops.text_message(c, message)
   if not words then return nil, err end
   local targets = list_of(message.targets)
   for _, id in ipairs(targets) do
-    local game = c.socket.floor.games[id]
+    local game = c.hub.floor.games[id]
     if game then
-      c.socket:tell_game(game, "new_text_message", {
+      c.hub:tell_game(game, "new_text_message", {
         "sender", text(c.member.name), "text", text(words), "channel", text(id) }, c)
     end
   end
@@ -199,9 +199,9 @@ end
 
 local function leaderboard(c)
   local listed = {}
-  for i, member in ipairs(c.socket.floor.member_list) do
+  for i, member in ipairs(c.hub.floor.member_list) do
     listed[i] = wire.object("username", text(member.name), "points",
-                            rows.float(c.socket.floor:available(member, "DON")), "rank", i)
+                            rows.float(c.hub.floor:available(member, "DON")), "rank", i)
   end
   return { "leaderboard", list(listed), "currency", text "DON" }
 end
@@ -218,12 +218,12 @@ function ops.get_my_friends_predictions_for_game()
 end
 
 local function administered(c, name)
-  return { name, c.member.is_admin and list { text(c.socket.source_id) } or "[]" }
+  return { name, c.member.is_admin and list { text(c.hub.source_id) } or "[]" }
 end
 function ops.list_game_sources_i_am_admin_of(c) return administered(c, "sources") end
 function ops.list_games_i_am_admin_of(c)
   local ids = {}
-  for _, game in ipairs(c.member.is_admin and c.socket.floor.game_list or {}) do
+  for _, game in ipairs(c.member.is_admin and c.hub.floor.game_list or {}) do
     ids[#ids + 1] = text(game.id)
   end
   return { "games", list(ids) }
@@ -238,31 +238,31 @@ function admin.create_and_open_game(c, message, now)
   local name
   if source_id then name, err = need(message, "game_name") end
   if not name then return nil, err end
-  if not c.socket.sources[source_id] then return nil, "unknown source" end
-  local game = c.socket.floor:create_game({
+  if not c.hub.sources[source_id] then return nil, "unknown source" end
+  local game = c.hub.floor:create_game({
     source_id = source_id, name = name, type = message.type, currency = message.currency,
     actions = list_of(message.actions), targets = list_of(message.targets),
     hashtag = message.hashtag, image_url = message.image_url,
     close_at = number_of(message.close_at) }, now)
-  c.socket:tell_all("game_created_and_opened", { "game_id", text(game.id), "source_id",
+  c.hub:tell_all("game_created_and_opened", { "game_id", text(game.id), "source_id",
                                                  text(source_id) }, c)
   return { "game_id", text(game.id) }
 end
 
 function admin.close_game(c, message, now)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
-  c.socket.floor:close_game(game, now)
+  c.hub.floor:close_game(game, now)
   return { "game_id", text(game.id) }
 end
 
 function admin.create_and_open_betting_pool(c, message, now)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   if not game then return nil, err end
   local kind = number_of(message.pool_type or message.type)
   if not kind or kind % 1 ~= 0 or kind < 1 or kind > 4 then return nil, "unknown pool type" end
   local pool
-  pool, err = c.socket.floor:open_pool(game, {
+  pool, err = c.hub.floor:open_pool(game, {
     description = tostring(message.description or ""), type = kind,
     action_id = message.action_id, targets = list_of(message.targets),
     finish_at = number_of(message.finish_at),
@@ -273,13 +273,13 @@ function admin.create_and_open_betting_pool(c, message, now)
 end
 
 function admin.register_game_event(c, message, now)
-  local game, err = game_of(c.socket.floor, message)
+  local game, err = game_of(c.hub.floor, message)
   local action_id, target_id
   if game then action_id, err = need(message, "action_id") end
   if action_id then target_id, err = need(message, "target_id") end
   if not target_id then return nil, err end
   local event
-  event, err = c.socket.floor:register_event(game, action_id, target_id,
+  event, err = c.hub.floor:register_event(game, action_id, target_id,
                                              number_of(message.happened_at) or now, now)
   if not event then return nil, err end
   return rows.event_members(event)
@@ -287,9 +287,9 @@ end
 
 local function block(is_blocked, name)
   return function(c, message, now)
-    local pool, err = pool_of(c.socket.floor, message)
+    local pool, err = pool_of(c.hub.floor, message)
     if not pool then return nil, err end
-    c.socket.floor:block(pool, is_blocked, now)
+    c.hub.floor:block(pool, is_blocked, now)
     return { "pool_id", text(pool.id), name, now }
   end
 end
@@ -298,11 +298,11 @@ admin.allow_betting_in_betting_pool = block(false, "allowed_at")
 
 local function block_action(is_blocked)
   return function(c, message, now)
-    local game, err = game_of(c.socket.floor, message)
+    local game, err = game_of(c.hub.floor, message)
     local action_id
     if game then action_id, err = need(message, "action_id") end
     if not action_id then return nil, err end
-    c.socket.floor:block_action(game, action_id, is_blocked, now)
+    c.hub.floor:block_action(game, action_id, is_blocked, now)
     return { "game_id", text(game.id), "action_id", text(action_id) }
   end
 end
@@ -310,11 +310,11 @@ admin.block_betting_for_game_and_action = block_action(true)
 admin.allow_betting_for_game_and_action = block_action(false)
 
 function admin.suggest_hot_betting_pool(c, message, now)
-  local pool, err = pool_of(c.socket.floor, message)
+  local pool, err = pool_of(c.hub.floor, message)
   if not pool then return nil, err end
   pool.is_hot = true
   local members = { "pool_id", text(pool.id), "hot_since", now }
-  c.socket:tell_game(pool.game, "hot", members, c)
+  c.hub:tell_game(pool.game, "hot", members, c)
   return members
 end
 

@@ -2,6 +2,7 @@
 --- (page sections 3 to 6). Pushes wait until the turn is over: an answer goes before them, but for
 --- the distribution after a bet, which may come first.
 
+local Base = require "moonwire.sim.connection"
 local Auth = require "moonwire.sim.instamrkt_auth"
 local json = require "moonwire.json"
 local Ops  = require "moonwire.sim.instamrkt_ops"
@@ -21,8 +22,7 @@ function Socket.new(options)
   return socket
 end
 
-local Connection = {}
-Connection.__index = Connection
+local Connection = Base.class { __name = "moonwire.sim.InstamrktSocket.Connection" }
 
 -- What faults can meet, by operation.
 local subjects = {
@@ -45,33 +45,19 @@ function Socket:upgrade(query, real_now)
   if not user and self.settings.refuse == "upgrade" then
     return nil, 403, { { "Content-Type", "text/plain" } }, "Forbidden"
   end
-  local connection = setmetatable({
-    socket = self, user = user and user.name, account = user, member = user and user.member,
-    kind = "private", subscribed = {},
-    is_in = user ~= nil and Auth.returns_soon(user, now),
-  }, Connection)
-  self.connections[#self.connections + 1] = connection
-  return connection
+  return Connection:new {
+    hub = self, user = user and user.name, account = user, member = user and user.member,
+    is_in = user ~= nil and Auth.returns_soon(user, now) }
 end
 
 function Connection:on_open()
-  if self.member or self.socket.settings.refuse ~= "close" then return end
-  self.link:close(1008, "bad digest")
+  self:enter()
+  if self.member or self.hub.settings.refuse ~= "close" then return end
+  self:close(1008, "bad digest")
 end
 
-function Connection:on_pong() return self end
-
-function Connection:on_close()
-  local socket = self.socket
-  for i, other in ipairs(socket.connections) do
-    if other == self then table.remove(socket.connections, i) break end
-  end
-  if self.account then self.account.closed_at = socket.clock:now() end
-end
-
-function Connection:close(code, reason)
-  self.link:close(code, reason or "closed")
-  self:on_close()
+function Connection:on_end()
+  if self.account then self.account.closed_at = self.hub.clock:now() end
 end
 
 -- Sending -----------------------------------------------------------------------------------------
@@ -170,7 +156,7 @@ local function process(self, connection, message, operation, real_now, give)
 end
 
 function Connection:on_text(raw)
-  local socket = self.socket
+  local socket = self.hub
   local message = json.decode(raw)
   local op = type(message) == "table" and tonumber(message.op)
   local operation = op and socket.codes:operation(op)

@@ -1,10 +1,11 @@
 --- The simulated Peatio's WebSocket of 1.9 to 3.x: `ranger`, or with the switch `rango` the later
---- server of that name (section 11). A connection speaks through its `link` as in peatio_socket.
+--- server of that name (section 11).
 
 local json  = require "moonwire.json"
 local Floor = require "moonwire.sim.peatio_floor"
 local rows  = require "moonwire.sim.peatio_rows"
 local wire  = require "moonwire.sim.wire"
+local Base  = require "moonwire.sim.connection"
 
 local text, object, quoted = wire.text, wire.object, Floor.quoted
 local PING_MS, PONG_WAIT_MS, MESSAGE_MAX = 54000, 60000, 512        -- of rango
@@ -13,8 +14,7 @@ local PING_MS, PONG_WAIT_MS, MESSAGE_MAX = 54000, 60000, 512        -- of rango
 local Ranger = { __name = "moonwire.sim.PeatioRanger" }
 Ranger.__index = Ranger
 
-local Connection = { __name = "moonwire.sim.PeatioRanger.Connection" }
-Connection.__index = Connection
+local Connection = Base.class { __name = "moonwire.sim.PeatioRanger.Connection" }
 
 --- `options`: floor, auth, settings, schedule, clock.
 function Ranger.new(options)
@@ -53,10 +53,9 @@ function Ranger:upgrade(path, query, headers, now)
   local is_private = path:find("private", 1, true) ~= nil
   if is_refused and not self.settings.rango then return nil, "drop" end
   if is_refused and is_private then return nil, 401, {}, "" end
-  local connection = setmetatable({
-    hub = self, member = member, user = member and member.name, subscribed = {}, streams = {},
-    wants_snapshot = {}, queue = {}, kind = is_private and "private" or "market",
-  }, Connection)
+  local connection = Connection:new {
+    hub = self, member = member, user = member and member.name, streams = {}, wants_snapshot = {},
+    kind = is_private and "private" or "market" }
   for pair in query:gmatch("[^&]+") do
     local stream = pair:match "^stream=(.+)$"
     if stream then add_stream(connection, wire.unescape(stream)) end
@@ -66,14 +65,10 @@ end
 
 -- Connection --------------------------------------------------------------------------------------
 
-local function write(self, subject, frame)
-  self.queue[#self.queue + 1] = { subject = subject, text = frame }
-end
-
 local function tell_streams(self, message)
   local names = {}
   for i, stream in ipairs(self.streams) do names[i] = text(stream) end
-  write(self, "reply", object("success", object("message", text(message),
+  self:write("reply", object("success", object("message", text(message),
                                                 "streams", wire.list(names))))
 end
 
@@ -89,35 +84,19 @@ local function send_snapshots(self)
   for _, pair in ipairs(self.hub.floor.pairs) do
     if self.wants_snapshot[pair.id] then
       self.wants_snapshot[pair.id] = nil
-      write(self, "orderbook", object(pair.id .. ".ob-snap", object(
+      self:write("orderbook", object(pair.id .. ".ob-snap", object(
         "asks", levels(self.hub, pair.id, "sell"), "bids", levels(self.hub, pair.id, "buy"),
         "sequence", self.hub.sequences[pair.id] or 0)))
     end
   end
 end
 
-local function ping_later(self, now)
-  self.hub.schedule:at(now + PING_MS, function(later)
-    if self.closed then return end
-    self.link:ping("")
-    ping_later(self, later)
-  end)
-end
-
-local function watch_pong(self)
-  self.hub.schedule:at(self.read_until, function(now)
-    if self.closed then return end
-    if now < self.read_until then return watch_pong(self) end
-    self:close(1006, "")
-  end)
-end
-
 function Connection:on_open(now)
-  table.insert(self.hub.connections, self)
+  self:enter()
   if self.hub.settings.rango then
     self.read_until = now + PONG_WAIT_MS
-    ping_later(self, now)
-    watch_pong(self)
+    self:every(PING_MS, now, function() self.link:ping("") end)
+    self:watch("read_until", function() self:close(1006) end)
   end
   tell_streams(self, "subscribed")
   send_snapshots(self)
@@ -126,23 +105,8 @@ end
 
 function Connection:on_pong(now) self.read_until = now + PONG_WAIT_MS end
 
-function Connection:on_close()
-  if self.closed then return end
-  self.closed = true
-  local connections = self.hub.connections
-  for i = #connections, 1, -1 do
-    if connections[i] == self then table.remove(connections, i) end
-  end
-end
-
-function Connection:close(code, reason)
-  if self.closed then return end
-  self:on_close()
-  self.link:close(code, reason or "")
-end
-
 local function complain(self, what)
-  if self.hub.settings.rango then write(self, "reply", object("error", text(what))) end
+  if self.hub.settings.rango then self:write("reply", object("error", text(what))) end
 end
 
 local function remove_stream(self, stream)
@@ -155,7 +119,7 @@ end
 local events = { subscribe = add_stream, unsubscribe = remove_stream }
 
 local function run(self, frame)
-  if frame == "ping" then return write(self, "reply", "pong") end
+  if frame == "ping" then return self:write("reply", "pong") end
   local message = json.decode(frame)
   if type(message) ~= "table" then
     return complain(self, "Could not parse message: invalid character")
@@ -190,13 +154,8 @@ local function sorted(queue, version)
 end
 
 function Connection:flush()
-  local queue = self.queue
-  if #queue == 0 then return end
-  self.queue = {}
-  for _, frame in ipairs(sorted(queue, tonumber(self.hub.settings.version))) do
-    if self.closed then return end
-    self.link:send(frame.text, frame.subject)
-  end
+  self.queue = sorted(self.queue, tonumber(self.hub.settings.version))
+  Base.flush(self)
 end
 
 -- Events ------------------------------------------------------------------------------------------
@@ -246,7 +205,7 @@ local function to_member(self, member, stream, frame)
   if self.settings.never_deliver then return end
   for _, connection in ipairs(self.connections) do
     if connection.member == member and connection.subscribed[stream] then
-      write(connection, stream, frame)
+      connection:write(stream, frame)
     end
   end
 end
@@ -271,7 +230,7 @@ end
 
 local function to_all(self, stream, subject, frame)
   for _, connection in ipairs(self.connections) do
-    if connection.subscribed[stream] then write(connection, subject, frame) end
+    if connection.subscribed[stream] then connection:write(subject, frame) end
   end
 end
 
@@ -293,8 +252,6 @@ function Ranger:on_level(pair, side, price, qty)
     "sequence", sequence)))
 end
 
-function Ranger:flush()
-  for _, connection in ipairs { unpack(self.connections) } do connection:flush() end
-end
+function Ranger:flush() Base.flush_all(self) end
 
 return Ranger

@@ -1,10 +1,10 @@
 --- The simulated Peatio's WebSocket daemon: sections 3, 4 and 10 of the venue page. It only talks;
---- every JSON object that it hears is an attempt to sign in. A connection speaks through its
---- `link`: send(text, subject), ping(payload), close(code, reason), drop().
+--- every JSON object that it hears is an attempt to sign in. The venue never closes by itself.
 
 local json = require "moonwire.json"
 local rows = require "moonwire.sim.peatio_rows"
 local wire = require "moonwire.sim.wire"
+local Base = require "moonwire.sim.connection"
 
 local PING_MS = 10000
 
@@ -12,8 +12,7 @@ local PING_MS = 10000
 local Socket = { __name = "moonwire.sim.PeatioSocket" }
 Socket.__index = Socket
 
-local Connection = { __name = "moonwire.sim.PeatioSocket.Connection", kind = "private" }
-Connection.__index = Connection
+local Connection = Base.class { __name = "moonwire.sim.PeatioSocket.Connection" }
 
 --- `options`: floor, auth, settings, schedule, random, clock.
 function Socket.new(options)
@@ -25,7 +24,7 @@ end
 
 --- Any path and query is accepted, and Origin is not looked at.
 function Socket:upgrade()
-  return setmetatable({ hub = self, subscribed = {}, members = {}, queue = {} }, Connection)
+  return Connection:new { hub = self, members = {} }
 end
 
 -- Connection --------------------------------------------------------------------------------------
@@ -37,36 +36,14 @@ local function new_challenge(random)
   return wire.base64url(table.concat(bytes))
 end
 
-local function ping_later(self, now)
-  self.hub.schedule:at(now + PING_MS, function(later)
-    if self.closed then return end
-    self.hub:wake()
-    self.link:ping(("127.0.0.1:%d"):format(40000 + self.link.id % 20000))
-    ping_later(self, later)
-  end)
-end
-
 function Connection:on_open(now)
-  table.insert(self.hub.connections, self)
+  self:enter()
   self.challenge = new_challenge(self.hub.random)
   self.link:send(wire.object("challenge", wire.text(self.challenge)), "reply")
-  ping_later(self, now)
-end
-
-function Connection:on_close()
-  if self.closed then return end
-  self.closed = true
-  local connections = self.hub.connections
-  for i = #connections, 1, -1 do
-    if connections[i] == self then table.remove(connections, i) end
-  end
-end
-
---- The venue never closes by itself; this is for tests.
-function Connection:close(code, reason)
-  if self.closed then return end
-  self:on_close()
-  self.link:close(code, reason or "")
+  self:every(PING_MS, now, function()
+    self.hub:wake()
+    self.link:ping(("127.0.0.1:%d"):format(40000 + self.link.id % 20000))
+  end)
 end
 
 function Connection:on_ping() self.hub:wake() end
@@ -120,25 +97,11 @@ end
 
 -- Events ------------------------------------------------------------------------------------------
 
-local function write(self, subject, text)
-  self.queue[#self.queue + 1] = { subject = subject, text = text }
-end
-
-function Connection:flush()
-  local queue = self.queue
-  if #queue == 0 then return end
-  self.queue = {}
-  for _, frame in ipairs(queue) do
-    if self.closed then return end
-    self.link:send(frame.text, frame.subject)
-  end
-end
-
 --- The book has changed: everybody hears it, once for each time that they signed in.
 function Socket:on_orderbook(text)
   if self.settings.never_deliver then return end
   for _, connection in ipairs(self.connections) do
-    for _ = 1, #connection.members do write(connection, "orderbook", text) end
+    for _ = 1, #connection.members do connection:write("orderbook", text) end
   end
 end
 
@@ -148,16 +111,14 @@ function Socket:on_trade(member, trade)
   for _, connection in ipairs(self.connections) do
     for _, other in ipairs(connection.members) do
       if other == member then
-        write(connection, "trade", rows.trade_message(self.floor, trade, member))
+        connection:write("trade", rows.trade_message(self.floor, trade, member))
       end
     end
   end
 end
 
 --- 4.5: what another thread has written leaves when the server's loop wakes up.
-function Socket:wake()
-  for _, connection in ipairs { unpack(self.connections) } do connection:flush() end
-end
+function Socket:wake() Base.flush_all(self) end
 
 function Socket:flush()
   if not self.settings.lazy_flush then self:wake() end
