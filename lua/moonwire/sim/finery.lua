@@ -1,6 +1,7 @@
 --- A simulated Finery Markets: one object that answers its REST calls and speaks on its WebSocket.
 --- It holds no socket and asks no clock; the venue page's section 15 says what it owes.
 
+local Clock         = require "moonwire.sim.clock"
 local MadeMarket    = require "moonwire.sim.market"
 local random_module = require "moonwire.random"
 local settings      = require "moonwire.sim.settings"
@@ -40,23 +41,14 @@ function Finery.new_settings()
     { "events_first", false, "an order's events come before the reply that placed it" },
     { "removed_when_filled", true, "- on feed O behind the last deal of an order" },
     { "big_ids", false, "order and deal ids begin above 2^53" },
-    { "frozen", 0, "the venue's clock stands at these ms since 1970; 0: it goes" },
+    Clock.setting,
   }
-end
-
-local Clock = {}
-Clock.__index = Clock
-
---- The venue's clock: the real one and an offset, ms; or one that stands.
-function Clock:venue(real)
-  local frozen = self.settings.frozen
-  return frozen > 0 and frozen or real + self.offset
 end
 
 --- `options`: instruments (finery_instruments.list), settings, schedule, seed, hmac(secret,
 --- message) -> base64.
 function Finery.new(options)
-  local clock = setmetatable({ offset = 0, settings = options.settings }, Clock)
+  local clock = Clock.new(options.settings)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule,
                              clock = clock }, Finery)
   sim.auth = Auth.new { settings = sim.settings, hmac = options.hmac }

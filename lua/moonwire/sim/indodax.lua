@@ -1,6 +1,7 @@
 --- A simulated Indodax: one object that answers its REST calls and speaks on its two WebSockets. It
 --- holds no socket and asks no clock; page section 12 says what it owes.
 
+local Clock         = require "moonwire.sim.clock"
 local random_module = require "moonwire.random"
 local settings      = require "moonwire.sim.settings"
 local wire          = require "moonwire.sim.wire"
@@ -62,20 +63,15 @@ function Indodax.new_settings()
     { "history_kept", 20000, "finished orders and trades that a pair remembers of a member" },
     { "whitelisted", true, "the dead-man switch; off: not_authorized" },
     { "stale_server_time", 0, "seconds that /api/server_time may be old without a unique query" },
+    Clock.setting,
   }
 end
-
-local Clock = {}
-Clock.__index = Clock
-
---- The venue's clock: the real one and an offset, ms.
-function Clock:venue(real) return real + self.offset end
 
 --- `options`: pairs (indodax_pairs.list), settings, schedule, seed, hmac(secret, algorithm,
 --- message) -> hex, jwt_secret.
 function Indodax.new(options)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule,
-                             clock = setmetatable({ real = 0, offset = 0 }, Clock) }, Indodax)
+                             clock = Clock.new(options.settings) }, Indodax)
   local function stream(name) return random_module.new(options.seed, name) end
   local shared = { settings = sim.settings, schedule = sim.schedule, clock = sim.clock }
   local function with(more)
@@ -111,7 +107,6 @@ end
 
 --- Begins what runs by itself: pushes of market data and, unless told not to, the made market.
 function Indodax:start(now, with_market)
-  self.clock.real = now
   if with_market then self.market:start(now) end
   self.feed:start(now)
 end
@@ -138,8 +133,7 @@ end
 
 local JSON = { { "Content-Type", "application/json" } }
 
-local function route(self, method, path, query, headers, body, now)
-  local real = self.clock.real
+local function route(self, method, path, query, headers, body, now, real)
   local is_post_only = path == "/tapi" or path == "/tapi/countdownCancelAll"
                        or path == "/api/private_ws/v1/generate_token"
   if is_post_only and method ~= "POST" then return 405, Tapi.failure("Method not allowed") end
@@ -161,9 +155,8 @@ end
 --- Answers a request. `now`: real ms. Order events wait for `flush`.
 ---@return integer status, table headers, string body
 function Indodax:handle_request(method, target, headers, body, now)
-  self.clock.real = now
   local path, query = wire.split_target(target)
-  local status, text = route(self, method, path, query, headers, body, self.clock:venue(now))
+  local status, text = route(self, method, path, query, headers, body, self.clock:venue(now), now)
   return status, JSON, text
 end
 
@@ -179,8 +172,7 @@ function Indodax.fault_page(_, status)
 end
 
 --- A WebSocket handshake: a connection, or nil, status, headers, body.
-function Indodax:handle_upgrade(target, headers, now)
-  self.clock.real = now
+function Indodax:handle_upgrade(target, headers)
   local path, query = wire.split_target(target)
   if path == PRIVATE_PATH then return self.private:upgrade(query, headers) end
   if path == MARKET_PATH then return self.feed:upgrade() end
@@ -194,10 +186,7 @@ function Indodax:flush(now)
 end
 
 --- A command of the control path; nil, err when it fails or there is none.
-function Indodax:control(name, fields, now)
-  self.clock.real = now
-  return Control.run(self, name, fields, now)
-end
+function Indodax:control(name, fields, now) return Control.run(self, name, fields, now) end
 
 Indodax.control_names = Control.names
 

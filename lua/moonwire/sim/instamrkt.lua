@@ -1,6 +1,7 @@
 --- A simulated Instamrkt: one object that answers its REST calls and speaks on its WebSocket. It
 --- holds no socket and asks no clock; section 13 of the venue page says what it owes.
 
+local Clock    = require "moonwire.sim.clock"
 local random_module = require "moonwire.random"
 local settings = require "moonwire.sim.settings"
 local wire     = require "moonwire.sim.wire"
@@ -40,30 +41,13 @@ function Instamrkt.new_settings()
     { "remap", false, "operations and answers have other numbers than the documents say" },
     { "distribution", "seeded", "361 before the answer to a bet, after it, or as it comes",
       choices = { "seeded", "before", "after" } },
-    { "frozen", 0, "the venue's clock stands at these ms since 1970; 0: it goes" },
+    Clock.setting,
   }
 end
 
-local Clock = {}
-Clock.__index = Clock
-
---- The venue's clock: the real one and an offset, ms; or one that stands.
-function Clock:venue(real)
-  local frozen = self.settings.frozen
-  self.real_ms = real
-  self.venue_ms = frozen > 0 and frozen or real + self.offset
-  return self.venue_ms
-end
-
---- The venue's time when it was asked for last.
-function Clock:now() return self.venue_ms end
-
---- When a moment of the venue's will be, for the schedule.
-function Clock:real(venue_ms) return self.real_ms + venue_ms - self.venue_ms end
-
 --- `options`: settings, schedule, seed, now (ms), sha256(text) -> hex.
 function Instamrkt.new(options)
-  local clock = setmetatable({ offset = 0, settings = options.settings }, Clock)
+  local clock = Clock.new(options.settings)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule,
                              clock = clock }, Instamrkt)
   local function stream(name) return random_module.new(options.seed, name) end

@@ -1,6 +1,7 @@
 --- A simulated Peatio: one object that answers its REST calls and speaks on its WebSocket. It holds
 --- no socket and asks no clock; section 14 of the venue page says what it owes.
 
+local Clock    = require "moonwire.sim.clock"
 local json     = require "moonwire.json"
 local random_module = require "moonwire.random"
 local settings = require "moonwire.sim.settings"
@@ -52,20 +53,15 @@ function Peatio.new_settings()
     { "required_level", 3, "level of members that may trade" },
     { "rate_limits", true, "6000 calls of a member in 5 minutes" },
     { "zone_minutes", 120, "the server's zone, minutes east of UTC; 0: Z" },
+    Clock.setting,
   }
 end
-
-local Clock = {}
-Clock.__index = Clock
-
---- The venue's clock: the real one and an offset, ms.
-function Clock:venue(real) return real + self.offset end
 
 --- `options`: pairs (peatio_pairs.list), settings, schedule, seed, tokens (jwt.lua), hmac(secret,
 --- message) -> hex.
 function Peatio.new(options)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule, limits = {},
-                             clock = setmetatable({ offset = 0 }, Clock) }, Peatio)
+                             clock = Clock.new(options.settings) }, Peatio)
   local function stream(name) return random_module.new(options.seed, name) end
   sim.desk = Floor.new { settings = sim.settings, pairs = options.pairs,
                          schedule = sim.schedule, random = stream "executor" }
