@@ -8,23 +8,22 @@ local text, object = wire.text, wire.object
 local M = {}
 local commands = {}
 
-local function fault_row(fault)
-  return object("id", fault.id, "fault", text(fault.spec), "seen", fault.seen, "hits", fault.hits)
-end
-
-function commands.faults(gateway)
+local function fault_rows(faults)
   local rows = {}
-  for i, fault in ipairs(gateway.faults.list) do rows[i] = fault_row(fault) end
+  for i, fault in ipairs(faults) do
+    rows[i] = object("id", fault.id, "fault", text(fault.spec), "seen", fault.seen,
+                     "hits", fault.hits)
+  end
   return wire.list(rows)
 end
+
+function commands.faults(gateway) return fault_rows(gateway.faults.list) end
 
 --- fault=SPEC adds faults.
 function commands.fault(gateway, fields, now)
   local added, err = gateway.faults:add(fields.fault or "", now)
   if not added then return nil, err end
-  local rows = {}
-  for i, fault in ipairs(added) do rows[i] = fault_row(fault) end
-  return wire.list(rows)
+  return fault_rows(added)
 end
 
 --- id=N takes one fault out; without it, all.
@@ -41,31 +40,27 @@ end
 --- The requests received, oldest first, at most 1000: since=N skips the first N; subject= filters.
 function commands.requests(gateway, fields)
   local rows = {}
-  local from = math.max(tonumber(fields.since) or 0, gateway.counted - 1000) + 1
-  for i = from, gateway.counted do
-    local r = gateway.requests[i]
+  for _, r in ipairs(gateway.requests:since(tonumber(fields.since) or 0)) do
     local fits = not fields.subject
-    for _, subject in ipairs(r and r.subjects or {}) do fits = fits or subject == fields.subject end
-    if r and fits then
+    for _, subject in ipairs(r.subjects) do fits = fits or subject == fields.subject end
+    if fits then
       rows[#rows + 1] = object(
         "number", r.number, "time", r.time, "method", text(r.method), "target", text(r.target),
         "headers", header_rows(r.headers), "body", text(r.body), "status", r.status,
         "fault", r.fault and text(r.fault))
     end
   end
-  return object("count", gateway.counted, "requests", wire.list(rows))
+  return object("count", gateway.requests.count, "requests", wire.list(rows))
 end
 
 --- The text frames received, oldest first, at most 1000: since=N skips the first N.
 function commands.frames(gateway, fields)
   local rows = {}
-  local from = math.max(tonumber(fields.since) or 0, gateway.frames_counted - 1000) + 1
-  for i = from, gateway.frames_counted do
-    local frame = gateway.frames[i]
-    rows[#rows + 1] = object("number", frame.number, "time", frame.time,
-                             "socket", text(frame.kind), "text", text(frame.text))
+  for i, frame in ipairs(gateway.frames:since(tonumber(fields.since) or 0)) do
+    rows[i] = object("number", frame.number, "time", frame.time,
+                     "socket", text(frame.kind), "text", text(frame.text))
   end
-  return object("count", gateway.frames_counted, "frames", wire.list(rows))
+  return object("count", gateway.frames.count, "frames", wire.list(rows))
 end
 
 local function kind_of(fields)
@@ -107,6 +102,17 @@ function commands.close(gateway, fields)
   local list = gateway:connections_of(kind)
   for _, connection in ipairs(list) do connection:close(code, fields.reason) end
   return object("closed", #list)
+end
+
+--- Sends `text` as it is: socket=private|market|all.
+function commands.push(gateway, fields)
+  local kind, err = kind_of(fields)
+  if not kind then return nil, err end
+  local list = gateway:connections_of(kind)
+  for _, connection in ipairs(list) do
+    connection.link:send(fields.text or "", connection.kind == "market" and "feed" or "push")
+  end
+  return object("connections", #list)
 end
 
 --- set=NAME=VALUE changes a setting.

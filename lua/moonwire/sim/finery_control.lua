@@ -25,16 +25,8 @@ local function order_row(order)
     "fills", #order.deals)
 end
 
---- All orders of the members, or of one; `open=1`: the open ones.
-function commands.orders(sim, fields)
-  local rows = {}
-  for _, member in ipairs(sim.desk.member_list) do
-    for _, order in ipairs((fields.member or member.name) == member.name and member.placed or {}) do
-      if fields.open ~= "1" or order.status == "open" then rows[#rows + 1] = order_row(order) end
-    end
-  end
-  return wire.list(rows)
-end
+commands.orders = floor.orders(order_row, function(member) return member.placed end,
+                               function(order) return order.status == "open" end)
 
 --- Raises a member's credit: what it may owe in a currency.
 function commands.deposit(sim, fields)
@@ -51,19 +43,6 @@ function commands.positions(sim, fields)
   local member, err = find_member(sim, fields)
   if not member then return nil, err end
   return wire.list(sim.desk.position_rows(member))
-end
-
---- Cancels by the venue's hand: `member`, `pair`; all of them when missing.
-function commands.cancel_orders(sim, fields, now)
-  local count = 0
-  for _, member in ipairs(sim.desk.member_list) do
-    for _, pair in ipairs(sim.desk.pairs) do
-      if (fields.member or member.name) == member.name and (fields.pair or pair.id) == pair.id then
-        count = count + sim.desk:cancel_all(member, pair, sim.clock:venue(now))
-      end
-    end
-  end
-  return object("canceled", count)
 end
 
 -- Sessions ----------------------------------------------------------------------------------------
@@ -87,18 +66,6 @@ function commands.fail(sim, fields)
   return object("ok", true)
 end
 
---- Sends `text` as it is to all connections of `socket` (private, market), or all of them.
-function commands.push(sim, fields)
-  local count = 0
-  for _, connection in ipairs { unpack(sim.feeds.connections) } do
-    if (fields.socket or connection.kind) == connection.kind then
-      count = count + 1
-      connection.link:send(fields.text or "", connection.kind == "market" and "feed" or "push")
-    end
-  end
-  return object("connections", count)
-end
-
 --- `member`, `state=open|closed`: whether it may trade.
 function commands.member(sim, fields)
   local member, err = find_member(sim, fields)
@@ -107,14 +74,6 @@ function commands.member(sim, fields)
   if not state then return nil, err end
   member.state = state
   return object("name", text(member.name), "role", text(member.role), "state", text(state))
-end
-
---- The venue's clock.
-function commands.clock(sim, fields)
-  local offset = tonumber(fields.offset_ms)
-  if not offset then return nil, "clock wants offset_ms=" end
-  sim.clock.offset = math.floor(offset)
-  return object("offset_ms", sim.clock.offset)
 end
 
 return floor.module(commands)

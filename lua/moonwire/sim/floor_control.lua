@@ -1,7 +1,7 @@
---- What the control path can do to the trading floor of any simulator: money, the made market, the
---- book. A venue's own commands stand beside it. `sim` has desk (ledger, engine, members,
---- member_list, by_ticker, by_id, place_market, check), market and clock; where nothing is quoted,
---- desk has ledger, members, member_list, default_asset and check.
+--- What the control path can do to the trading floor of any simulator: money, orders, the clock,
+--- the made market, the book. A venue's own commands stand beside it. `sim` has clock, market, and
+--- desk (ledger, engine, members, member_list, pairs, by_ticker, by_id, place_market, cancel_all,
+--- check); where nothing is quoted, desk has ledger, members, member_list, default_asset and check.
 
 local decimal = require "moonwire.decimal"
 local wire    = require "moonwire.sim.wire"
@@ -41,6 +41,23 @@ function M.one_of(fields, name, choices)
                             table.concat(choices, " or "))
 end
 
+--- The command that lists orders: those of all members or of `member`; `open=1`: the open ones.
+---@param row_of fun(order: table): string            as JSON
+---@param list_of fun(member: table, sim: table): table[]
+---@param is_open fun(order: table): boolean
+function M.orders(row_of, list_of, is_open)
+  return function(sim, fields)
+    local rows = {}
+    for _, member in ipairs(sim.desk.member_list) do
+      for _, order in ipairs((fields.member or member.name) == member.name
+                             and list_of(member, sim) or {}) do
+        if fields.open ~= "1" or is_open(order) then rows[#rows + 1] = row_of(order) end
+      end
+    end
+    return wire.list(rows)
+  end
+end
+
 local find_pair, find_member, read_amount, one_of = M.find_pair, M.find_member, M.read_amount,
                                                     M.one_of
 
@@ -71,6 +88,14 @@ function money.deposit(sim, fields)
   local asset = fields.asset or sim.desk.default_asset or sim.desk.pairs[1].quote
   sim.desk.ledger:deposit(member.name, asset, amount)
   return object("ok", true)
+end
+
+--- How far the venue's clock is from the real one: `offset_ms`.
+function money.clock(sim, fields)
+  local offset = tonumber(fields.offset_ms)
+  if not offset then return nil, "clock wants offset_ms=" end
+  sim.clock.offset = math.floor(offset)
+  return object("offset_ms", sim.clock.offset)
 end
 
 -- The market --------------------------------------------------------------------------------------
@@ -127,6 +152,22 @@ function market.book(sim, fields)
     return wire.list(rows)
   end
   return object("buy", side "buy", "sell", side "sell")
+end
+
+--- Cancels by the venue's hand: `member`, `pair`; all of them when missing.
+function market.cancel_orders(sim, fields, now)
+  local only, err
+  if fields.pair then only, err = find_pair(sim, fields) end
+  if err then return nil, err end
+  local count = 0
+  for _, member in ipairs(sim.desk.member_list) do
+    for _, pair in ipairs((fields.member or member.name) == member.name and sim.desk.pairs or {}) do
+      if pair == (only or pair) then
+        count = count + sim.desk:cancel_all(member, pair, sim.clock:venue(now))
+      end
+    end
+  end
+  return object("canceled", count)
 end
 
 local function module_of(sets)

@@ -12,7 +12,7 @@ local Control = require "moonwire.sim.control"
 local faults  = require "moonwire.sim.faults"
 local wire    = require "moonwire.sim.wire"
 
-local REQUESTS_KEPT, FRAMES_KEPT = 1000, 1000
+local KEPT = 1000                                  -- requests, and frames
 local MID_FRAME_MS = 50                            -- from the first bytes of a frame to the drop
 local REORDER_MS = 200                             -- how long a frame waits for one to overtake it
 
@@ -23,10 +23,29 @@ Gateway.__index = Gateway
 local Link = { __name = "moonwire.sim.Gateway.Link" }
 Link.__index = Link
 
+-- What came in, numbered from 1; the last ones are kept.
+local Log = {}
+Log.__index = Log
+
+local function new_log() return setmetatable({ count = 0 }, Log) end
+
+function Log:add(entry)
+  self.count = self.count + 1
+  entry.number = self.count
+  self[self.count], self[self.count - KEPT] = entry, nil
+end
+
+--- The entries behind the first `skipped`, oldest first.
+function Log:since(skipped)
+  local list = {}
+  for i = math.max(skipped, self.count - KEPT) + 1, self.count do list[#list + 1] = self[i] end
+  return list
+end
+
 --- `options`: venue, faults, schedule, out.
 function Gateway.new(options)
-  local gateway = setmetatable({ connections = {}, requests = {}, counted = 0,
-                                 frames = {}, frames_counted = 0, now = 0 }, Gateway)
+  local gateway = setmetatable({ connections = {}, requests = new_log(), frames = new_log(),
+                                 now = 0 }, Gateway)
   for name, value in pairs(options) do gateway[name] = value end
   return gateway
 end
@@ -163,13 +182,6 @@ function Link:drop_as(how) ends[how or "drop"](self, nil, '{"push":{"channel":"p
 
 -- Requests ----------------------------------------------------------------------------------------
 
-local function record(self, request)
-  self.counted = self.counted + 1
-  request.number = self.counted
-  self.requests[self.counted] = request
-  self.requests[self.counted - REQUESTS_KEPT] = nil
-end
-
 local function answer(self, request, status, headers, body)
   request.status = status
   self.out:reply(request.id, status, headers, body)
@@ -244,9 +256,9 @@ function Gateway:request(id, text, body, now)
   end
   local request = { id = id, time = now, method = method, target = target, headers = headers,
                     body = body }
-  record(self, request)
   local names = self.venue:names(method, path, query, body)
   request.subjects = names
+  self.requests:add(request)
   local plan = sort_faults(self.faults:strike(true, names, now))
   wait(self, plan.delay.before, function(later_now) process(self, request, plan, later_now) end)
 end
@@ -264,7 +276,7 @@ function Link:request(subjects, text, process_it)
   local gateway, link = self.gateway, self
   local request = { time = gateway.now, method = "WS", target = subjects[1], headers = {},
                     body = text, subjects = subjects }
-  record(gateway, request)
+  gateway.requests:add(request)
   local plan = sort_faults(gateway.faults:strike(true, subjects, gateway.now))
   local function give(reply)
     wait(gateway, plan.delay.after, function()
@@ -314,10 +326,7 @@ function Gateway:message(id, text, now, is_binary)
   self.now = now
   local connection = self.connections[id]
   if connection then
-    local count = self.frames_counted + 1
-    self.frames_counted = count
-    self.frames[count] = { number = count, time = now, kind = connection.kind, text = text }
-    self.frames[count - FRAMES_KEPT] = nil
+    self.frames:add { time = now, kind = connection.kind, text = text }
     connection:on_text(text, now, is_binary)
   end
   self.venue:flush(now)

@@ -21,22 +21,19 @@ local function order_row(order)
     "created_at", order.created_at, "fills", #order.trade_rows)
 end
 
---- All orders of the members, or of one; `open=1`: the open ones.
-function commands.orders(sim, fields)
-  local rows = {}
-  for _, member in ipairs(sim.desk.member_list) do
-    for _, pair in ipairs(not fields.member and sim.desk.pairs
-                          or fields.member == member.name and sim.desk.pairs or {}) do
-      local orders = {}
-      for _, order in pairs(member.orders[pair.id]) do
-        if fields.open ~= "1" or order.status == "open" then orders[#orders + 1] = order end
-      end
-      table.sort(orders, function(a, b) return a.number < b.number end)
-      for _, order in ipairs(orders) do rows[#rows + 1] = order_row(order) end
-    end
+-- By pair, and there in the order of their numbers.
+local function orders_of(member, sim)
+  local all = {}
+  for _, pair in ipairs(sim.desk.pairs) do
+    local orders = {}
+    for _, order in pairs(member.orders[pair.id]) do orders[#orders + 1] = order end
+    table.sort(orders, function(a, b) return a.number < b.number end)
+    for _, order in ipairs(orders) do all[#all + 1] = order end
   end
-  return wire.list(rows)
+  return all
 end
+commands.orders = floor.orders(order_row, orders_of,
+                               function(order) return order.status == "open" end)
 
 --- What the members have traded, each side of it, by member and pair in the order of time.
 function commands.fills(sim)
@@ -56,20 +53,6 @@ function commands.fills(sim)
   return wire.list(rows)
 end
 
---- Cancels by the venue's hand: `member`, `pair`; all of them when missing.
-function commands.cancel_orders(sim, fields, now)
-  local count = 0
-  for _, member in ipairs(sim.desk.member_list) do
-    for _, pair in ipairs(sim.desk.pairs) do
-      if (fields.member or member.name) == member.name
-         and (fields.pair or pair.ticker_id) == pair.ticker_id then
-        count = count + sim.desk:cancel_all(member, pair, sim.clock:venue(now))
-      end
-    end
-  end
-  return object("canceled", count)
-end
-
 -- Sessions ----------------------------------------------------------------------------------------
 
 --- Ends all tokens. Live private connections close with 3005: 25 s later, as the venue does, or
@@ -86,19 +69,6 @@ function commands.expire(sim, fields, now)
   return object("connections", count)
 end
 
---- Sends `text` as it is to all private (or `socket=market`) connections.
-function commands.push(sim, fields)
-  fields.socket = fields.socket or "private"
-  local socket, err = one_of(fields, "socket", { "private", "market" })
-  if not socket then return nil, err end
-  local is_market = socket == "market"
-  local list = { unpack((is_market and sim.feed or sim.private).connections) }
-  for _, connection in ipairs(list) do
-    connection.link:send(fields.text or "", is_market and "feed" or "push")
-  end
-  return object("connections", #list)
-end
-
 --- Publishes `data` (JSON) to a member's private channel.
 function commands.publish(sim, fields)
   local member, err = find_member(sim, fields)
@@ -111,13 +81,6 @@ end
 function commands.unsubscribe(sim, fields)
   sim.private:unsubscribe_all(tonumber(fields.code) or 2500, fields.reason or "insufficient state")
   return object("ok", true)
-end
-
-function commands.clock(sim, fields)
-  local offset = tonumber(fields.offset_ms)
-  if not offset then return nil, "clock wants offset_ms=" end
-  sim.clock.offset = math.floor(offset)
-  return object("offset_ms", sim.clock.offset)
 end
 
 --- `member`, `permission=trade|view|none`, `state=open|locked|disabled`.

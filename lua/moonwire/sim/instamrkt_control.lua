@@ -35,16 +35,8 @@ local function bet_row(bet)
                 pool.winner and text(pool.winner))
 end
 
---- All bets of the members, or of one.
-function commands.orders(sim, fields)
-  local list = {}
-  for _, member in ipairs(sim.desk.member_list) do
-    for _, bet in ipairs((fields.member or member.name) == member.name and member.bets or {}) do
-      list[#list + 1] = bet_row(bet)
-    end
-  end
-  return wire.list(list)
-end
+commands.orders = floor.orders(bet_row, function(member) return member.bets end,
+                               function(bet) return not bet.pool.winner end)
 
 --- All pools; `open=1`: those that run.
 function commands.pools(sim, fields)
@@ -153,24 +145,6 @@ function commands.login(sim, fields, now)
   local user = sim.auth.users[member.name]
   sim.auth:login(user.name, user.password, sim.clock:venue(now))
   return object("ok", true)
-end
-
---- Sends `text` as it is to all connections.
-function commands.push(sim, fields)
-  local count = 0
-  for _, connection in ipairs { unpack(sim.socket.connections) } do
-    connection.link:send(fields.text or "", "push")
-    count = count + 1
-  end
-  return object("connections", count)
-end
-
---- The venue's clock.
-function commands.clock(sim, fields)
-  local offset = tonumber(fields.offset_ms)
-  if not offset then return nil, "clock wants offset_ms=" end
-  sim.clock.offset = math.floor(offset)
-  return object("offset_ms", sim.clock.offset)
 end
 
 --- `on=1` or `on=0`: whether the crowd plays.
