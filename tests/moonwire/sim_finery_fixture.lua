@@ -2,10 +2,8 @@
 --- answers are tables, signatures are OpenSSL's.
 
 local ffi         = require "ffi"
-local json        = require "moonwire.json"
-local Faults      = require "moonwire.sim.faults"
+local fixture     = require "tests.moonwire.sim_fixture"
 local Finery      = require "moonwire.sim.finery"
-local Gateway     = require "moonwire.sim.gateway"
 local instruments = require "moonwire.sim.finery_instruments"
 local Schedule    = require "moonwire.sim.schedule"
 
@@ -28,60 +26,21 @@ function M.hmac(secret, message)
   return ffi.string(text, crypto.EVP_EncodeBlock(text, md, len[0]))
 end
 
-local Sim = {}
-Sim.__index = Sim
+local Sim = fixture.class()
 
-local function new_out(sim)
-  local out = {}
-  function out:reply(id, status, _, body) sim.answers[id] = { status = status, body = body } end
-  function out:refuse(id, status, _, body) sim.refused[id] = { status = status, body = body } end
-  function out:send(id, text) table.insert(sim.frames[id], text) end
-  function out:ping() end
-  function out:close(id, code, reason) sim.closed[id] = { code = code, reason = reason } end
-  function out:send_raw(id, bytes) table.insert(sim.frames[id], bytes) end
-  function out:drop(id, how) sim.dropped[id] = how or "drop" end
-  return out
-end
-
---- `options`: settings { "name=value" }, role, market (boolean), fault (text), credit, pairs.
+--- `options`: settings { "name=value" }, role, market (boolean), fault, credit, pairs (texts).
 function M.new(options)
   options = options or {}
-  local sim = setmetatable({ now = M.NOW, next_id = 0, nonce = 1763683200123456, answers = {},
-                             refused = {}, frames = {}, closed = {}, dropped = {},
-                             schedule = Schedule.new() }, Sim)
-  local settings = Finery.new_settings()
-  for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
-  sim.venue = Finery.new { instruments = assert(instruments.list(options.pairs or { "BTC-USD" })),
-                           settings = settings, schedule = sim.schedule, seed = 1, hmac = M.hmac }
-  sim.member = sim.venue:add_member("alice", M.KEY, M.SECRET, options.credit
-                                    or { usd = "1000000", btc = "10" }, options.role or "taker")
-  sim.faults = Faults.new(Finery.subjects, 7)
-  if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
-  sim.gateway = Gateway.new { venue = sim.venue, faults = sim.faults, schedule = sim.schedule,
-                              out = new_out(sim) }
-  sim.venue:start(sim.now, options.market)
+  local schedule = Schedule.new()
+  local venue = Finery.new {
+    instruments = fixture.pick(instruments, options.pairs or "BTC-USD"),
+    settings = fixture.settings(Finery, options.settings), schedule = schedule, seed = 1,
+    hmac = M.hmac }
+  local member = venue:add_member("alice", M.KEY, M.SECRET, options.credit
+                                  or { usd = "1000000", btc = "10" }, options.role or "taker")
+  local sim = fixture.serve(Sim, venue, schedule, options, M.NOW)
+  sim.member, sim.nonce = member, 1763683200123456
   return sim
-end
-
---- Lets `ms` pass, deadline by deadline.
-function Sim:pass(ms)
-  local stop = self.now + ms
-  local at = self.schedule:next()
-  while at and at <= stop do
-    self.now = math.max(self.now, at)
-    self.gateway:run(self.now)
-    at = self.schedule:next()
-  end
-  self.now = stop
-end
-
---- A request with headers as given; its answer (nil when there is none yet) and its id.
-function Sim:request(method, target, headers, body)
-  self.next_id = self.next_id + 1
-  local lines = { method .. " " .. target }
-  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
-  self.gateway:request(self.next_id, table.concat(lines, "\n") .. "\n", body or "", self.now)
-  return self.answers[self.next_id], self.next_id
 end
 
 --- "nonce":N,"timestamp":T with the next nonce.
@@ -102,24 +61,8 @@ function Sim:rest(method, parameters, ms)
   return answer and answer.body, answer and answer.status
 end
 
---- A control command; decoded.
-function Sim:control(command)
-  local answer = self:request("POST", "/sim/" .. command, {}, "")
-  if answer.status ~= 200 then error(command .. ": " .. answer.body, 2) end
-  return json.decode(answer.body)
-end
-
 --- Opens a WebSocket with these headers; its id, also when it was refused.
-function Sim:open(headers)
-  self.next_id = self.next_id + 1
-  local id = self.next_id
-  self.frames[id] = {}
-  local lines = { "GET /ws" }
-  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
-  self.gateway:upgrade(id, table.concat(lines, "\n") .. "\n", self.now)
-  if not self.refused[id] and not self.dropped[id] then self.gateway:opened(id, self.now) end
-  return id
-end
+function Sim:open(headers) return fixture.open(self, "/ws", headers) end
 
 --- The headers of a good handshake.
 function Sim:headers(content, secret)
@@ -135,19 +78,11 @@ function Sim:connected()
   return id
 end
 
-function Sim:say(id, text) self.gateway:message(id, text, self.now) end
-
 --- Says this; what came on the connection since the last call, joined by " | ".
 function Sim:ask(id, text, ms)
   self:say(id, text)
   self:pass(ms or 0)
   return self:heard(id)
-end
-
-function Sim:heard(id)
-  local text = table.concat(self.frames[id], " | ")
-  self.frames[id] = {}
-  return text
 end
 
 --- A request over the connection; the reply's text without its envelope, or "error N [param]".

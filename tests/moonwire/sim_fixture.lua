@@ -1,6 +1,7 @@
 --- A simulated venue behind its gateway, without sockets: time is a number, frames and answers are
 --- tables.
 
+local command_line = require "moonwire.sim.command_line"
 local json    = require "moonwire.json"
 local Faults  = require "moonwire.sim.faults"
 local Gateway = require "moonwire.sim.gateway"
@@ -9,11 +10,12 @@ local M = { NOW = 1790000000123 }
 
 local Sim = {}
 Sim.__index = Sim
-M.Sim = Sim
 
 local function new_out(sim)
   local out = {}
-  function out:reply(id, status, _, body) sim.answers[id] = { status = status, body = body } end
+  function out:reply(id, status, headers, body)
+    sim.answers[id] = { status = status, headers = headers, body = body }
+  end
   function out:refuse(id, status, _, body) sim.refused[id] = { status = status, body = body } end
   function out:send(id, text) table.insert(sim.frames[id], text) end
   function out:ping(id, payload) table.insert(sim.pings[id], payload) end
@@ -23,13 +25,29 @@ local function new_out(sim)
   return out
 end
 
+--- The switches of a venue, set by a list of "name=value".
+function M.settings(venue, texts)
+  return assert(command_line.set(venue.new_settings(), texts or {}))
+end
+
+--- The markets of a venue that a text names ("a,b"), or all.
+function M.pick(module, text) return assert(command_line.pick(module.list(), text)) end
+
+--- A class of simulators behind a gateway, with functions of its own.
+function M.class()
+  local class = setmetatable({}, Sim)
+  class.__index = class
+  return class
+end
+
 --- Puts a venue's simulator behind a gateway. `options`: market (boolean), fault (text).
----@param class table     Sim, or one that inherits from it
+---@param class table     of M.class
 ---@param venue table     made with `schedule`
-function M.serve(class, venue, schedule, options)
-  local sim = setmetatable({ now = M.NOW, next_id = 0, answers = {}, refused = {}, frames = {},
-                             pings = {}, closed = {}, dropped = {}, schedule = schedule,
-                             venue = venue }, class)
+---@param now integer|nil ms; M.NOW when missing
+function M.serve(class, venue, schedule, options, now)
+  local sim = setmetatable({ now = now or M.NOW, next_id = 0, answers = {}, refused = {},
+                             frames = {}, pings = {}, closed = {}, dropped = {},
+                             schedule = schedule, venue = venue }, class)
   sim.faults = Faults.new(venue.subjects, 7)
   if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
   sim.gateway = Gateway.new { venue = venue, faults = sim.faults, schedule = schedule,
@@ -67,7 +85,7 @@ function Sim:control(command)
 end
 
 --- Opens a WebSocket; its id, also when it was refused.
-function Sim:open(target, headers)
+function M.open(self, target, headers)
   self.next_id = self.next_id + 1
   local id = self.next_id
   self.frames[id], self.pings[id] = {}, {}
@@ -77,6 +95,7 @@ function Sim:open(target, headers)
   if not self.refused[id] and not self.dropped[id] then self.gateway:opened(id, self.now) end
   return id
 end
+Sim.open = M.open
 
 function Sim:say(id, text, is_binary) self.gateway:message(id, text, self.now, is_binary) end
 function Sim:ping(id) self.gateway:pinged(id, self.now) end

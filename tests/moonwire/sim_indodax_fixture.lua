@@ -31,15 +31,14 @@ function M.hmac(secret, algorithm, message)
   return table.concat(hex)
 end
 
-local Sim = setmetatable({}, fixture.Sim)
-Sim.__index = Sim
+local Sim = fixture.class()
 
---- `options`: settings { "name=value" }, market (boolean), fault (text), balances.
+--- `options`: settings { "name=value" }, market (boolean), fault (text), balances, pairs (text).
 function M.new(options)
   options = options or {}
-  local schedule, settings = Schedule.new(), Indodax.new_settings()
-  for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
-  local venue = Indodax.new { pairs = assert(pairs_of.list(options.pairs)), settings = settings,
+  local schedule = Schedule.new()
+  local venue = Indodax.new { pairs = fixture.pick(pairs_of, options.pairs),
+                              settings = fixture.settings(Indodax, options.settings),
                               schedule = schedule, seed = 1, hmac = M.hmac,
                               jwt_secret = "sim-jwt-secret" }
   local member = venue:add_member("alice", M.KEY, M.SECRET,

@@ -844,7 +844,7 @@ t.test("the control path tells what was traded, and the frames that came", funct
 end)
 
 t.test("the made market fills clients now and then, moves, and leaves when told", function()
-  local sim = fixture.new { market = true, pairs = { "btc_idr" } }
+  local sim = fixture.new { market = true, pairs = "btc_idr" }
   local id = sim:subscribed()
   local best = decimal(sim:control("book?pair=btc_idr").buy[1][1]) + "1000"
   sim:ok(TRADE .. "type=buy&order_type=limit&btc=0.001&price=" .. tostring(best))
@@ -900,7 +900,7 @@ end
 local function random_run(seed)
   local random = Random.new(seed)
   local sim = fixture.new { settings = { "rate_limits=off" }, market = true,
-                            pairs = { "btc_idr", "eth_idr" } }
+                            pairs = "btc_idr,eth_idr" }
   local id, stories = sim:subscribed(), {}
   local names = { "btc", "eth" }
   for step = 1, 150 do

@@ -1,10 +1,9 @@
 --- A simulated Instamrkt behind its gateway, without sockets: time is a number, frames and answers
 --- are tables.
 
+local fixture   = require "tests.moonwire.sim_fixture"
 local host      = require "moonwire.host"
 local json      = require "moonwire.json"
-local Faults    = require "moonwire.sim.faults"
-local Gateway   = require "moonwire.sim.gateway"
 local Instamrkt = require "moonwire.sim.instamrkt"
 local Schedule  = require "moonwire.sim.schedule"
 
@@ -12,66 +11,23 @@ local M = { KEY = "9f1c0a52-6d3e-4b7a-8e25-c1d4f7a90b36", NOW = 1763683200123 }
 
 function M.sha256(text) return host.digest("sha256", text, "hex") end
 
-local Sim = {}
-Sim.__index = Sim
-
-local function new_out(sim)
-  local out = {}
-  function out:reply(id, status, headers, body)
-    sim.answers[id] = { status = status, headers = headers, body = body }
-  end
-  function out:refuse(id, status, _, body) sim.refused[id] = { status = status, body = body } end
-  function out:send(id, text) table.insert(sim.frames[id], text) end
-  function out:ping() end
-  function out:close(id, code, reason) sim.closed[id] = { code = code, reason = reason } end
-  function out:send_raw(id, bytes) table.insert(sim.frames[id], bytes) end
-  function out:drop(id, how) sim.dropped[id] = how or "drop" end
-  return out
-end
+local Sim = fixture.class()
 
 --- `options`: settings { "name=value" }, market (boolean), fault (text), seed. Members: mara (17),
 --- nick (18), and boss (19), who is an admin.
 function M.new(options)
   options = options or {}
-  local sim = setmetatable({ now = M.NOW, next_id = 0, nonce = 0, answers = {}, refused = {},
-                             frames = {}, closed = {}, dropped = {}, heard_to = {},
-                             schedule = Schedule.new() }, Sim)
-  local settings = Instamrkt.new_settings()
-  for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
-  sim.venue = Instamrkt.new { settings = settings, schedule = sim.schedule,
-                              seed = options.seed or 1, now = sim.now, sha256 = M.sha256 }
-  sim.venue:add_member("mara", { don = "100" }, "pw", M.KEY)
-  sim.venue:add_member("nick", { don = "100" }, "pw2", "nick-key")
-  sim.venue:add_member("boss", { don = "100" }, "pw3", "boss-key", true)
-  sim.faults = Faults.new(Instamrkt.subjects, 7)
-  if options.fault then assert(sim.faults:add(options.fault, sim.now)) end
-  sim.gateway = Gateway.new { venue = sim.venue, faults = sim.faults, schedule = sim.schedule,
-                              out = new_out(sim) }
-  sim.venue:start(sim.now, options.market)
-  sim.game = sim.venue.crowd.game
+  local schedule = Schedule.new()
+  local venue = Instamrkt.new { settings = fixture.settings(Instamrkt, options.settings),
+                                schedule = schedule, seed = options.seed or 1, now = M.NOW,
+                                sha256 = M.sha256 }
+  venue:add_member("mara", { don = "100" }, "pw", M.KEY)
+  venue:add_member("nick", { don = "100" }, "pw2", "nick-key")
+  venue:add_member("boss", { don = "100" }, "pw3", "boss-key", true)
+  local sim = fixture.serve(Sim, venue, schedule, options, M.NOW)
+  sim.nonce, sim.heard_to, sim.game = 0, {}, venue.crowd.game
   sim.pool = sim.game.pools[1]
   return sim
-end
-
---- Lets `ms` pass, deadline by deadline.
-function Sim:pass(ms)
-  local stop = self.now + ms
-  local at = self.schedule:next()
-  while at and at <= stop do
-    self.now = math.max(self.now, at)
-    self.gateway:run(self.now)
-    at = self.schedule:next()
-  end
-  self.now = stop
-end
-
---- A request; its answer { status =, headers =, body = }, nil when there is none yet.
-function Sim:request(method, target, headers, body)
-  self.next_id = self.next_id + 1
-  local lines = { method .. " " .. target }
-  for name, value in pairs(headers or {}) do lines[#lines + 1] = name .. ": " .. value end
-  self.gateway:request(self.next_id, table.concat(lines, "\n") .. "\n", body or "", self.now)
-  return self.answers[self.next_id]
 end
 
 --- The cookies of an answer as a Cookie header's text.
@@ -99,20 +55,10 @@ function Sim:login(name, password)
   return headers, answer
 end
 
---- A control command; decoded.
-function Sim:control(command)
-  local answer = self:request("POST", "/sim/" .. command, {}, "")
-  if answer.status ~= 200 then error(command .. ": " .. answer.body, 2) end
-  return json.decode(answer.body)
-end
-
 --- Opens a connection with this query; its id. Refused ones are in sim.refused.
 function Sim:open(query)
-  self.next_id = self.next_id + 1
-  local id = self.next_id
-  self.frames[id], self.heard_to[id] = {}, 0
-  self.gateway:upgrade(id, "GET /?" .. query .. "\n", self.now)
-  if not self.refused[id] and not self.dropped[id] then self.gateway:opened(id, self.now) end
+  local id = fixture.open(self, "/?" .. query)
+  self.heard_to[id] = 0
   return id
 end
 
@@ -138,9 +84,6 @@ function Sim:codes(id)
   for i, message in ipairs(self:heard(id)) do codes[i] = message.res or "?" end
   return table.concat(codes, " ")
 end
-
---- Sends a text.
-function Sim:say(id, text) self.gateway:message(id, text, self.now) end
 
 --- Sends an operation; the first message that comes, decoded, which is the answer unless a push
 --- goes before it, and all of them.

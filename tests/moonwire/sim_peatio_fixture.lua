@@ -33,8 +33,7 @@ function M.bearer(fields, secret)
   return "Bearer " .. assert(key:jwt("HS256", json.encode(M.claims(fields))))
 end
 
-local Sim = setmetatable({}, fixture.Sim)
-Sim.__index = Sim
+local Sim = fixture.class()
 
 local MEMBERS = { alice = { email = "alice@example.test", uid = "ID1" },
                   bob = { email = "bob@example.test", uid = "ID2" } }
@@ -42,10 +41,10 @@ local MEMBERS = { alice = { email = "alice@example.test", uid = "ID1" },
 --- `options`: settings { "name=value" }, market (boolean), fault (text), tokens (jwt.lua).
 function M.new(options)
   options = options or {}
-  local schedule, settings = Schedule.new(), Peatio.new_settings()
-  for _, text in ipairs(options.settings or {}) do assert(settings:set(text)) end
-  local venue = Peatio.new { pairs = assert(pairs_of.list { "btcusd", "ethusd" }),
-                             settings = settings, schedule = schedule, seed = 1, hmac = M.hmac,
+  local schedule = Schedule.new()
+  local venue = Peatio.new { pairs = fixture.pick(pairs_of, "btcusd,ethusd"),
+                             settings = fixture.settings(Peatio, options.settings),
+                             schedule = schedule, seed = 1, hmac = M.hmac,
                              tokens = options.tokens or verifier }
   for _, name in ipairs { "alice", "bob" } do
     local member = venue.desk:add_member({ name = name, email = MEMBERS[name].email,

@@ -47,12 +47,58 @@ function M.check_amounts(fields, what)
   return true
 end
 
---- "a,b" as a list; nil for nil.
-function M.names(text)
-  if not text then return nil end
-  local names = {}
-  for name in text:gmatch("[^,]+") do names[#names + 1] = name end
-  return names
+--- The markets that --pairs names ("a,b", by their ticker ids), or all; nil and what is wrong.
+---@param markets table[]  with ticker_id
+---@param text string|nil
+function M.pick(markets, text)
+  if not text then return markets end
+  local known, by_name, picked = {}, {}, {}
+  for i, market in ipairs(markets) do
+    known[i], by_name[market.ticker_id] = market.ticker_id, market
+  end
+  for name in text:gmatch("[^,]+") do
+    if not by_name[name] then
+      return nil, string.format('--pairs "%s": there is %s', name, table.concat(known, " "))
+    end
+    picked[#picked + 1] = by_name[name]
+  end
+  return picked
+end
+
+--- Adds the members of --balance and --member; the first one, or nil and what is wrong.
+---@param first table  the first one's fields; its money when there is no --balance in `balance`
+---@param add fun(fields: table, what: string): table|nil, string|nil  a member from its fields
+function M.add_members(options, first, balance, add)
+  local fields, err = M.read_list(options.balance or balance, "--balance")
+  for name, value in pairs(fields and first or {}) do fields[name] = value end
+  local member, added
+  if fields then member, err = add(fields, "--balance") end
+  if not member then return nil, err end
+  for _, text in ipairs(options.member or {}) do
+    fields, err = M.read_list(text, "--member")
+    if fields then added, err = add(fields, "--member") end
+    if not (fields and added) then return nil, err end
+  end
+  return member
+end
+
+--- Whether a member who signs with a key may be added; nil and what is wrong.
+---@param sim table  with desk.members and auth.keys
+function M.check_keyed(sim, own, what)
+  if not own.name or (own.key or "") == "" or (own.secret or "") == "" then
+    return nil, what .. ": wants name=, key= and secret="
+  end
+  return M.check_free(sim, own, what)
+end
+
+--- Whether a member's name, and its key if it has one, are free; nil and what is wrong.
+function M.check_free(sim, own, what)
+  if not own.name then return nil, what .. ": wants name=" end
+  local keys = sim.auth.keys
+  if sim.desk.members[own.name] or own.key and keys and keys[own.key] then
+    return nil, ("%s %s: name %sis taken"):format(what, own.name, keys and "or key " or "")
+  end
+  return true
 end
 
 --- Sets switches, "name=value" each; the settings, or nil and what is wrong.

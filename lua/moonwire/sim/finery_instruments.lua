@@ -35,24 +35,11 @@ local function new_instrument(row)
   }
 end
 
---- The instruments of these names, or all; nil and what is wrong.
-function M.list(names)
-  local list, by_name = {}, {}
-  for i, row in ipairs(rows) do
-    list[i] = new_instrument(row)
-    by_name[list[i].id] = list[i]
-  end
-  if not names then return list end
-  local picked = {}
-  for _, name in ipairs(names) do
-    if not by_name[name] then
-      local known = {}
-      for i, instrument in ipairs(list) do known[i] = instrument.id end
-      return nil, string.format('--pairs "%s": there is %s', name, table.concat(known, " "))
-    end
-    picked[#picked + 1] = by_name[name]
-  end
-  return picked
+--- All instruments, each a table of its own.
+function M.list()
+  local list = {}
+  for i, row in ipairs(rows) do list[i] = new_instrument(row) end
+  return list
 end
 
 return M

@@ -30,37 +30,14 @@ end
 
 local function add_member(sim, fields, what)
   local own = command_line.take(fields, { "name", "key", "secret", "role" })
-  local name, key, secret, role = own.name, own.key, own.secret, own.role or "taker"
+  local role = own.role or "taker"
   if role ~= "taker" and role ~= "maker" then
     return nil, string.format('%s "role=%s": expected taker or maker', what, role)
   end
   local ok, err = check_credit(fields, what)
+  if ok then ok, err = command_line.check_keyed(sim, own, what) end
   if not ok then return nil, err end
-  if not name or (key or "") == "" or (secret or "") == "" then
-    return nil, what .. ": wants name=, key= and secret="
-  end
-  if sim.desk.members[name] or sim.auth.keys[key] then
-    return nil, what .. " " .. name .. ": name or key is taken"
-  end
-  return sim:add_member(name, key, secret, fields, role)
-end
-
-local function add_members(sim, options)
-  local fields, err = command_line.read_list(options.balance or CREDIT, "--balance")
-  if not fields then return nil, err end
-  fields.name, fields.key, fields.secret = "demo", options.key or KEY, options.secret or SECRET
-  fields.role = sim.settings.role
-  local member
-  member, err = add_member(sim, fields, "--balance")
-  if not member then return nil, err end
-  for _, text in ipairs(options.member or {}) do
-    fields, err = command_line.read_list(text, "--member")
-    if not fields then return nil, err end
-    local added
-    added, err = add_member(sim, fields, "--member")
-    if not added then return nil, err end
-  end
-  return true
+  return sim:add_member(own.name, own.key, own.secret, fields, role)
 end
 
 --- Makes the simulator. `read`: schedule, seed. Then what a client needs to know: credentials and
@@ -69,15 +46,18 @@ function M.open(options, read)
   local settings, err = command_line.set(Finery.new_settings(), options.set or {})
   if not settings then return nil, err end
   local list
-  list, err = instruments.list(command_line.names(options.pairs))
+  list, err = command_line.pick(instruments.list(), options.pairs)
   if not list then return nil, err end
   local sim = Finery.new { instruments = list, settings = settings, schedule = read.schedule,
                            seed = read.seed, hmac = hmac }
+  local first = { name = "demo", key = options.key or KEY, secret = options.secret or SECRET,
+                  role = settings.role }
   local ok
-  ok, err = add_members(sim, options)
+  ok, err = command_line.add_members(options, first, CREDIT, function(fields, what)
+    return add_member(sim, fields, what)
+  end)
   if not ok then return nil, err end
-  return sim, { { "key", options.key or KEY }, { "secret", options.secret or SECRET } },
-         { { "role", settings.role } }
+  return sim, { { "key", first.key }, { "secret", first.secret } }, { { "role", first.role } }
 end
 
 --- The line that tries it: instruments, signed with openssl.

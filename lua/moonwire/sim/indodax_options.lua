@@ -8,6 +8,7 @@ local M = { subjects = Indodax.subjects }
 
 -- The page's key C: a pair of names that no venue will ever give out.
 local KEY = "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD4"
+local HISTORY_KEY = "MWDEMO01-TAPIV2"
 local SECRET = "5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566778899aabbccddee"
 local BALANCE = "idr=1000000000,usdt=50000,btc=2,eth=30,aave=100,idrx=1000000,pepe=100000000"
 
@@ -20,16 +21,10 @@ end
 
 local function add_member(sim, fields, what)
   local own = command_line.take(fields, { "name", "key", "secret" })
-  local name, key, secret = own.name, own.key, own.secret
   local ok, err = command_line.check_amounts(fields, what)
+  if ok then ok, err = command_line.check_keyed(sim, own, what) end
   if not ok then return nil, err end
-  if not name or (key or "") == "" or (secret or "") == "" then
-    return nil, what .. ": wants name=, key= and secret="
-  end
-  if sim.desk.members[name] or sim.auth.keys[key] then
-    return nil, what .. " " .. name .. ": name or key is taken"
-  end
-  return sim:add_member(name, key, secret, fields)
+  return sim:add_member(own.name, own.key, own.secret, fields)
 end
 
 local function read_settings(options)
@@ -41,43 +36,31 @@ local function read_settings(options)
   return command_line.set(settings, texts)
 end
 
-local function add_members(sim, options)
-  local fields, err = command_line.read_list(options.balance or BALANCE, "--balance")
-  if not fields then return nil, err end
-  fields.name, fields.key, fields.secret = "demo", options.key or KEY, options.secret or SECRET
-  local member
-  member, err = add_member(sim, fields, "--balance")
-  if not member then return nil, err end
-  sim.auth:add_key(options["history-key"] or "MWDEMO01-TAPIV2",
-                   options["history-secret"] or options.secret or SECRET, member, "v2")
-  for _, text in ipairs(options.member or {}) do
-    fields, err = command_line.read_list(text, "--member")
-    if not fields then return nil, err end
-    local added
-    added, err = add_member(sim, fields, "--member")
-    if not added then return nil, err end
-  end
-  return true
-end
-
 --- Makes the simulator. `read`: schedule, seed. The second result: what a client needs to know, as
 --- { name, value } pairs in order; or the error.
 function M.open(options, read)
   local settings, err = read_settings(options)
   if not settings then return nil, err end
   local list
-  list, err = pairs_of.list(command_line.names(options.pairs))
+  list, err = command_line.pick(pairs_of.list(), options.pairs)
   if not list then return nil, err end
   local sim = Indodax.new { pairs = list, settings = settings, schedule = read.schedule,
                             seed = read.seed, hmac = hmac, jwt_secret = "sim-jwt-secret" }
-  local ok
-  ok, err = add_members(sim, options)
-  if not ok then return nil, err end
-  local credentials = { { "key", options.key or KEY }, { "secret", options.secret or SECRET } }
+  local key, secret = options.key or KEY, options.secret or SECRET
+  local member
+  member, err = command_line.add_members(options, { name = "demo", key = key, secret = secret },
+                                         BALANCE, function(fields, what)
+    return add_member(sim, fields, what)
+  end)
+  if not member then return nil, err end
+  local history_key = options["history-key"] or HISTORY_KEY
+  local history_secret = options["history-secret"] or secret
+  if sim.auth.keys[history_key] then return nil, "--history-key " .. history_key .. ": is taken" end
+  sim.auth:add_key(history_key, history_secret, member, "v2")
+  local credentials = { { "key", key }, { "secret", secret } }
   if settings.history_api == "mid" then
-    table.insert(credentials, { "history_key", options["history-key"] or "MWDEMO01-TAPIV2" })
-    local secret = options["history-secret"] or options.secret or SECRET
-    table.insert(credentials, { "history_secret", secret })
+    table.insert(credentials, { "history_key", history_key })
+    table.insert(credentials, { "history_secret", history_secret })
   end
   return sim, credentials
 end

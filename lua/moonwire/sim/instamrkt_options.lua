@@ -19,27 +19,9 @@ local function sha256(text) return host.digest("sha256", text, "hex") end
 local function add_member(sim, fields, what)
   local own = command_line.take(fields, { "name", "key", "secret", "admin" })
   local ok, err = command_line.check_amounts(fields, what)
+  if ok then ok, err = command_line.check_free(sim, own, what) end
   if not ok then return nil, err end
-  if not own.name then return nil, what .. ": wants name=" end
-  if sim.desk.members[own.name] then return nil, what .. " " .. own.name .. ": name is taken" end
   return sim:add_member(own.name, fields, own.secret or own.name, own.key, own.admin == "1")
-end
-
-local function add_members(sim, options)
-  local fields, err = command_line.read_list(options.balance or BALANCE, "--balance")
-  if not fields then return nil, err end
-  fields.name, fields.key = NAME, options.key or KEY
-  fields.secret = options.secret or PASSWORD
-  local first
-  first, err = add_member(sim, fields, "--balance")
-  if not first then return nil, err end
-  for _, text in ipairs(options.member or {}) do
-    local added
-    fields, err = command_line.read_list(text, "--member")
-    if fields then added, err = add_member(sim, fields, "--member") end
-    if not added then return nil, err end
-  end
-  return first
 end
 
 --- Makes the simulator. `read`: schedule, seed. Then what a client needs to know: credentials and
@@ -50,7 +32,11 @@ function M.open(options, read)
   local sim = Instamrkt.new { settings = settings, schedule = read.schedule, seed = read.seed,
                               now = dispatch.now_ms(), sha256 = sha256 }
   local first
-  first, err = add_members(sim, options)
+  first, err = command_line.add_members(options, { name = NAME, key = options.key or KEY,
+                                                   secret = options.secret or PASSWORD }, BALANCE,
+                                        function(fields, what)
+    return add_member(sim, fields, what)
+  end)
   if not first then return nil, err end
   if settings.sign_in == "login" then
     return sim, { { "password", first.password } },

@@ -47,32 +47,13 @@ end
 local function add_member(sim, fields, what)
   local own = command_line.take(fields, { "name", "email", "uid", "key", "secret", "level" })
   local ok, err = command_line.check_amounts(fields, what)
+  if ok then ok, err = command_line.check_free(sim, own, what) end
   if not ok then return nil, err end
-  if not own.name then return nil, what .. ": wants name=" end
-  if sim.desk.members[own.name] or own.key and sim.auth.keys[own.key] then
-    return nil, what .. " " .. own.name .. ": name or key is taken"
-  end
   own.email, own.level = own.email or own.name .. "@example.test", tonumber(own.level or LEVEL)
   local member = sim.desk:add_member({ name = own.name, email = own.email, uid = own.uid,
                                        level = own.level }, fields)
   if own.key then sim.auth:add_key(own.key, own.secret or own.key, member) end
   return member
-end
-
-local function add_members(sim, options)
-  local fields, err = command_line.read_list(options.balance or BALANCE, "--balance")
-  if not fields then return nil, err end
-  fields.name, fields.email, fields.uid = "maker", EMAIL, UID
-  fields.key, fields.secret = options.key or KEY, options.secret or SECRET
-  local member
-  member, err = add_member(sim, fields, "--balance")
-  if not member then return nil, err end
-  for _, text in ipairs(options.member or {}) do
-    fields, err = command_line.read_list(text, "--member")
-    if fields then member, err = add_member(sim, fields, "--member") end
-    if not (fields and member) then return nil, err end
-  end
-  return true
 end
 
 -- What a client needs: how it signs in, and who it says that it is.
@@ -93,13 +74,17 @@ function M.open(options, read)
   local settings, err = read_settings(options)
   if not settings then return nil, err end
   local list, tokens
-  list, err = pairs_of.list(command_line.names(options.pairs))
+  list, err = command_line.pick(pairs_of.list(), options.pairs)
   if list then tokens, err = read_tokens(options) end
   if not tokens then return nil, err end
   local sim = Peatio.new { pairs = list, settings = settings, schedule = read.schedule,
                            seed = read.seed, tokens = tokens, hmac = hmac }
+  local first = { name = "maker", email = EMAIL, uid = UID, key = options.key or KEY,
+                  secret = options.secret or SECRET }
   local ok
-  ok, err = add_members(sim, options)
+  ok, err = command_line.add_members(options, first, BALANCE, function(fields, what)
+    return add_member(sim, fields, what)
+  end)
   if not ok then return nil, err end
   return sim, shown(options, settings, tokens)
 end

@@ -25,20 +25,11 @@ local function new_pair(row)
   }
 end
 
---- All markets, or those that are named; nil and what is wrong.
-function M.list(names)
-  local known, by_name, result = {}, {}, {}
-  for i, row in ipairs(rows) do
-    local pair = new_pair(row)
-    known[i], by_name[pair.id] = pair.id, pair
-  end
-  for _, name in ipairs(names or known) do
-    if not by_name[name] then
-      return nil, string.format('no market "%s": there is %s', name, table.concat(known, " "))
-    end
-    result[#result + 1] = by_name[name]
-  end
-  return result
+--- All markets, each a table of its own.
+function M.list()
+  local list = {}
+  for i, row in ipairs(rows) do list[i] = new_pair(row) end
+  return list
 end
 
 return M
