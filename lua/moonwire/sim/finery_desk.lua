@@ -5,33 +5,26 @@
 --- one ledger holds here as well, and a position is what is there beyond the credit.
 
 local decimal = require "moonwire.decimal"
-local Engine  = require "moonwire.sim.engine"
-local Ledger  = require "moonwire.sim.ledger"
+local Floor   = require "moonwire.sim.floor"
 local wire    = require "moonwire.sim.wire"
 
 local ZERO, SCALE = decimal "0", decimal "100000000"
-local QUOTES, TAKES = "@quotes", "@takes"            -- the made market: who rests and who takes
-local counterparties = { [QUOTES] = 42, [TAKES] = 43 }
+local counterparties = { [Floor.QUOTES] = 42, [Floor.TAKES] = 43 }
 local FIRST_ID, BIG_ID = 48221600000LL, 9007199254740992LL     -- above 2^33; 2^53
 local FIRST_DEAL = 8589936000LL
 local RESTING_MAX = 30                               -- a side, of a maker
 local KEPT, SHORT_ROW = 20000, 19                   -- orders and deals of a member; elements
 
----@class moonwire.sim.FineryDesk
-local Desk = { __name = "moonwire.sim.FineryDesk" }
-Desk.__index = Desk
+---@class moonwire.sim.FineryDesk : moonwire.sim.Floor
+local Desk = Floor.class "moonwire.sim.FineryDesk"
 
---- `options`: settings, instruments (finery_instruments.list).
+--- `options`: settings, instruments (finery_instruments.list). Listeners hear flushed events:
+--- on_orders(member, list of { action =, pair =, text = }), on_positions(member, list of
+--- { currency =, counterparty =, text = }).
 function Desk.new(options)
-  local desk = setmetatable({
-    settings = options.settings, engine = Engine.new(), ledger = Ledger.new(),
-    pairs = options.instruments, by_ticker = {}, by_id = {}, members = {}, member_list = {},
-    touched = {}, listeners = {}, orders = 0,
-  }, Desk)
-  for _, pair in ipairs(options.instruments) do
-    desk.by_ticker[pair.id], desk.by_id[tostring(pair.number)] = pair, pair
-    pair.market = desk.engine:open_market(pair.id, { qty_step = pair.qty_step })
-  end
+  local desk = Floor.new(Desk, { settings = options.settings, pairs = options.instruments,
+                                 orders = 0 })
+  for _, pair in ipairs(desk.pairs) do desk.by_id[tostring(pair.number)] = pair end
   return desk
 end
 
@@ -43,9 +36,7 @@ function Desk:add_member(name, client_id, role, credit)
   for currency, amount in pairs(credit) do
     self:add_credit(member, currency:upper(), decimal(amount))
   end
-  self.members[name] = member
-  table.insert(self.member_list, member)
-  return member
+  return self:admit(member, {})
 end
 
 --- Raises what a member may owe in a currency.
@@ -53,10 +44,6 @@ function Desk:add_credit(member, currency, amount)
   member.credit[currency] = (member.credit[currency] or ZERO) + amount
   self.ledger:deposit(member.name, currency, amount)
 end
-
---- Hears flushed events: on_orders(member, list of { action =, pair =, text = }),
---- on_positions(member, list of { currency =, counterparty =, text = }).
-function Desk:listen(object) table.insert(self.listeners, object) end
 
 -- Numbers of the wire -----------------------------------------------------------------------------
 
@@ -180,21 +167,7 @@ local function settle(self, event)
   return volume
 end
 
-local function release_rest(self, order)
-  if order.hold_left > ZERO then
-    self.ledger:release(order.owner, order.hold_asset, order.hold_left)
-  end
-  order.hold_left = ZERO
-end
-
 -- Events ------------------------------------------------------------------------------------------
-
---- Has the member's events sent at the next flush.
-function Desk:touch(member)
-  if self.touched[member] then return end
-  self.touched[member] = true
-  table.insert(self.touched, member)
-end
 
 local function tell(self, order, action, text)
   local member = self.members[order.owner]
@@ -203,12 +176,9 @@ local function tell(self, order, action, text)
   self:touch(member)
 end
 
--- Adds to a list that has grown to twice what is kept: the older half goes.
 local function remember(entries, entry)
   entries[#entries + 1] = entry
-  if #entries < 2 * KEPT then return end
-  for i = 1, KEPT do entries[i] = entries[i + KEPT] end
-  for i = #entries, KEPT + 1, -1 do entries[i] = nil end
+  Floor.trim(entries, KEPT)
 end
 
 local function remember_deal(self, event, text)
@@ -218,7 +188,8 @@ local function remember_deal(self, event, text)
                            text = text, counterparty = self:client_of(event.other) })
 end
 
-local reasons = { client = 1, no_depth = 2, self_trade = 3, disconnect = 4 }
+local CLIENT = 1
+local reasons = { no_depth = 2, self_trade = 3, disconnect = 4 }
 
 local function forget(self, order)
   local member = self.members[order.owner]
@@ -231,10 +202,10 @@ end
 
 local function on_end(self, event)
   local order = event.order
-  local reason = reasons[event.reason] or 0
+  local reason = event.kind == "canceled" and (reasons[event.reason] or CLIENT) or 0
   if order.amount and order.spent < order.amount and reason == 0 then reason = 2 end
   order.cancel_reason = reason
-  release_rest(self, order)
+  self:release_rest(order)
   forget(self, order)
   if reason > 0 or self.settings.removed_when_filled then
     tell(self, order, "-", Desk.order_row(order, reason, event.leaves_qty))
@@ -319,7 +290,7 @@ function Desk:place(member, request, now)
   local events = self.engine:submit(order, now)
   local code = refusal(events)
   if code then
-    release_rest(self, order)
+    self:release_rest(order)
     return nil, code
   end
   order.size = order.size or order.qty
@@ -330,57 +301,29 @@ function Desk:place(member, request, now)
   return order
 end
 
---- Places an order of the made market, which has all the credit that it needs.
+--- Places an order of the made market.
 function Desk:place_market(request, now)
   local order = request
-  order.symbol, order.owner = order.pair.id, order.time_in_force == "ioc" and TAKES or QUOTES
-  order.self_trade, order.spent, order.size, order.deals = "maker", ZERO, order.qty, {}
+  self:fund(order, (order.price * order.qty):round(order.pair.price_step, "up"))
+  order.spent, order.size, order.deals = ZERO, order.qty, {}
   self.orders = self.orders + 1
   order.number, order.id, order.kind = self.orders, self:order_id(self.orders), 0
-  local currency = order.side == "buy" and order.pair.quote or order.pair.base
-  local amount = order.side == "buy"
-    and (order.price * order.qty):round(order.pair.price_step, "up") or order.qty
-  local missing = amount - self.ledger:free(order.owner, currency)
-  if missing > ZERO then self.ledger:deposit(order.owner, currency, missing) end
-  assert(self.ledger:hold(order.owner, currency, amount))
-  order.hold_asset, order.hold_left = currency, amount
   local events = self.engine:submit(order, now)
   self:apply(events)
   return order, events
 end
 
---- Cancels an order that may be open. nil when it is not.
-function Desk:cancel(order, now, reason)
-  local events = self.engine:cancel(order, now, reason or "client")
-  if not events then return nil, "not open" end
-  self:apply(events)
-  return true
-end
-
---- Cancels all of a member's open orders of an instrument; says how many.
-function Desk:cancel_all(member, pair, now, reason)
-  local events = self.engine:cancel_all(pair.id, member.name, now, reason or "client")
-  self:apply(events)
-  return #events
-end
-
---- Hands the outboxes to the listeners.
-function Desk:flush(now)
-  while self.touched[1] do
-    local member = table.remove(self.touched, 1)
-    self.touched[member] = nil
-    local orders, moved, rows = member.outbox, member.moved, {}
-    member.outbox, member.moved = {}, {}
-    for i, move in ipairs(moved) do
-      local amount = member.positions[move.currency][move.counterparty]
-      rows[i] = { currency = move.currency,
-                  text = Desk.position_row(move.currency, move.counterparty, amount) }
-    end
-    for _, listener in ipairs(self.listeners) do
-      listener:on_orders(member, orders, now)
-      listener:on_positions(member, rows, now)
-    end
+--- Hands an outbox to the listeners.
+function Desk:hand_over(member, now)
+  local orders, moved, rows = member.outbox, member.moved, {}
+  member.outbox, member.moved = {}, {}
+  for i, move in ipairs(moved) do
+    local amount = member.positions[move.currency][move.counterparty]
+    rows[i] = { currency = move.currency,
+                text = Desk.position_row(move.currency, move.counterparty, amount) }
   end
+  self:tell("on_orders", member, orders, now)
+  self:tell("on_positions", member, rows, now)
 end
 
 -- Positions are what the ledger holds beyond the credit.
@@ -400,14 +343,9 @@ local function check_positions(self, member)
   return true
 end
 
---- All invariants of money and books. true, or nil and what is broken. O(orders).
+--- All invariants of money and books, and of positions. true, or nil and what is broken.
 function Desk:check()
-  local ok, problem = self.ledger:check()
-  for _, pair in ipairs(self.pairs) do
-    if not ok then break end
-    ok, problem = self.engine:check(pair.id)
-    if not ok then problem = pair.id .. ": " .. problem end
-  end
+  local ok, problem = Floor.check(self)
   for _, member in ipairs(self.member_list) do
     if not ok then break end
     ok, problem = check_positions(self, member)

@@ -2,34 +2,24 @@
 --- and what the private channel says about them. Section numbers are those of the venue page.
 
 local decimal  = require "moonwire.decimal"
-local Engine   = require "moonwire.sim.engine"
-local Ledger   = require "moonwire.sim.ledger"
+local Floor    = require "moonwire.sim.floor"
 local wire     = require "moonwire.sim.wire"
 local ffi      = require "ffi"
 
 local ZERO = decimal("0")
-local VENUE = "@venue"                             -- who earns the charges
-local QUOTES, TAKES = "@quotes", "@takes"          -- the made market: who rests and who takes
-local TRADES_KEPT = 1000                          -- public trades of a pair
+local TRADES_KEPT = 1000                           -- public trades of a pair
 
----@class moonwire.sim.IndodaxDesk
-local Desk = { __name = "moonwire.sim.IndodaxDesk" }
-Desk.__index = Desk
+---@class moonwire.sim.IndodaxDesk : moonwire.sim.Floor
+local Desk = Floor.class "moonwire.sim.IndodaxDesk"
 
---- `options`: settings, pairs (indodax_pairs.list).
+--- `options`: settings, pairs (indodax_pairs.list). Listeners hear public trades (on_trade(pair,
+--- row)) and flushed order events (on_events(member, texts)).
 function Desk.new(options)
-  local desk = setmetatable({
-    settings = options.settings, engine = Engine.new(), ledger = Ledger.new(),
-    pairs = options.pairs, by_ticker = {}, by_id = {}, by_symbol = {},
-    members = {}, member_list = {}, touched = {}, listeners = {},
-  }, Desk)
+  local desk = Floor.new(Desk, { settings = options.settings, pairs = options.pairs,
+                                 by_symbol = {} })
   for _, pair in ipairs(options.pairs) do
-    desk.by_ticker[pair.ticker_id], desk.by_id[pair.id] = pair, pair
     desk.by_symbol[pair.symbol] = pair
-    pair.market = desk.engine:open_market(pair.id, { qty_step = pair.qty_step,
-                                                     first_number = pair.first_number })
     pair.trades, pair.trade_sequence = {}, 44768500
-    pair.last = pair.start_price
     pair.high, pair.low, pair.volume, pair.value = pair.last, pair.last, ZERO, ZERO
   end
   return desk
@@ -45,16 +35,8 @@ function Desk:add_member(name, user_id, channel_user, balances)
   for _, pair in ipairs(self.pairs) do
     member.orders[pair.id], member.finished[pair.id], member.trades[pair.id] = {}, {}, {}
   end
-  for asset, amount in pairs(balances) do
-    self.ledger:deposit(name, asset, decimal(amount))
-  end
-  self.members[name] = member
-  table.insert(self.member_list, member)
-  return member
+  return self:admit(member, balances)
 end
-
---- Hears public trades (on_trade(pair, row)) and flushed order events (on_events(member, texts)).
-function Desk:listen(object) table.insert(self.listeners, object) end
 
 -- 4.5: decimals without trailing zeros; 5.2: with eight places.
 local function plain(d) return tostring(d) end
@@ -135,36 +117,12 @@ function Desk:place(member, request, now)
   return order
 end
 
---- Places an order of the made market, which has all the money that it needs; its fills are free of
---- charge.
+--- Places an order of the made market; its fills are free of charge.
 function Desk:place_market(request, now)
-  local pair, order = request.pair, request
-  order.symbol, order.owner = pair.id, request.time_in_force == "ioc" and TAKES or QUOTES
-  order.self_trade = "maker"
-  local asset = order.side == "buy" and pair.quote or pair.base
-  local amount = order.side == "buy" and order.price * order.qty or order.qty
-  local missing = amount - self.ledger:free(order.owner, asset)
-  if missing > ZERO then self.ledger:deposit(order.owner, asset, missing) end
-  assert(self.ledger:hold(order.owner, asset, amount))
-  order.hold_left, order.hold_asset = amount, asset
-  local events = self.engine:submit(order, now)
+  self:fund(request)
+  local events = self.engine:submit(request, now)
   self:apply(events)
-  return order, events
-end
-
---- Cancels an order that may be open. nil when it is not.
-function Desk:cancel(order, now, reason)
-  local events = self.engine:cancel(order, now, reason)
-  if not events then return nil, "not open" end
-  self:apply(events)
-  return true
-end
-
---- Cancels all of a member's open orders of a pair; says how many.
-function Desk:cancel_all(member, pair, now, reason)
-  local events = self.engine:cancel_all(pair.id, member.name, now, reason)
-  self:apply(events)
-  return #events
+  return request, events
 end
 
 -- 4.5: three charges, each cut off to whole rupiah (eight places otherwise); the buyer pays no tax.
@@ -198,24 +156,14 @@ local function settle(self, taken, made)
       event.charges, event.commission = charges, total
       order.fee_paid = order.fee_paid + total
       if event == buy then
-        ledger:pay(order.owner, VENUE, pair.quote, total)
+        ledger:pay(order.owner, Floor.VENUE, pair.quote, total)
         order.hold_left, order.spent = order.hold_left - total, order.spent + value + total
       else
-        ledger:charge(order.owner, VENUE, pair.quote, total)
+        ledger:charge(order.owner, Floor.VENUE, pair.quote, total)
         order.received = order.received + value - total
       end
     end
   end
-end
-
--- Drops the older half of a list that has grown to twice `kept`: at once, not one an entry.
-local function trim(list, kept, on_drop)
-  if #list < 2 * kept then return end
-  for i = 1, kept do
-    if on_drop then on_drop(list[i]) end
-    list[i] = list[i + kept]
-  end
-  for i = #list, kept + 1, -1 do list[i] = nil end
 end
 
 local function public_trade(self, event)
@@ -224,14 +172,12 @@ local function public_trade(self, event)
   local row = { time = event.time, sequence = pair.trade_sequence, side = event.order.side,
                 price = event.price, qty = event.qty, value = event.value }
   pair.trades[#pair.trades + 1] = row
-  trim(pair.trades, TRADES_KEPT)
+  Floor.trim(pair.trades, TRADES_KEPT)
   pair.last = event.price
   if event.price > pair.high then pair.high = event.price end
   if event.price < pair.low then pair.low = event.price end
   pair.volume, pair.value = pair.volume + event.qty, pair.value + event.value
-  for _, listener in ipairs(self.listeners) do
-    if listener.on_trade then listener:on_trade(pair, row) end
-  end
+  self:tell("on_trade", pair, row)
 end
 
 local function remember_trade(self, event)
@@ -242,7 +188,7 @@ local function remember_trade(self, event)
   table.insert(order.trade_rows, row)
   local trades = order.member.trades[order.symbol]
   trades[#trades + 1] = row
-  trim(trades, self.settings.history_kept)
+  Floor.trim(trades, self.settings.history_kept)
 end
 
 -- A finished order stays known for a while: a run of days must not fill the memory.
@@ -250,7 +196,7 @@ local function remember_order(self, order)
   local member = order.member
   local finished = member.finished[order.symbol]
   finished[#finished + 1] = order
-  trim(finished, self.settings.history_kept, function(old)
+  Floor.trim(finished, self.settings.history_kept, function(old)
     member.orders[old.symbol][tostring(old.number)] = nil
     if member.by_client_id[old.client_order_id] == old then
       member.by_client_id[old.client_order_id] = nil
@@ -314,13 +260,6 @@ local function event_text(settings, event)
   }
 end
 
-local function release_rest(self, order)
-  if order.hold_left > ZERO then
-    self.ledger:release(order.owner, order.hold_asset, order.hold_left)
-    order.refund, order.hold_left = order.hold_left, ZERO
-  end
-end
-
 local function tell(self, event)
   local member, settings = event.order.member, self.settings
   if event.kind == "accepted" and not settings.new_for_taker and event.is_taker then return end
@@ -328,10 +267,7 @@ local function tell(self, event)
     member.outbox[#member.outbox + 1] = '{"eventType":"balance_update","balance":{"idr":"1"}}'
   end
   member.outbox[#member.outbox + 1] = event_text(settings, event)
-  if not self.touched[member] then
-    self.touched[member] = true
-    table.insert(self.touched, member)
-  end
+  self:touch(member)
 end
 
 --- Books what the engine says, and puts it into the members' outboxes.
@@ -344,7 +280,7 @@ function Desk:apply(events)
     elseif event.kind == "accepted" then
       event.is_taker = events[i + 1] ~= nil
     elseif event.kind ~= "fill" then
-      release_rest(self, order)
+      order.refund = self:release_rest(order)
       order.is_self_trade = event.reason == "self_trade"
       if order.member then remember_order(self, order) end
     end
@@ -355,17 +291,11 @@ function Desk:apply(events)
   end
 end
 
---- Hands the outboxes to the listeners: after the answer to the request that filled them.
-function Desk:flush(now)
-  while self.touched[1] do
-    local member = table.remove(self.touched, 1)
-    self.touched[member] = nil
-    local texts = member.outbox
-    member.outbox = {}
-    for _, listener in ipairs(self.listeners) do
-      if listener.on_events then listener:on_events(member, texts, now) end
-    end
-  end
+--- Hands an outbox to the listeners: after the answer to the request that filled it.
+function Desk:hand_over(member, now)
+  local texts = member.outbox
+  member.outbox = {}
+  self:tell("on_events", member, texts, now)
 end
 
 --- An order of the member by pair and number, or by client order id; nil while it hides
@@ -394,17 +324,6 @@ function Desk:open_orders(member, pair, now)
     if order.visible_at <= now then orders[#orders + 1] = order end
   end
   return orders
-end
-
---- All invariants of money and books. true, or nil and what is broken. O(orders).
-function Desk:check()
-  local ok, problem = self.ledger:check()
-  for _, pair in ipairs(self.pairs) do
-    if not ok then break end
-    ok, problem = self.engine:check(pair.id)
-    if not ok then problem = pair.id .. ": " .. problem end
-  end
-  return ok, problem
 end
 
 return Desk

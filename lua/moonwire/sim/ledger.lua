@@ -59,41 +59,40 @@ function Ledger:hold(owner, asset, amount)
   return true
 end
 
-local function take_held(self, owner, asset, amount)
+local verbs = { held = "holds", free = "has" }
+
+-- More than there is: an invariant is broken. `kind`: "free" or "held".
+local function take(self, owner, asset, amount, kind)
   check_amount(amount)
   local b = balance(self, owner, asset)
-  if b.held < amount then
-    error(string.format("%s holds %s %s, %s wanted", owner, tostring(b.held), asset,
+  if b[kind] < amount then
+    error(string.format("%s %s %s %s, %s wanted", owner, verbs[kind], tostring(b[kind]), asset,
                         tostring(amount)), 3)
   end
-  b.held = b.held - amount
+  b[kind] = b[kind] - amount
+end
+
+local function give(self, owner, asset, amount)
+  local b = balance(self, owner, asset)
+  b.free = b.free + amount
 end
 
 --- Gives held money back to its owner.
 function Ledger:release(owner, asset, amount)
-  take_held(self, owner, asset, amount)
-  local b = balance(self, owner, asset)
-  b.free = b.free + amount
+  take(self, owner, asset, amount, "held")
+  give(self, owner, asset, amount)
 end
 
 --- Held money of `from` becomes free money of `to`. More than is held is a broken invariant.
 function Ledger:pay(from, to, asset, amount)
-  take_held(self, from, asset, amount)
-  local b = balance(self, to, asset)
-  b.free = b.free + amount
+  take(self, from, asset, amount, "held")
+  give(self, to, asset, amount)
 end
 
 --- Free money of `from` becomes free money of `to`: a charge on what was just received.
 function Ledger:charge(from, to, asset, amount)
-  check_amount(amount)
-  local b = balance(self, from, asset)
-  if b.free < amount then
-    error(string.format("%s has %s %s, %s wanted", from, tostring(b.free), asset,
-                        tostring(amount)), 2)
-  end
-  b.free = b.free - amount
-  local receiver = balance(self, to, asset)
-  receiver.free = receiver.free + amount
+  take(self, from, asset, amount, "free")
+  give(self, to, asset, amount)
 end
 
 --- Nothing was made or lost and nobody owes: true, or nil and what is wrong.

@@ -3,54 +3,29 @@
 --- then tells the members. Section numbers are those of the venue page.
 
 local decimal = require "moonwire.decimal"
-local Engine  = require "moonwire.sim.engine"
-local Ledger  = require "moonwire.sim.ledger"
+local Base    = require "moonwire.sim.floor"
 local wire    = require "moonwire.sim.wire"
 
 local ZERO = decimal("0")
-local VENUE = "@venue"                             -- who earns the fees
 local TRADES_KEPT = 20000
-local QUOTES, TAKES = "@quotes", "@takes"          -- the made market: who rests and who takes
 
----@class moonwire.sim.PeatioFloor
-local Floor = { __name = "moonwire.sim.PeatioFloor" }
-Floor.__index = Floor
+---@class moonwire.sim.PeatioFloor : moonwire.sim.Floor
+local Floor = Base.class "moonwire.sim.PeatioFloor"
 
 --- `options`: settings, pairs, schedule, random. Listeners hear on_orderbook(text),
 --- on_trade(member, trade, sell, buy), on_order(member, order), on_public_trade(trade).
 function Floor.new(options)
-  local floor = setmetatable({
+  return Base.new(Floor, {
     settings = options.settings, schedule = options.schedule, random = options.random,
-    engine = Engine.new(), ledger = Ledger.new(), pairs = options.pairs,
-    by_ticker = {}, by_id = {}, members = {}, member_list = {}, listeners = {},
-    orders = {}, order_count = 0, trades = {}, trade_count = 0, pending = {}, busy_until = 0,
-  }, Floor)
-  for _, pair in ipairs(options.pairs) do
-    floor.by_id[pair.id], floor.by_ticker[pair.id] = pair, pair
-    pair.market = floor.engine:open_market(pair.id, { qty_step = pair.qty_step })
-    pair.last = pair.start_price
-  end
-  return floor
+    pairs = options.pairs, orders = {}, order_count = 0, trades = {}, trade_count = 0,
+    pending = {}, busy_until = 0 })
 end
 
 --- Adds a member. `balances`: asset -> decimal text.
 function Floor:add_member(fields, balances)
   local member = fields
   member.orders, member.level, member.state = {}, member.level or 3, "active"
-  for asset, amount in pairs(balances) do
-    self.ledger:deposit(member.name, asset, decimal(amount))
-  end
-  self.members[member.name] = member
-  table.insert(self.member_list, member)
-  return member
-end
-
-function Floor:listen(object) table.insert(self.listeners, object) end
-
-local function tell(self, method, ...)
-  for _, listener in ipairs(self.listeners) do
-    if listener[method] then listener[method](listener, ...) end
-  end
+  return self:admit(member, balances)
 end
 
 -- Texts -------------------------------------------------------------------------------------------
@@ -111,8 +86,6 @@ end
 
 -- Orders ------------------------------------------------------------------------------------------
 
-local function charge_asset(pair, side) return side == "sell" and pair.base or pair.quote end
-
 -- What an order locks (6): a market buy 1.1 x what the book would take now.
 local function lock_of(self, request)
   local pair = request.pair
@@ -142,7 +115,7 @@ local function tell_level(self, order, price)
   for _, level in ipairs(pair.market[order.side].levels) do
     if level.price == price then qty = level.qty end
   end
-  tell(self, "on_level", pair, order.side, price, qty)
+  self:tell("on_level", pair, order.side, price, qty)
 end
 
 -- Puts `qty` of an order into the engine and tells what the book shows of it.
@@ -184,7 +157,7 @@ function Floor:accept_later(order, now)
   later(self, now, { run = function(at)
     if self.settings.reject_orders then return self:_finish(order, "reject", at) end
     order.state, order.updated_ms = "wait", at
-    tell(self, "on_order", order.member, order)
+    self:tell("on_order", order.member, order)
     self:match_new(order, at)
   end })
 end
@@ -196,19 +169,15 @@ function Floor:match_new(order, now)
   self:_finish_later(order, "cancel", now)
 end
 
---- Places an order of the made market, which has all the money that it needs and pays no fee.
+--- Places an order of the made market, which pays no fee.
 function Floor:place_market(request, now)
-  local pair, order = request.pair, request
+  local order = request
+  self:fund(order)
   self.order_count = self.order_count + 1
-  order.owner = order.time_in_force == "ioc" and TAKES or QUOTES
   order.id, order.created_ms, order.ord_type = self.order_count, now, "limit"
-  order.in_force, order.self_trade, order.volume = order.time_in_force, "maker", order.qty
-  local asset = charge_asset(pair, order.side)
-  local amount = order.side == "buy" and order.price * order.qty or order.qty
-  local missing = amount - self.ledger:free(order.owner, asset)
-  if missing > ZERO then self.ledger:deposit(order.owner, asset, missing) end
-  assert(self.ledger:hold(order.owner, asset, amount))
-  order.locked, order.lock_asset, order.executed, order.funds = amount, asset, ZERO, ZERO
+  order.in_force, order.volume = order.time_in_force, order.qty
+  order.locked, order.lock_asset, order.executed, order.funds = order.hold_left,
+    order.hold_asset, ZERO, ZERO
   order.state, order.trades = "wait", {}
   enter(self, order, order.qty, now)
   order.cum_qty = order.piece.cum_qty
@@ -226,7 +195,7 @@ function Floor:match(events, now)
     elseif event.kind == "fill" and event.liquidity == "taker" then
       self:_trade(event, events[i + 1], now)
     elseif event.kind == "fill" then
-      tell(self, "on_orderbook", orderbook_text(
+      self:tell("on_orderbook", orderbook_text(
         self, event.leaves_qty == ZERO and "remove" or "update", order, event.leaves_qty))
       tell_level(self, order, order.price)
     elseif event.kind == "canceled" then
@@ -236,7 +205,7 @@ function Floor:match(events, now)
     end
   end
   if taker and taker.piece._level then
-    tell(self, "on_orderbook", orderbook_text(self, "add", taker, taker.piece.leaves_qty))
+    self:tell("on_orderbook", orderbook_text(self, "add", taker, taker.piece.leaves_qty))
     tell_level(self, taker, taker.price)
   end
 end
@@ -244,7 +213,7 @@ end
 -- An order left the book, or never was in it.
 function Floor:_ended(order, event, now)
   if order.ord_type == "limit" and order.in_force ~= "ioc" then
-    tell(self, "on_orderbook", orderbook_text(self, "remove", order, event.leaves_qty))
+    self:tell("on_orderbook", orderbook_text(self, "remove", order, event.leaves_qty))
     tell_level(self, order, order.price)
   end
   order.status = "canceled"
@@ -274,18 +243,8 @@ end
 local function take_fee(self, order, asset, income, rate)
   if not order.member then return ZERO end
   local fee = income * rate
-  self.ledger:charge(order.owner, VENUE, asset, fee)
+  self.ledger:charge(order.owner, Base.VENUE, asset, fee)
   return fee
-end
-
--- The older half goes when there are many: a run of days must not fill the memory. Orders keep
--- their own.
-local function remember(self, trade)
-  local trades = self.trades
-  trades[#trades + 1] = trade
-  if #trades < 2 * TRADES_KEPT then return end
-  for i = 1, TRADES_KEPT do trades[i] = trades[i + TRADES_KEPT] end
-  for i = #trades, TRADES_KEPT + 1, -1 do trades[i] = nil end
 end
 
 function Floor:_commit(job, at)
@@ -301,7 +260,8 @@ function Floor:_commit(job, at)
     sell_fee = take_fee(self, sell, pair.quote, funds, pair.ask_fee),
     buy_fee = take_fee(self, buy, pair.base, job.qty, pair.bid_fee),
   }
-  remember(self, trade)
+  self.trades[#self.trades + 1] = trade
+  Base.trim(self.trades, TRADES_KEPT)              -- orders keep their own
   pair.last = job.price
   for _, order in ipairs { sell, buy } do
     order.executed, order.funds = order.executed + job.qty, order.funds + funds
@@ -312,7 +272,7 @@ function Floor:_commit(job, at)
     if order.executed == order.volume then self:_finish(order, "done", at)
     elseif ends_short(order) and order.executed == order.piece.qty then
       self:_finish(order, "cancel", at)
-    else tell(self, "on_order", order.member, order) end
+    else self:tell("on_order", order.member, order) end
   end
   self:_publish(trade, at)
 end
@@ -320,10 +280,10 @@ end
 -- Told behind the commit; the orders are read when the message is built, so they may have gone on.
 function Floor:_publish(trade, at)
   local function send()
-    tell(self, "on_public_trade", trade)
+    self:tell("on_public_trade", trade)
     local members = { trade.sell.member, trade.buy.member }
     if trade.sell.member == trade.buy.member then members = { trade.sell.member } end
-    for _, member in pairs(members) do tell(self, "on_trade", member, trade) end
+    for _, member in pairs(members) do self:tell("on_trade", member, trade) end
   end
   local delay = self.settings.trade_delay
   if delay == 0 then return send() end
@@ -337,7 +297,7 @@ function Floor:_finish(order, state, at)
     self.ledger:release(order.owner, order.lock_asset, order.locked)
     order.locked = ZERO
   end
-  tell(self, "on_order", order.member, order)
+  self:tell("on_order", order.member, order)
 end
 
 -- Canceling ---------------------------------------------------------------------------------------
@@ -391,7 +351,7 @@ end
 function Floor:restart_engine()
   for _, pair in ipairs(self.pairs) do
     for _, side in ipairs { "ask", "bid" } do
-      tell(self, "on_orderbook", wire.object("orderbook", wire.object(
+      self:tell("on_orderbook", wire.object("orderbook", wire.object(
         "action", wire.text "new", "market", wire.text(pair.id), "side", wire.text(side),
         "locale", wire.text "en")))
     end
@@ -401,23 +361,12 @@ function Floor:restart_engine()
     end
     table.sort(resting, function(a, b) return a.id < b.id end)
     for _, order in ipairs(resting) do
-      tell(self, "on_orderbook", orderbook_text(self, "add", order, order.piece.leaves_qty))
+      self:tell("on_orderbook", orderbook_text(self, "add", order, order.piece.leaves_qty))
     end
   end
 end
 
 --- What the bus carries now goes out with the turn.
-function Floor:flush() tell(self, "flush") end
-
---- All invariants of money and books; what is on its way to the executor is still locked.
-function Floor:check()
-  local ok, problem = self.ledger:check()
-  for _, pair in ipairs(self.pairs) do
-    if not ok then break end
-    ok, problem = self.engine:check(pair.id)
-    if not ok then problem = pair.id .. ": " .. problem end
-  end
-  return ok, problem
-end
+function Floor:flush() self:tell("flush") end
 
 return Floor

@@ -150,17 +150,18 @@ routes["POST /orders/multi"] = function(self, member, fields, now)
   return wire.list(bodies)
 end
 
-local function own_order(self, member, id)
-  local order = self.floor.orders[tonumber(id)]
-  return order and order.member == member and order or nil
-end
-
-routes["POST /order/delete"] = function(self, member, fields, now)
+-- The order of the member that `id` names; nil for none.
+local function own_order(self, member, fields)
   local check = checker(fields)
   check.required "id"
   check.integer "id"
   check.done()
-  local order = own_order(self, member, fields.id)
+  local order = self.floor.orders[tonumber(fields.id)]
+  return order and order.member == member and order or nil
+end
+
+routes["POST /order/delete"] = function(self, member, fields, now)
+  local order = own_order(self, member, fields)
   if not order then
     fail(self.settings.dialect == "hmac" and 400 or 422, 2003, "Failed to cancel order.")
   end
@@ -186,11 +187,7 @@ end
 -- Asking ------------------------------------------------------------------------------------------
 
 routes["GET /order"] = function(self, member, fields)
-  local check = checker(fields)
-  check.required "id"
-  check.integer "id"
-  check.done()
-  local order = own_order(self, member, fields.id)
+  local order = own_order(self, member, fields)
   if not order then fail(404, 2004, ("Order#%s doesn't exist."):format(fields.id)) end
   return rows.order(self.floor, order, true)
 end
