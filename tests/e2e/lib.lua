@@ -28,6 +28,7 @@ local M = {}
 local C = ffi.C
 local POLL_SECONDS = 0.01
 local WNOHANG, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 1, 9, 15, 18, 19
+local LAST_BYTES = 2000               -- of what a process printed that does not end
 local O_WRONLY_CREAT_TRUNC, MODE = 577, 384             -- 0600
 
 M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
@@ -202,19 +203,38 @@ function Process:stop()
   return self:wait_exit()
 end
 
+-- The end of what a process printed, under its name.
+local function last_words(process)
+  local text = process:out() .. process:err()
+  return ("--- %s printed last:\n%s"):format(process.name, text:sub(-LAST_BYTES))
+end
+
+--- Ends a process, whatever it does; nil, or what is to be said of one that does not end.
+function M.kill(process, seconds)
+  local give_up = host.monotonic() + (seconds or M.patience)
+  while not process:poll() do
+    if host.monotonic() > give_up then
+      return ("process %d did not end when it was killed\n%s"):format(process.pid,
+                                                                     last_words(process))
+    end
+    C.kill(-process.pid, SIGKILL)
+    C.kill(process.pid, SIGKILL)                     -- its group may be another one by now
+    C.usleep(1000)
+  end
+end
+
+-- Returns what did not end, as text; nil when all did.
 local function clean_up()
+  local stuck = {}
   for _, process in ipairs(processes) do
     local runtime = process:err():match "runtime started pid=%d+" and process:runtime_pid()
-    if not process:poll() then
-      C.kill(-process.pid, SIGKILL)
-      local status = ffi.new("int[1]")
-      C.waitpid(process.pid, status, 0)
-    end
+    stuck[#stuck + 1] = M.kill(process)
     -- It leaves by itself when its guardian is dead; a failed test does not wait for that.
     if runtime then C.kill(-runtime, SIGKILL) end
   end
   for _, path in ipairs(directories) do os.execute("rm -rf '" .. path .. "'") end
   processes, directories = {}, {}
+  return stuck[1] and table.concat(stuck, "\n")
 end
 
 -- The venue ---------------------------------------------------------------------------------------
@@ -381,6 +401,7 @@ function M.equal(actual, expected, what)
 end
 
 local Suite = { passed = 0, failed = 0 }
+local LIMIT_PATIENCES = 60            -- of one test
 
 function Suite:next_test()
   local filter = os.getenv("MW_TEST_FILTER")
@@ -395,20 +416,35 @@ function Suite:next_test()
   end
   self.test = test
   self.began = host.monotonic()
+  self.limit = dispatch.after(LIMIT_PATIENCES * M.patience, self, "give_up")
   task.start(self, test.sentence, test.body)
 end
 
+local function not_ok(self, err)
+  self.failed = self.failed + 1
+  io.stdout:write("not ok: ", self.test.sentence, "\n", tostring(err), "\n")
+end
+
+--- A test that does not end ends the suite: nothing can be said of those after it.
+function Suite:give_up()
+  local lines = { ("it did not end within %g s"):format(host.monotonic() - self.began) }
+  for _, process in ipairs(processes) do lines[#lines + 1] = last_words(process) end
+  not_ok(self, table.concat(lines, "\n"))
+  io.stdout:flush()
+  clean_up()
+  host.stop(1)
+end
+
 function Suite:on_task_done(_, ok, err)
-  if ok then self.passed = self.passed + 1
-  else
-    self.failed = self.failed + 1
-    io.stdout:write("not ok: ", self.test.sentence, "\n", tostring(err), "\n")
-  end
+  self.limit:stop()
+  local problems = { not ok and tostring(err) or nil }
+  problems[#problems + 1] = clean_up()
+  if problems[1] then not_ok(self, table.concat(problems, "\n"))
+  else self.passed = self.passed + 1 end
   if os.getenv("MW_TEST_TIMES") then
     io.stdout:write(("%6.2f s  %s\n"):format(host.monotonic() - self.began, self.test.sentence))
   end
   io.stdout:flush()
-  clean_up()
   dispatch.defer(self, "next_test")
 end
 
