@@ -72,6 +72,23 @@ function M.read(options, files)
   return settings
 end
 
+-- Orders that the configuration wants left open, at a venue that does not leave them.
+local function warn_of_what_goes(desk)
+  for _, session in ipairs(desk.session_list) do
+    local drops = session.config.dead_man and session:capabilities().cancel_on_disconnect
+    local how = session.countdown and ("when it has not heard of us for %g s"):format(
+      session.config.dead_man) or drops and "when the connection ends"
+    for _, key in ipairs { "on_crash", "on_stop" } do
+      -- (A countdown is turned off at a stop.)
+      if desk.config[key] == "leave" and (drops or how and key == "on_crash") then
+        desk.log.warn('%s = "leave" leaves nothing open on venue %s, which itself cancels %s: '
+          .. "set venues.%s.dead_man = false if orders shall stay", key, session.name, how,
+          session.name)
+      end
+    end
+  end
+end
+
 --- Reads the configuration and loads the strategies; nil, err with all that is wrong. Shared with
 --- `moonwire check`.
 function M.load(options, files)
@@ -82,6 +99,7 @@ function M.load(options, files)
   if not ok then return nil, err end
   local desk, problems = loader.load(settings)
   if not desk then return nil, table.concat(problems, "\n") end
+  warn_of_what_goes(desk)
   return desk
 end
 

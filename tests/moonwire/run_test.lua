@@ -203,6 +203,33 @@ t.test("check loads everything, connects to nothing and says so", function()
   t.equal(result.opened, 0)
 end)
 
+-- The warnings of a check of this configuration.
+local function warned(venue, rest)
+  local path = write("leave.lua", ('return { venues = { one = { environment = "demo", '
+    .. 'key = file "key", secret = file "secret", %s } }, %s }'):format(venue, rest))
+  local result = typed("check", "--config", path)
+  t.equal(result.said, "")
+  t.equal(result.status, 0)
+  return table.concat(result.s:logged "warn ", "\n")
+end
+
+t.test("orders that a crash shall leave and the venue does not are warned of", function()
+  local function has(text, part) t.ok(text:find(part, 1, true), part .. " is not in: " .. text) end
+  local indodax, finery = 'protocol = "indodax"', 'protocol = "finery", role = "maker"'
+  local told = warned(indodax, 'on_crash = "leave"')
+  has(told, 'on_crash = "leave" leaves nothing open on venue one, which itself cancels when it has '
+    .. "not heard of us for 30 s: set venues.one.dead_man = false if orders shall stay")
+  t.equal(warned(indodax, 'on_crash = "cancel"'), "")
+  t.equal(warned(indodax, 'on_stop = "leave"'), "", "a stop turns the countdown off")
+  t.equal(warned(indodax .. ", dead_man = false", 'on_crash = "leave"'), "")
+  told = warned(finery, 'on_crash = "leave", on_stop = "leave"')
+  has(told, 'on_crash = "leave" leaves nothing open on venue one, which itself cancels when the '
+    .. "connection ends")
+  has(told, 'on_stop = "leave" leaves')
+  t.equal(warned(finery .. ", dead_man = false", 'on_crash = "leave", on_stop = "leave"'), "")
+  t.equal(warned('protocol = "finery", role = "taker"', 'on_crash = "leave"'), "")
+end)
+
 t.test("run goes on until its seconds are over", function()
   local result = typed("run", "--config", EMPTY, "--seconds", "2.5", GOOD)
   t.equal(result.status, nil)
