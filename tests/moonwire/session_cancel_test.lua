@@ -1,0 +1,194 @@
+-- Cancels of a session: sent, refused, lost, and sent again.
+
+local stage = require "tests.moonwire.stage"
+local t = require "tests.tap"
+local dispatch = require "moonwire.dispatch"
+local fixture = require "tests.moonwire.session_fixture"
+
+local up, with_order = fixture.up, fixture.with_order
+
+t.test("a cancel is pending until the venue says that it is done", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false } }
+  s:drop(order)
+  t.equal(order.status, "pending_cancel")
+  s:answer(s:find "cancelByClientOrderId", 200, stage.vector "cancel")
+  t.equal(order.status, "canceled")
+  t.equal(s.trader.said(), "new>pending_cancel pending_cancel>canceled")
+end)
+
+t.test("a cancel that is under way is not sent twice", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false } }
+  s:drop(order)
+  s:drop(order)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+end)
+
+t.test("a cancel whose answer is lost is asked about: it works, so it did not arrive", function()
+  local s, order = with_order { answers = {
+    cancelByClientOrderId = false,
+    getOrderByClientOrderId = function(request)
+      return '{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"'
+        .. stage.parameter(request, "client_order_id") .. '","price":"950000000","type":"buy",'
+        .. '"status":"open","order_rp":"951000","remain_rp":"951000"}}}'
+    end } }
+  s:drop(order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  t.equal(order.status, "pending_cancel")
+  s:advance(1)
+  t.equal(order.status, "new")
+  s:drop(order)
+  t.equal(#s:asked "cancelByClientOrderId", 2, "now it may be asked for again")
+end)
+
+t.test("a cancel that could not leave leaves the order as it was", function()
+  local s, order = with_order()
+  s.refuse_requests = "no network"
+  s:drop(order)
+  t.equal(order.status, "new")
+end)
+
+t.test("a cancel refused for an order that is gone is no statement: the venue is asked", function()
+  local s, order = with_order { answers = {
+    cancelByClientOrderId = '{"success":0,"error":"invalid order."}',
+    getOrderByClientOrderId = false } }
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "pending_cancel")
+  s:advance(1)
+  t.equal(#s:asked "getOrderByClientOrderId", 1)
+  s:push(s:update(order, { status = "CANCELLED" }))
+  t.equal(order.status, "canceled")
+end)
+
+t.test("cancels beyond the rate wait for their turn, and all leave", function()
+  local s = up { risk = { max_orders_per_second = 1000 } }
+  s:advance(2)
+  for i = 1, 30 do
+    s:send(fixture.BUY, "o" .. i)
+    s:settle()
+    if i % 15 == 0 then s:advance(1.01) end
+  end
+  s:run(s.runners.one, "call_method", "cancel_all", 0, {})
+  s:settle()
+  local first = #s:asked "cancelByClientOrderId"
+  t.equal(first, 20, "the limit of the address")
+  s:advance(3)
+  t.equal(#s:asked "cancelByClientOrderId", 30)
+  t.equal(#s.instance.orders, 0)
+end)
+
+t.test("a cancel leaves over HTTP while the line is down", function()
+  local s, order = with_order()
+  s.keep_closed = true
+  s:close(s:private(), 1006)
+  s:drop(order)
+  s:settle()
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "canceled")
+end)
+
+-- The order must end (its strategy was stopped), and its first cancel is refused.
+local function refused_once(options)
+  local s, order = with_order(options)
+  s.answers.cancelByClientOrderId = { 429, '{"success":0,"error":"Your User ID sent too many '
+    .. 'cancel order requests","error_code":"too_many_requests"}' }
+  s.answers.getOrderByClientOrderId = false
+  s:run(s.desk, "end_order", order)
+  s:settle()
+  t.equal(order.status, "new")
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  s.answers.cancelByClientOrderId = nil
+  return s, order
+end
+
+t.test("a cancel refused while the order must end is sent again after a second", function()
+  local s, order = refused_once()
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(0.9)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  s:advance(0.2)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+end)
+
+t.test("a cancel is sent again as often as it is refused", function()
+  local refusal = { 429, '{"success":0,"error":"too many","error_code":"too_many_requests"}' }
+  local s, order = with_order { answers = { cancelByClientOrderId = refusal,
+                                            getOrderByClientOrderId = false } }
+  s:run(s.desk, "end_order", order)
+  s:settle()
+  s:advance(5.5)
+  local asked = #s:asked "cancelByClientOrderId"
+  t.ok(asked >= 3 and asked <= 6, asked .. " cancels in 5.5 s")
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(3)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("a cancel is not sent again when the order has ended meanwhile", function()
+  for status, reported in pairs { canceled = "CANCELLED", filled = "FILL" } do
+    local s, order = refused_once()
+    s:advance(0.5)
+    if reported == "FILL" then s:push(s:fill(order, "0.001", "0.001"))
+    else s:push(s:update(order, { status = reported })) end
+    t.equal(order.status, status)
+    s:advance(10)
+    t.equal(#s:asked "cancelByClientOrderId", 1, status)
+  end
+end)
+
+t.test("a cancel that its strategy asked for is not sent again by itself", function()
+  local s, order = with_order { answers = { getOrderByClientOrderId = false,
+    cancelByClientOrderId = { 429, '{"success":0,"error":"too many","error_code":"x"}' } } }
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "new")
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+end)
+
+t.test("a cancel in doubt is not sent again before there is evidence", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false,
+                                            getOrderByClientOrderId = false } }
+  s:run(s.desk, "end_order", order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  s:advance(10)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "pending_cancel")
+end)
+
+t.test("a cancel that waits for its turn waits once, however often it is asked for", function()
+  local s, order = with_order()
+  s.session.limiter:block("cancel", nil, 2, dispatch.now())
+  local function waiting()
+    local count = 0
+    for _ in pairs(s.timers) do count = count + 1 end
+    return count
+  end
+  local before = waiting()
+  for _ = 1, 3 do s:drop(order) end
+  t.equal(waiting(), before + 1)
+  t.equal(#s:asked "cancelByClientOrderId", 0)
+  s:advance(2.1)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("an order that must end and works again after a doubt is canceled again", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false,
+    getOrderByClientOrderId = function(request)
+      return '{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"'
+        .. stage.parameter(request, "client_order_id") .. '","price":"950000000","type":"buy",'
+        .. '"status":"open","order_rp":"951000","remain_rp":"951000"}}}'
+    end } }
+  s:run(s.desk, "end_order", order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(2.5)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+end)
+
+stage.done()
