@@ -1,0 +1,118 @@
+-- Orders of the last moments before an end that nobody could write down.
+
+local stage = require "tests.moonwire.stage"
+local t = require "tests.tap"
+local json = require "moonwire.json"
+local fixture = require "tests.moonwire.recovery_fixture"
+
+local id_of, told = fixture.id_of, fixture.told
+local trades = fixture.trades
+local take_over, with_journal, sell = fixture.take_over, fixture.with_journal, fixture.sell
+
+local function history(...)
+  local rows = {}
+  for i, of in ipairs { ... } do
+    rows[i] = { orderId = "btcidr-limit-" .. of[2], clientOrderId = of[1], symbol = "btcidr",
+                side = "SELL", type = "LIMIT", status = of[3], price = "950000000",
+                oriQty = "0.003", executedQty = of[4], submitTime = 1789999999000,
+                finishTime = 1789999999500 }
+  end
+  return json.encode { data = json.array(rows) }
+end
+
+-- A run before that knew order 1 and of whose end nothing is written.
+local function died_at(journal, fields)
+  local run = { run = 1, epoch = 1789999990000, ended_ns = "1789999998000000000",
+                how = "cut off" }
+  for name, value in pairs(fields or {}) do run[name] = value end
+  journal:insert("runs", run)
+  journal:insert("runs", { run = 2, started_ns = "1790000000000000000" })     -- this one
+  sell(journal, { status = "filled", order_id = "btcidr-limit-1" }, { { trade_id = "7" } })
+end
+
+t.test("an order of the last moments, which nobody could write down, is found and told", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = history({ id_of("one", 1), "1", "FILLED", "0.003" },
+        { id_of("one", 2), "2", "CANCELLED", "0.001" }, { "web-1", "3", "FILLED", "0.003" }),
+      ["/api/v2/myTrades"] = function(request)
+        if not request.url:find("limit-2", 1, true) then return trades(8) end
+        return (trades(9):gsub("limit%-310131", "limit-2"))
+      end } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 9 0.001|order new canceled"
+      .. "|order partially_filled canceled")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+    local asked = s:asked "/api/v2/order/histories"
+    t.equal(#asked, 1)
+    t.equal(stage.parameter(asked[1], "symbol"), "btcidr")
+    local start = tonumber(stage.parameter(asked[1], "startTime"))
+    t.ok(math.abs(start - 1789999938000) < 10, start)
+    local kept
+    for _, record in ipairs(s:recorded "persist") do
+      kept = record.text:match "^looked back:idx%z(.*)$" or kept
+    end
+    t.equal(kept, "1")
+    s:close(s:private())                         -- once: it is known from then on
+    s:advance(5)
+    t.equal(#s:asked "/api/v2/order/histories", 1)
+  end)
+end)
+
+t.test("fills that a venue does not show yet are asked for, though the order ended", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local late = '{"data":[]}'
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = history { id_of("one", 2), "2", "CANCELLED", "0.001" },
+      ["/api/v2/myTrades"] = function() return late end } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|order new canceled")
+    late = trades(9):gsub("limit%-310131", "limit-2")
+    s:advance(2)
+    t.equal(told(s, "one"), "start 0|order new canceled|fill 9 0.001")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+  end)
+end)
+
+t.test("one that died before it had looked leaves that to the next run", function()
+  with_journal(function(journal)
+    died_at(journal)
+    journal:run "UPDATE runs SET how = 'signal 9', ended_ns = 1790000000000000001 WHERE run = 2"
+    journal:insert("runs", { run = 3, started_ns = "1790000001000000000" })
+    local function asked()
+      local s = take_over(journal, { answers = { ["/api/v2/order/histories"] = history() } })
+      s:start()
+      return #s:asked "/api/v2/order/histories"
+    end
+    t.equal(asked(), 1)
+    journal:insert("persist", { strategy = "looked back:idx", text = "1" })
+    t.equal(asked(), 0)
+  end)
+end)
+
+t.test("after an end that was written nothing is looked for", function()
+  with_journal(function(journal)
+    died_at(journal, { how = "exit status 0" })
+    local s = take_over(journal, {})
+    s:start()
+    t.equal(#s:asked "/api/v2/order/histories", 0)
+  end)
+end)
+
+t.test("a history that cannot be had is said, and asked for at the next log-on", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local s = take_over(journal, { answers = { ["/api/v2/order/histories"] = { 503, "busy" } } })
+    s:start()
+    t.equal(told(s, "one"), "start 0")
+    t.equal(#s:logged "orders that finished while nothing was written cannot be asked for", 1)
+    s.answers["/api/v2/order/histories"] = history()
+    s:close(s:private())
+    s:advance(5)
+    t.equal(#s:asked "/api/v2/order/histories", 2)
+  end)
+end)
+
+stage.done()
