@@ -305,7 +305,8 @@ local function next_status(self, reported)
     end
   end
   if reported == "cancel_refused" then
-    return status == "pending_cancel" and working(self) or status
+    if status ~= "pending_cancel" then return status end
+    return self._was_seen and working(self) or "pending_new"    -- its own answer is still due
   end
   -- A submit whose answer is missing is no doubt once the venue has shown the order.
   if reported == "unanswered" and self._was_seen then return status end

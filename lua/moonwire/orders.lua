@@ -212,6 +212,7 @@ function Orders:adopt(venue, report)
     external = not id, is_qty_estimate = report.is_qty_estimate,
     status = "new", strategy = id and self.strategy_of_tag[id.strategy] or nil,
   }, report.time)
+  order._was_seen = true
   if not id then self.foreign[order] = true end
   if id then self.desk:on_old_id(id) end
   if id and not order.strategy then table.insert(self.orphans, order) end

@@ -61,6 +61,10 @@ local function on_not_found(self, order)
     return false
   end
   local from = (order._sent_at or order.created_at or now) + session.protocol.late_arrival
+  -- The answer to its own request is still due, which says more than a list.
+  if not order._was_seen and order.status ~= "unknown" then
+    from = from + session.config.request_timeout
+  end
   if now < from and not order._was_seen then return false end
   order._not_found_since = order._not_found_since or now
   order._not_found_times = (order._not_found_times or 0) + 1
@@ -132,6 +136,7 @@ local function ask_once(self, order, doubt)
   session:explain(order, report)
   session.orders:apply(order, report)
   if has_bounds(order) then self:ask_fills(order) end
+  if order._cancel_wanted then dispatch.defer(session, "cancel", order) end
   return is_settled(order, doubt)
 end
 

@@ -343,6 +343,10 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   if status == 0 and not maybe_sent then
     return self:apply(order, { status = "cancel_refused", reason = text })
   end
+  -- It left before the order was seen, and may have overtaken it: sent again when the venue has it.
+  if not order._was_seen or order.previous_status == "pending_new" then
+    order._cancel_wanted = true
+  end
   order._cancel_lost = dispatch.now()
   self.reconciler:ask(order)
 end

@@ -191,4 +191,99 @@ t.test("an order that must end and works again after a doubt is canceled again",
   t.equal(order.status, "canceled")
 end)
 
+-- Before the order itself -------------------------------------------------------------------------
+
+local GONE = '{"success":0,"error":"Order not found"}'
+
+-- An order whose request is on its way, and a cancel that the venue has answered before it.
+local function overtaken(options)
+  options = options or {}
+  options.answers = { trade = false, cancelByClientOrderId = GONE }
+  local s = up(options)
+  local order = s:send()
+  s:drop(order)
+  s:settle()
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(order.status, "pending_cancel")
+  return s, order
+end
+
+local function accept(s) s:answer(s:find "trade", 200, '{"success":1,"return":{"order_id":77}}') end
+
+t.test("a cancel that overtook its order ends nothing, and is sent again behind it", function()
+  local s, order = overtaken()
+  s:advance(0.1)
+  accept(s)
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(1)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+  t.equal(#s:asked "trade", 1)
+end)
+
+t.test("one that overtook an order that the stream shows first is sent again as well", function()
+  local s, order = overtaken()
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:push(s:update(order, {}))
+  s:advance(1)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("one whose answer comes after the order's, which it overtook, is sent again when that works",
+  function()
+  local s = up { answers = { trade = false, cancelByClientOrderId = false } }
+  local order = s:send()
+  s:drop(order)
+  accept(s)
+  s:answer(s:find "cancelByClientOrderId", 200, GONE)
+  s.answers.getOrderByClientOrderId = ('{"success":1,"return":{"order":{"order_id":"77",'
+    .. '"client_order_id":"%s","price":"950000000","type":"buy","submit_time":"1790000000",'
+    .. '"order_type":"limit","order_idr":"951000","remain_idr":"951000","status":"open"}}}')
+    :format(order.client_order_id)
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:advance(1.1)
+  s:settle()
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("one that overtook an order that is refused then is not sent again", function()
+  local s, order = overtaken()
+  s:answer(s:find "trade", 200, '{"success":0,"error":"Insufficient balance."}')
+  t.equal(order.status, "rejected")
+  s:advance(5)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+end)
+
+t.test("an order is not given up while its own answer is due, however often it is not found",
+  function()
+  local s, order = overtaken { config = { request_timeout = 60 } }
+  s:advance(50)
+  t.equal(order.status, "pending_cancel")
+  accept(s)
+  s.answers.cancelByClientOrderId = stage.vector "cancel"
+  s:settle()
+  t.equal(order.status, "canceled")
+  t.equal(s.trader.said(), "pending_new>pending_cancel pending_cancel>canceled")
+end)
+
+t.test("an order whose answer is lost as well is given up as any other", function()
+  local s, order = overtaken()
+  s:lose(s:find "trade", true)
+  t.equal(order.status, "unknown")
+  s:advance(40)
+  t.equal(order.status, "rejected")
+end)
+
+t.test("a cancel refused before the order's own answer leaves it as it was", function()
+  local s = up { answers = { trade = false, cancelByClientOrderId = {
+    429, '{"success":0,"error":"too many","error_code":"too_many_requests"}' } } }
+  local order = s:send()
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "pending_new", "nobody has seen it")
+  s:lose(s:find "trade", true)
+  t.equal(order.status, "unknown")
+end)
+
 stage.done()
