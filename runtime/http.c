@@ -301,11 +301,18 @@ fail:
     return 0;
 }
 
+static void record_cancel(const struct call *call)
+{
+    struct mw_record fields = {.kind = MW_RECORD_http_cancel, .id = call->id};
+    mw_record_put(mw_host_recorder(call->http->host), &fields, NULL, NULL);
+}
+
 void mw_http_cancel(struct mw_http *http, uint64_t id)
 {
     for (struct call *call = http->active; call; call = call->next) {
         if (call->id != id)
             continue;
+        record_cancel(call);
         curl_multi_remove_handle(http->multi, call->easy);
         release(call);
         return;

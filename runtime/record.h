@@ -40,7 +40,11 @@
     X(secret, "text: never stored: is masked in all that follows; flags: MW_SECRET_FLAG_")         \
     X(stop, "num: exit status; text: reason")                                                      \
     X(told, "a strategy has heard of its fills up to this one: id: its number in this run, or"     \
-            " as `fills` of the journal has it, of an earlier run; text: strategy")
+            " as `fills` of the journal has it, of an earlier run; text: strategy")                \
+    X(ws_handshake, "id: connection; text: the head of our request, values of its own headers"     \
+                    " hidden; or of the answer, values of cookies hidden; num: HTTP status of the" \
+                    " answer, -1 for one without, 0 of our request")                               \
+    X(http_cancel, "id: request, of which no http_done follows")
 
 #define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
 enum mw_record_kind { MW_RECORD_first = 63, MW_RECORD_KINDS(MW_RECORD_ENUM) MW_RECORD_end };

@@ -1,3 +1,4 @@
+#include "record.h"
 #include "ws_session.h"
 
 #include <errno.h>
@@ -6,6 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+enum { SHOWN_MAX = 4096 /* of what is no answer */ };
+
+/* What is recorded ----------------------------------------------------------------------------- */
+
+/* Before the first byte of the request leaves. */
+static void record_request(struct session *session)
+{
+    struct mw_recorder *recorder = mw_host_recorder(session->pool->host);
+    size_t len = session->out_len;
+    char *shown = recorder ? malloc(len) : NULL;
+    if (!shown)
+        return; /* nobody records, or there is no memory: it stays without the head */
+    memcpy(shown, session->out, len);
+    mw_ws_request_hide(shown, len);
+    struct mw_record fields = {
+        .kind = MW_RECORD_ws_handshake, .id = session->id, .text_len = (uint32_t)len};
+    mw_record_put(recorder, &fields, NULL, shown);
+    free(shown);
+}
+
+/* `status` -1: what came is no answer. */
+static void record_answer(struct session *session, int status, size_t len)
+{
+    struct mw_record fields = {.kind = MW_RECORD_ws_handshake,
+                               .id = session->id,
+                               .num = status,
+                               .text_len = (uint32_t)len};
+    mw_record_put(mw_host_recorder(session->pool->host), &fields, NULL, session->in);
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
 
 static int open_socket(struct session *session)
 {
@@ -58,6 +91,13 @@ int mw_session_connect(struct session *session, struct mw_err *err)
     return session->lookup ? 0 : -1;
 }
 
+static void begin_upgrade(struct session *session)
+{
+    session->phase = UPGRADING;
+    record_request(session);
+    mw_session_go_on(session);
+}
+
 static void on_connected(struct session *session)
 {
     int error = 0;
@@ -78,8 +118,12 @@ static void on_connected(struct session *session)
             return;
         }
     }
-    session->phase = session->ssl ? SECURING : UPGRADING;
-    mw_session_go_on(session);
+    if (session->ssl) {
+        session->phase = SECURING;
+        mw_session_go_on(session);
+    } else {
+        begin_upgrade(session);
+    }
 }
 
 static void secure(struct session *session)
@@ -88,8 +132,7 @@ static void secure(struct session *session)
     int result = SSL_do_handshake(session->ssl);
     if (result == 1) {
         session->wants_write_to_read = false;
-        session->phase = UPGRADING;
-        mw_session_go_on(session);
+        begin_upgrade(session);
         return;
     }
     int kind = SSL_get_error(session->ssl, result);
@@ -107,9 +150,10 @@ static void begin_frames(struct session *session, const struct mw_ws_response *r
 {
     struct mw_event event = {.kind = MW_EVENT_ws_open, .id = session->id};
     OPENSSL_cleanse(session->out, session->out_cap);
+    record_answer(session, response->status, response->body_at);
     session->in_at = response->body_at;
-    session->reader = mw_ws_reader_new(mw_session_read, session, session->limit, false,
-                                       &session->why);
+    session->reader =
+        mw_ws_reader_new(mw_session_read, session, session->limit, false, &session->why);
     if (!session->reader) {
         mw_session_fail(session, NULL);
         return;
@@ -134,6 +178,7 @@ static void refuse(struct session *session, const struct mw_ws_response *respons
 {
     if (!has_ended && !response->is_complete && session->in_len < MW_WS_RESPONSE_MAX)
         return;
+    record_answer(session, response->status, response->body_at);
     session->http_status = response->status;
     session->in_at = response->body_at;
     mw_err_set(&session->why, "handshake refused: HTTP %d", response->status);
@@ -165,6 +210,14 @@ static bool read_answer(struct session *session)
     }
 }
 
+/* What came is no answer, or none to our key. */
+static void fail_upgrade(struct session *session, int status, size_t len)
+{
+    if (len)
+        record_answer(session, status, len < SHOWN_MAX ? len : SHOWN_MAX);
+    mw_session_fail(session, "handshake");
+}
+
 static void upgrade(struct session *session)
 {
     struct mw_ws_response response;
@@ -177,14 +230,17 @@ static void upgrade(struct session *session)
     int result = 0;
     if (session->in_len)
         result = mw_ws_response_parse(session->in, session->in_len, &response, &err);
+    if (result == 1)
+        mw_ws_response_hide(session->in, &response);
     if (result < 0 || (result == 1 && response.status == 101 &&
                        mw_ws_response_check(&response, session->key, &err) < 0)) {
         session->why = err;
-        mw_session_fail(session, "handshake");
+        fail_upgrade(session, result < 0 ? -1 : 101,
+                     result < 0 ? session->in_len : response.body_at);
     } else if (result == 1 && response.status == 101) {
         begin_frames(session, &response);
     } else if (has_ended && result == 0) {
-        mw_session_fail(session, "handshake");
+        fail_upgrade(session, -1, session->in_len);
     } else {
         mw_session_watch(session);
         if (result == 1)

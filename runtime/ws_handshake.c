@@ -68,6 +68,59 @@ char *mw_ws_request(const struct mw_url *url, const struct mw_ws_options *option
     return text;
 }
 
+/* Hiding --------------------------------------------------------------------------------------- */
+
+static bool is_named(const char *line, size_t len, const char *name)
+{
+    size_t name_len = strlen(name);
+    return len > name_len && line[name_len] == ':' && strncasecmp(line, name, name_len) == 0;
+}
+
+static bool is_ours(const char *line, size_t len)
+{
+    static const char *const ours[] = {
+        "Host", "Upgrade", "Connection", "Sec-WebSocket-Version", "Origin", "Sec-WebSocket-Key"};
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (is_named(line, len, ours[i]))
+            return true;
+    return false;
+}
+
+static bool is_no_cookie(const char *line, size_t len)
+{
+    return !is_named(line, len, "Set-Cookie");
+}
+
+/* Stars for the values of all headers but those that are `shown`. */
+static void hide(char *headers, size_t len, bool (*shown)(const char *line, size_t len))
+{
+    char *end = headers + len, *next;
+    for (char *line = headers; line < end; line = next) {
+        char *line_end = memchr(line, '\n', (size_t)(end - line));
+        next = line_end ? line_end + 1 : end;
+        char *colon = memchr(line, ':', (size_t)(next - line));
+        if (!colon || shown(line, (size_t)(next - line)))
+            continue;
+        for (char *c = colon + 1; c < next; c++)
+            if (*c != ' ' && *c != '\r' && *c != '\n')
+                *c = '*';
+    }
+}
+
+void mw_ws_request_hide(char *text, size_t len)
+{
+    char *first = memchr(text, '\n', len); /* behind the line with the target */
+    if (first)
+        hide(first + 1, len - (size_t)(first + 1 - text), is_ours);
+}
+
+void mw_ws_response_hide(char *text, const struct mw_ws_response *response)
+{
+    hide(text + (response->headers - text), response->headers_len, is_no_cookie);
+}
+
+/* The answer ----------------------------------------------------------------------------------- */
+
 /* The value of a header, or NULL; `*len` is its length without blanks around it. */
 static const char *find_header(const struct mw_ws_response *response, const char *name, size_t *len)
 {

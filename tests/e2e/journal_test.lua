@@ -120,6 +120,33 @@ test("why tells the request as it was sent, its answer, and each change", functi
                           "order_status" } do equal(kinds[kind], true, kind) end
 end)
 
+test("a refused handshake shows what was asked and what was answered", function()
+  local sim = e2e.sim("indodax", { "--fault", "http:503:upgrade:1" })
+  local run = resting(sim)
+  local asked, answered, refused
+  e2e.await("the refusal", function()
+    for _, row in ipairs(read(run.journal, "events", "--json")) do
+      local is_head = row.kind == "ws_handshake"
+      if is_head and not row.num then
+        asked = asked or row
+      elseif is_head and row.num == 503 then
+        answered = row
+      elseif row.kind == "ws_close" and row.num2 == 503 then
+        refused = row
+      end
+    end
+    return refused
+  end)
+  equal(asked.id, refused.id)
+  equal(answered.id, refused.id)
+  has(asked.text, "GET /")
+  has(asked.text, "Upgrade: websocket\r\n")
+  has(answered.text, "HTTP/1.1 503 ")
+  local _, events = journal(run.journal, "events")
+  has(events, "answered: HTTP/1.1 101 ")                 -- the next attempt's
+  equal(run:stop(), 0)
+end)
+
 test("after a kill -9 every request that the venue received is in the journal", function()
   local sim = e2e.sim "indodax"
   local run = resting(sim, 'on_crash = "cancel",')

@@ -389,6 +389,9 @@ t.test("why tells the event, the callback, the command, the answers and the chan
   writer:put("http_request", { id = 10 }, "client_order_id=mw-a-11", "POST https://v/")
   writer:event("http_done", 10, '{"order_id":8}', nil, 200)
   writer:status(2, "new", "8", "0")
+  writer:put("http_request", { id = 11 }, "order_id=7", "POST https://v/")
+  writer:put("http_cancel", { id = 11 })
+  writer:put("http_cancel", { id = 10 })
   writer:event("http_done", 9, '{"order_id":7}', nil, 200)
   writer:status(1, "new", "7", "0")
   writer:event("ws_message", 3, '{"order":77,"id":"mw-a-11"}', nil, 1)
@@ -397,8 +400,8 @@ t.test("why tells the event, the callback, the command, the answers and the chan
   writer:status(1, "filled", "7", "0.5")
   writer:commit()
   local chain, row = chain_of "mw-a-1"
-  t.equal(kinds_of(chain), "ws_message order dropped http_request http_done order_status "
-    .. "ws_message fill order_status")
+  t.equal(kinds_of(chain), "ws_message order dropped http_request http_request http_cancel "
+    .. "http_done order_status ws_message fill order_status")
   local lines = why.lines(row, chain)
   t.equal(lines[1], "order     mw-a-1 (7 at the venue)")
   t.equal(lines[3], "who       strategy ladder, on_book (ladder.lua:34)")

@@ -157,14 +157,14 @@ static void refused_at_once(void)
 static void recorded(void)
 {
     static const struct mw_http_header header = {"Sign", "a-signature"};
-    char expected[128];
+    char expected[128], expected_delete[128];
     host_recorder = open_recorder();
     open_all(true);
     uint64_t first = ask(url, "POST", "a=1&b=2"), second = ask(url, "DELETE", NULL);
     (void)snprintf(expected, sizeof expected, "POST %s/path?a=%%41&b=1", url); /* fits */
     CHECK_RECORDED(MW_RECORD_http_request, first, 0, "a=1&b=2", expected);
-    (void)snprintf(expected, sizeof expected, "DELETE %s/path?a=%%41&b=1", url); /* fits */
-    CHECK_RECORDED(MW_RECORD_http_request, second, 0, "", expected);
+    (void)snprintf(expected_delete, sizeof expected_delete, "DELETE %s/path?a=%%41&b=1", url);
+    CHECK_RECORDED(MW_RECORD_http_request, second, 0, "", expected_delete);
     struct mw_http_request signed_one = {
         .method = "GET", .url = url, .headers = &header, .header_count = 1, .ca_file = ca_file};
     uint64_t third = mw_http_request(http, &signed_one, &err);
@@ -172,6 +172,12 @@ static void recorded(void)
     CHECK_RECORDED(MW_RECORD_http_request, third, 0, "", expected);
     WAIT_UNTIL(answer_count >= 3);
     check_no_more_recorded();
+    mw_http_cancel(http, third); /* has its answer */
+    check_no_more_recorded();
+    uint64_t fourth = ask(url, "DELETE", NULL);
+    CHECK_RECORDED(MW_RECORD_http_request, fourth, 0, "", expected_delete);
+    mw_http_cancel(http, fourth);
+    CHECK_RECORDED(MW_RECORD_http_cancel, fourth, 0, "", "");
     close_all();
     close_recorder(host_recorder);
     host_recorder = NULL;
@@ -185,7 +191,7 @@ static const struct test_case cases[] = {
     {"the next request may begin while an answer is handled", asks_from_the_answer},
     {"proxies of the environment are not used", proxies},
     {"what cannot be sent is refused at once", refused_at_once},
-    {"a request is recorded before it is sent, without its headers", recorded},
+    {"a request is recorded before it is sent, without its headers, and its cancel", recorded},
 };
 
 int main(void)

@@ -60,6 +60,30 @@ static inline void check_recorded(int line, unsigned kind, uint64_t id, int64_t 
 #define CHECK_RECORDED(kind, id, num, data, text)                                                  \
     check_recorded(__LINE__, kind, id, num, data, text)
 
+/* The next record must be of this kind, its text begins so and has that in it; the text may have a
+ * random key. */
+static inline void check_recorded_like(int line, unsigned kind, uint64_t id, int64_t num,
+                                       const char *begins, const char *part)
+{
+    size_t len;
+    const void *bytes = mw_ring_peek(recorded_ring, &len);
+    const struct mw_record *r = mw_record_at(bytes, len);
+    const char *text = r ? mw_record_text(r) : "";
+    size_t text_len = r ? r->text_len : 0;
+    if (!r || r->kind != kind || r->id != id || r->num != num || text_len < strlen(begins) ||
+        memcmp(text, begins, strlen(begins)) != 0 || !memmem(text, text_len, part, strlen(part))) {
+        printf("%s:%d: expected a record %s %d %d \"%s...%s...\", got %s %d %d \"%.*s\"\n",
+               __FILE__, line, mw_record_name(kind), (int)id, (int)num, begins, part,
+               r ? mw_record_name(r->kind) : "none", r ? (int)r->id : 0, r ? (int)r->num : 0,
+               (int)text_len, text);
+        test_failures++;
+    }
+    if (r)
+        mw_ring_consume(recorded_ring, r->size);
+}
+#define CHECK_RECORDED_LIKE(kind, id, num, begins, part)                                           \
+    check_recorded_like(__LINE__, kind, id, num, begins, part)
+
 static inline void check_no_more_recorded(void)
 {
     size_t len;

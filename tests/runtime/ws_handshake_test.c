@@ -239,6 +239,30 @@ static void no_answers(void)
     free(endless);
 }
 
+/* What a record shows: of a request's headers the values of ours, of an answer's all but cookies.
+ */
+static void hidden(void)
+{
+    static const struct mw_ws_header headers[] = {{"EFX-Key", "hunter2"}, {"X-Host", "a b"}};
+    static const char answer[] = "HTTP/1.1 401 No: really\r\nServer: x\r\nset-cookie: a=1; b\r\n"
+                                 "Set-Cookies: c\r\n\r\n401: a body";
+    struct mw_ws_options options = {.headers = headers, .header_count = 2, .origin = "https://o"};
+    char *text = request("wss://example.com/a:b?c", options);
+    mw_ws_request_hide(text, strlen(text));
+    CHECK_TEXT(text, "GET /a:b?c HTTP/1.1\r\nHost: example.com\r\nUpgrade: websocket\r\n"
+                     "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: https://o\r\n"
+                     "EFX-Key: *******\r\nX-Host: * *\r\n\r\n");
+    free(text);
+    char copy[sizeof answer];
+    struct mw_ws_response response;
+    memcpy(copy, answer, sizeof answer);
+    CHECK_INT(mw_ws_response_parse(copy, strlen(copy), &response, &err), 1);
+    mw_ws_response_hide(copy, &response);
+    CHECK_TEXT(copy, "HTTP/1.1 401 No: really\r\nServer: x\r\nset-cookie: **** *\r\n"
+                     "Set-Cookies: c\r\n\r\n401: a body");
+}
+
 static const struct test_case cases[] = {
     {"a key is 16 random bytes", keys},
     {"a request has the lines of the RFC and ours", requests},
@@ -248,6 +272,7 @@ static const struct test_case cases[] = {
     {"a refusal is whole when its body is", refusals},
     {"an answer may end where its buffer ends", ends_at_once},
     {"what is no HTTP/1 response is refused", no_answers},
+    {"values of headers that may be keys, and cookies, are hidden", hidden},
 };
 
 int main(void)

@@ -1,4 +1,5 @@
 /* Sessions that are refused, broken or lost. */
+#include "recorded.h"
 #include "ws_client.h"
 
 static void refuse(const struct mw_event *event)
@@ -11,6 +12,7 @@ static void refuse(const struct mw_event *event)
 
 static void refused(void)
 {
+    host_recorder = open_recorder();
     open_all(true);
     hook = refuse;
     uint64_t id = BEGIN(.url = NULL);
@@ -18,7 +20,13 @@ static void refused(void)
     CHECK_INT(heard[MW_EVENT_ws_close].num2, 401);
     CHECK_TEXT(heard[MW_EVENT_ws_close].data, "{\"code\":\"authz.invalid_session\"}");
     CHECK_INT(heard[MW_EVENT_ws_open].count + heard[MW_EVENT_server_ws_open].count, 0);
+    CHECK_RECORDED(MW_RECORD_ws_opening, id, 0, "", url);
+    CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 0, "GET /feed?x=%31 HTTP/1.1\r\n", "\r\n\r\n");
+    CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 401, "HTTP/1.1 401 ", "\r\n\r\n");
+    check_no_more_recorded();
     close_all();
+    close_recorder(host_recorder);
+    host_recorder = NULL;
 }
 
 static const char *raw_answer;
@@ -33,23 +41,32 @@ static void bad_handshakes(void)
 {
     static const struct {
         const char *answer, *why;
+        int status;
     } cases[] = {
-        {"SSH-2.0-x\r\n\r\n", "handshake: the answer is no HTTP"},
-        {"HTTP/1.1 abc\r\n\r\n", "handshake: the answer has no HTTP status"},
+        {"SSH-2.0-x\r\n\r\n", "handshake: the answer is no HTTP", -1},
+        {"HTTP/1.1 abc\r\n\r\n", "handshake: the answer has no HTTP status", -1},
         {"HTTP/1.1 101 Yes\r\nConnection: Upgrade\r\n\r\n",
-         "handshake: the answer 101 has no Upgrade: websocket"},
+         "handshake: the answer 101 has no Upgrade: websocket", 101},
         {"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
          "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
-         "handshake: Sec-WebSocket-Accept does not belong to our key"},
+         "handshake: Sec-WebSocket-Accept does not belong to our key", 101},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
+        host_recorder = open_recorder();
         open_all(true);
         raw_answer = cases[i].answer;
         hook = answer_raw;
-        CHECK_CLOSED(BEGIN(.url = NULL), 0, cases[i].why);
+        uint64_t id = BEGIN(.url = NULL);
+        CHECK_CLOSED(id, 0, cases[i].why);
         CHECK_INT(heard[MW_EVENT_ws_close].num2, 0);
         CHECK_INT(heard[MW_EVENT_ws_open].count, 0);
+        CHECK_RECORDED(MW_RECORD_ws_opening, id, 0, "", url);
+        CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 0, "GET /feed?x=%31 HTTP/1.1\r\n",
+                            "\r\n\r\n");
+        CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, cases[i].status, cases[i].answer, "");
         close_all();
+        close_recorder(host_recorder);
+        host_recorder = NULL;
     }
 }
 

@@ -374,8 +374,13 @@ static void recorded(void)
 {
     host_recorder = open_recorder();
     open_all(true);
-    uint64_t id = OPENED(.silence_ns = 0);
+    static const struct mw_ws_header headers[] = {{"X-Key", "hunter2"}};
+    uint64_t id = OPENED(.headers = headers, .header_count = 1);
     CHECK_RECORDED(MW_RECORD_ws_opening, id, 0, "", url);
+    CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 0,
+                        "GET /feed?x=%31 HTTP/1.1\r\nHost: ", "X-Key: *******\r\n\r\n");
+    CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 101, "HTTP/1.1 101 Switching Protocols\r\n",
+                        "Sec-WebSocket-Accept: ");
     CHECK_INT(mw_ws_send(pool, id, "an order", 8, &err), 0);
     CHECK_RECORDED(MW_RECORD_ws_send, id, MW_WS_TEXT, "an order", "");
     CHECK_INT(mw_ws_ping(pool, id, "p", 1, &err), 0);

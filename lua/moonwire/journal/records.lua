@@ -143,6 +143,8 @@ local told = {
     if r.num == 0 then return "no answer: " .. r.text end
     return r.num .. " " .. r.data
   end,
+  http_cancel = function() return "canceled: no answer is waited for" end,
+  ws_handshake = function(r) return (r.num == 0 and "asked: " or "answered: ") .. r.text end,
   ws_open = function() return "connected" end,
   ws_close = function(r) return joined(r.num ~= 0 and tostring(r.num), r.text, r.data) end,
   ws_closing = function(r) return joined(tostring(r.num), r.text) end,

@@ -95,7 +95,7 @@ end
 local no_events = {}
 for _, kind in ipairs { "run", "ws_opening", "ws_send", "ws_closing", "http_request", "order",
                         "order_status", "fill", "session", "log", "dropped", "persist", "reload",
-                        "console", "alarm", "stop", "told" } do
+                        "console", "alarm", "stop", "told", "ws_handshake", "http_cancel" } do
   no_events[kind] = true
 end
 
@@ -104,7 +104,7 @@ local function belongs(self, record)
   if own[record.kind] then return self.numbers[key(record, record.id)] or false end
   if record.event and not no_events[record.kind]
     and self.events[key(record, record.event)] then return true end
-  if record.kind == "http_done" then
+  if record.kind == "http_done" or record.kind == "http_cancel" then
     return self.requests[key(record, record.id)] or self:speaks_of_it(record)
   end
   if record.kind == "dropped" then
