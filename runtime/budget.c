@@ -263,8 +263,9 @@ void mw_budget_tell_slow(struct mw_budget *budget)
     budget->slow_seen = number;
     uint32_t place = atomic_load(&budget->shared->slow_callback);
     int64_t now = clock_ns();
+    int64_t again = budget->options.slow_again_ns ? budget->options.slow_again_ns : second_ns;
     if (place >= MW_NAMES_MAX || number == budget->ended ||
-        (budget->slow_told_ns[place] && now - budget->slow_told_ns[place] < second_ns))
+        (budget->slow_told_ns[place] && now - budget->slow_told_ns[place] < again))
         return;
     char text[MW_NAME_MAX + 128];
     (void)snprintf(text, sizeof text,

@@ -25,6 +25,7 @@ struct mw_budget_options {
     const char *lua_dir;      /* the library: Lua code of files below it is never interrupted */
     void (*on_slow)(void *arg, const char *text);
     void *arg;
+    int64_t slow_again_ns; /* the same callback is told again after this long; 0: a second */
 };
 
 struct mw_budget_limits {
@@ -57,7 +58,7 @@ const char *mw_budget_report(const struct mw_budget *budget);
 bool mw_budget_was_refused(struct mw_budget *budget);
 
 /* After each entry into Lua: a callback that took more than a tenth of its limit is told by
- * on_slow, each at most once a second. Takes NULL. */
+ * on_slow, each at most once in slow_again_ns. Takes NULL. */
 void mw_budget_tell_slow(struct mw_budget *budget);
 
 /* Memory of a process that is its own, bytes: what is resident without what it shares. -1 when

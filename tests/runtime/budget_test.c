@@ -23,6 +23,7 @@ struct world {
     char told[512]; /* the last slow callback */
     int told_count;
     bool is_guarded;
+    int64_t slow_again_ns;
 };
 
 static void on_slow(void *arg, const char *text)
@@ -62,7 +63,8 @@ static void build(struct world *world, bool with_jit, const struct mw_budget_lim
                                         .shared = world->guardians,
                                         .lua_dir = "/lib",
                                         .on_slow = on_slow,
-                                        .arg = world};
+                                        .arg = world,
+                                        .slow_again_ns = world->slow_again_ns};
     world->budget = mw_budget_new(&options, &err);
     world->shared = mw_budget_shared(world->budget);
     world->L = luaL_newstate();
@@ -408,21 +410,36 @@ static void quick(void)
     raze(&world);
 }
 
+static void build_slow(struct world *world)
+{
+    struct mw_budget_limits limits = {.callback_ns = 5 * (int64_t)1000000000};
+    build(world, true, &limits);
+    (void)snprintf(world->shared->names[7], MW_NAME_MAX, "strategy s, on_book (s.lua:3)");
+    atomic_store(&world->shared->callback, 7);
+    run_for(world, "0.6");
+    CHECK_INT(world->told_count, 1);
+    CHECK_TEXT(world->told,
+               "slow: strategy s, on_book (s.lua:3) took more than 0.5 s; at 5 s it is "
+               "stopped (max_callback)");
+}
+
 static void slow(void)
 {
-    struct mw_budget_limits limits = {.callback_ns = 2 * (int64_t)1000000000};
-    struct world world = {.is_guarded = false};
-    build(&world, true, &limits);
-    (void)snprintf(world.shared->names[7], MW_NAME_MAX, "strategy s, on_book (s.lua:3)");
-    atomic_store(&world.shared->callback, 7);
-    run_for(&world, "0.3");
-    CHECK_INT(world.told_count, 1);
-    CHECK_TEXT(world.told, "slow: strategy s, on_book (s.lua:3) took more than 0.2 s; at 2 s it is "
-                           "stopped (max_callback)");
-    run_for(&world, "0.3"); /* within the second */
+    struct world world = {.slow_again_ns = INT64_MAX};
+    build_slow(&world);
+    run_for(&world, "0.6");
     CHECK_INT(world.told_count, 1);
     atomic_store(&world.shared->callback, 8);
-    run_for(&world, "0.3"); /* another callback */
+    run_for(&world, "0.6"); /* another callback */
+    CHECK_INT(world.told_count, 2);
+    raze(&world);
+}
+
+static void slow_again(void)
+{
+    struct world world = {.slow_again_ns = 1};
+    build_slow(&world);
+    run_for(&world, "0.6");
     CHECK_INT(world.told_count, 2);
     raze(&world);
 }
@@ -465,7 +482,8 @@ int main(void)
         {"growth in small steps is ended", many_small_blocks},
         {"the memory of a process", memory_of_processes},
         {"a quick callback is not told", quick},
-        {"a slow callback is told once a second", slow},
+        {"a slow callback is told once in a while", slow},
+        {"a slow callback is told again later", slow_again},
         {"a slow callback is told by its own name", slow_by_its_own_name},
     };
     return test_main(cases, sizeof cases / sizeof *cases);
