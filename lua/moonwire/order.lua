@@ -70,14 +70,18 @@ end
 
 local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
 
+local NOT_CANCELED = {}               -- of orders that nobody has canceled; never written to
+local none = nil                      -- LuaJIT drops keys whose value is the constant nil
+
 -- Every order has these fields, in this order, from the start: then all orders are laid out alike,
--- which code that LuaJIT compiled for one of them relies on.
+-- which code that LuaJIT compiled for one of them relies on. They are 32 at most, with the two that
+-- are set later (_is_inferred, external): with more, each order would be laid out anew as it grows.
 local function blank(side, venue, symbol, kind, time_in_force, price, qty, amount, strategy)
   return setmetatable({
-    client_order_id = nil, order_id = nil, venue = venue, symbol = symbol, side = side, type = kind,
-    time_in_force = time_in_force, price = price, qty = qty, amount = amount,
-    status = "pending_new", previous_status = nil, reason = nil, created_at = nil, updated_at = nil,
-    strategy = strategy, is_qty_estimate = false,
+    client_order_id = none, order_id = none, venue = venue, symbol = symbol, side = side,
+    type = kind, time_in_force = time_in_force, price = price, qty = qty, amount = amount,
+    status = "pending_new", previous_status = none, reason = none, created_at = none,
+    updated_at = none, strategy = strategy, is_qty_estimate = false,
     _totals = false, _trades = false,
     _provisional = false,        -- trades whose price is a bound so far
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
@@ -85,11 +89,20 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _final = false,              -- "filled" was told, and fills are missing
     _sent_at = false, _mark = false,     -- _mark: what the venue's file notes of it
     _position = false, _is_awaited = false,
-    _cancel_wanted = false, _cancel_lost = false, _cancel_is_due = false,   -- lost: when
-    _cancel_is_under_way = false, _must_end = false,
+    _cancel = NOT_CANCELED,      -- what became of canceling it; see M.cancel_of
+    _must_end = false,
     _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)
   }, Order)
+end
+
+--- What became of canceling an order, to be written to: { is_wanted = it is to be sent when that
+--- can be done, is_due = a timer will send it, is_under_way =, lost_at = when one had no answer }.
+--- order._cancel is for reading.
+---@param order moonwire.Order
+function M.cancel_of(order)
+  if order._cancel == NOT_CANCELED then order._cancel = {} end
+  return order._cancel
 end
 
 --- An order that is not recorded yet: what a strategy asks for. M.record makes it one.
@@ -312,7 +325,7 @@ local function next_status(self, reported)
   if reported == "unanswered" and self._was_seen then return status end
   -- Asked, and it works: a cancel that had no answer did not arrive.
   if reported == "working" then
-    return (status ~= "pending_cancel" or self._cancel_lost) and working(self) or status
+    return (status ~= "pending_cancel" or self._cancel.lost_at) and working(self) or status
   end
   local to = transitions[status][reported] or status
   return to == "rejected" and has(self._totals, BEGUN) and "canceled" or to

@@ -136,7 +136,7 @@ local function ask_once(self, order, doubt)
   session:explain(order, report)
   session.orders:apply(order, report)
   if has_bounds(order) then self:ask_fills(order) end
-  if order._cancel_wanted then dispatch.defer(session, "cancel", order) end
+  if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end
   return is_settled(order, doubt)
 end
 
@@ -287,7 +287,7 @@ function Reconciler:run(symbols)
     end
   end
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
-    if order._cancel_wanted then dispatch.defer(session, "cancel", order) end
+    if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end
   end
   return true
 end

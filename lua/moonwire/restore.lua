@@ -59,7 +59,7 @@ function M.order(archived)
   if order_module.terminal[status] then
     order._is_inferred = archived.reason == "not_found" or nil
   else
-    order._cancel_wanted = status == "pending_cancel"
+    if status == "pending_cancel" then order_module.cancel_of(order).is_wanted = true end
     order.status, order.previous_status = "unknown", status
   end
   return order

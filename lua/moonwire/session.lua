@@ -10,6 +10,7 @@ local lane = require "moonwire.lane"
 local link = require "moonwire.link"
 local log = require "moonwire.log"
 local markets = require "moonwire.session_markets"
+local order_module = require "moonwire.order"
 local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
 local reconcile = require "moonwire.reconcile"
@@ -285,23 +286,25 @@ function Session:on_submit_answer(order, status, body, text, maybe_sent)
 end
 
 local function cancel_in(self, order, seconds)
-  if order._cancel_is_due then return end
-  order._cancel_is_due = true
+  local canceling = order_module.cancel_of(order)
+  if canceling.is_due then return end
+  canceling.is_due = true
   dispatch.after(seconds, self, "cancel_queued", order)
 end
 
 --- Asks for a cancel, at once or as soon as the venue's limit lets it. Over HTTP it leaves whether
 --- the session is up or not.
 function Session:cancel(order)
-  if not self.can_cancel or not order:is_open() or order._cancel_is_under_way then return end
+  if not self.can_cancel or not order:is_open() or order._cancel.is_under_way then return end
   if order._is_held and self.countdown and self.countdown:drop(order) then
     return self:apply(order, { status = "canceled", reason = "never sent" })
   end
+  local canceling = order_module.cancel_of(order)
   if not order.order_id and not self.has_client_ids then
-    order._cancel_wanted = true                -- sent as soon as its id is known
+    canceling.is_wanted = true                 -- sent as soon as its id is known
     return
   end
-  local now, lost_at = dispatch.now(), order._cancel_lost
+  local now, lost_at = dispatch.now(), canceling.lost_at
   -- The venue is being asked what became of the last one: no storm of cancels meanwhile.
   if lost_at and now - lost_at < INSIST_SECONDS then
     return cancel_in(self, order, math.min(INSIST_SECONDS, INSIST_SECONDS - (now - lost_at)))
@@ -312,10 +315,10 @@ function Session:cancel(order)
   end
   local request, err = build(self, "cancel", order)
   if request and request.text and self.private.state ~= "live" then
-    order._cancel_wanted = true                -- sent when the session is up again
+    canceling.is_wanted = true                 -- sent when the session is up again
     return
   end
-  order._cancel_wanted, order._cancel_lost, order._cancel_is_under_way = nil, nil, true
+  canceling.is_wanted, canceling.lost_at, canceling.is_under_way = nil, nil, true
   self:apply(order, { status = "cancel_sent" })
   if request then ok, err = self:send_request(request, self, "on_cancel_answer", order) end
   if not (request and ok) then return self:on_cancel_answer(order, 0, nil, err, false) end
@@ -323,12 +326,12 @@ function Session:cancel(order)
 end
 
 function Session:cancel_queued(order)
-  order._cancel_is_due = false
+  order_module.cancel_of(order).is_due = nil
   self:cancel(order)
 end
 
 function Session:on_cancel_answer(order, status, body, text, maybe_sent)
-  order._cancel_is_under_way = nil
+  order_module.cancel_of(order).is_under_way = nil
   local report, err
   if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body, text) end
   if report then
@@ -343,11 +346,12 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   if status == 0 and not maybe_sent then
     return self:apply(order, { status = "cancel_refused", reason = text })
   end
+  local canceling = order_module.cancel_of(order)
   -- It left before the order was seen, and may have overtaken it: sent again when the venue has it.
   if not order._was_seen or order.previous_status == "pending_new" then
-    order._cancel_wanted = true
+    canceling.is_wanted = true
   end
-  order._cancel_lost = dispatch.now()
+  canceling.lost_at = dispatch.now()
   self.reconciler:ask(order)
 end
 
@@ -373,13 +377,13 @@ end
 function Session:on_identified(order)
   if self.ambiguous_order == order then self:end_ambiguity() end
   if not self.strays:is_empty() then dispatch.defer(self.strays, "settle") end
-  if order._cancel_wanted then dispatch.defer(self, "cancel", order) end
+  if order._cancel.is_wanted then dispatch.defer(self, "cancel", order) end
 end
 
 --- Cancels again what is to end and works: its cancel was refused or did not arrive.
 function Session:insist(order)
   local works = order.status == "new" or order.status == "partially_filled"
-  if not works or order._cancel_is_under_way then return end
+  if not works or order._cancel.is_under_way then return end
   cancel_in(self, order, INSIST_SECONDS)
 end
 

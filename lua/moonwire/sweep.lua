@@ -67,7 +67,7 @@ local function cancel(self, order)
   if guard then guard:note_armed(order.symbol) end
   self.found[order] = true
   self.session:cancel(order)                                 -- not while one is under way
-  if order._cancel_wanted then log_on(self) end              -- it needs the connection
+  if order._cancel.is_wanted then log_on(self) end            -- it needs the connection
 end
 
 -- One look, and a cancel for each order that it shows or that the journal has as open.

@@ -220,8 +220,8 @@ t.test("a cancel that was under way is wanted still", function()
     journal:order { client_order_id = "a", status = "pending_cancel" }
     journal:order { client_order_id = "b" }
     local archive = open()
-    t.equal(order_of(archive, "a")._cancel_wanted, true)
-    t.equal(order_of(archive, "b")._cancel_wanted, false)
+    t.equal(order_of(archive, "a")._cancel.is_wanted, true)
+    t.equal(order_of(archive, "b")._cancel.is_wanted, nil)
   end)
 end)
 

@@ -149,9 +149,9 @@ t.test("executions that are missing are waited for: money is counted before the 
   t.equal(s:order():is_missing_fills(), true)
   stop(s)
   t.equal(s.stopped, nil)
-  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"o","price":"950000000",'
-    .. '"qty":"0.0004","commission":"1","commissionAsset":"idr","isMaker":true,'
-    .. '"time":1790000000200}]}'
+  s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"' .. s:order().order_id
+    .. '","price":"950000000","qty":"0.0004","commission":"1","commissionAsset":"idr",'
+    .. '"isMaker":true,"time":1790000000200}]}'
   s:advance(5)
   t.equal(tostring(s.runners.one.instance:position().qty), "0.0004")
   t.equal(s.stopped, 0)

@@ -239,7 +239,7 @@ local function run(seed, deaths, is_told)
       if broken then return broken end
     end
   else
-    order._cancel_lost = true
+    order_module.cancel_of(order).lost_at = 0
     for _, message in ipairs(ask(truth, #truth.steps)) do
       local broken = apply(message)
       if broken then return broken end
