@@ -2,7 +2,7 @@
 --- WebSocket alone, and with a login.
 
 local e2e = require "tests.e2e.lib"
-local test, equal = e2e.test, e2e.equal
+local test, long_test, equal = e2e.test, e2e.long_test, e2e.equal
 
 -- A strategy that bets what it is told at the start and prints all that it hears. TARGET is of the
 -- first pool that the venue opened.
@@ -268,7 +268,7 @@ test("the line is cut between the bet and its answer: it is found", function()
   equal(r:stop(), 0)
 end)
 
-test("a late answer is not taken for the next bet's", function()
+long_test("a late answer is not taken for the next bet's", function()
   local sim = new { "--fault", "delay:bet:6s:1" }
   local r = run(sim, [[
     function S:on_start() self:bet("harbour", "1"); self:bet("none", "2") end
@@ -280,7 +280,7 @@ test("a late answer is not taken for the next bet's", function()
   equal(r:stop(), 0)
 end)
 
-test("a bet that never arrived ends as rejected, and only on evidence", function()
+long_test("a bet that never arrived ends as rejected, and only on evidence", function()
   local sim = new { "--fault", "swallow:bet:before:1" }
   local r = run(sim)
   r:wait_for("order pending_new>unknown", 20)
@@ -357,7 +357,7 @@ test("nothing secret is in the log or in the journal", function()
   equal(text:find("&h=%x%x%x%x"), nil, "a digest")
 end)
 
-test("the example bets in each pool, and what is decided makes room for the next", function()
+long_test("the example bets in each pool, and what is decided makes room for the next", function()
   local sim = with_login()
   sim:control("market", { on = 1 })
   local file = assert(io.open "examples/bets.lua")
@@ -411,7 +411,7 @@ test("a clean stop leaves bets to the venue, and the next run goes on with them"
   equal(#sim:requests "bet", 1)
 end)
 
-test("a runtime that is killed leaves bets to the venue, and the guardian says so", function()
+long_test("a runtime that is killed leaves bets to the venue, and the guardian says so", function()
   local sim = new()
   local r = run(sim)
   r:wait_for "order pending_new>new"

@@ -3,10 +3,10 @@
 --- and at its end every process is gone, whatever happened.
 
 local ffi = require "ffi"
-local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local http = require "moonwire.http"
 local json = require "moonwire.json"
+local suite = require "tests.e2e.suite"
 local task = require "moonwire.task"
 
 ffi.cdef [[
@@ -36,7 +36,6 @@ M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
 M.patience = tonumber(os.getenv("MW_PATIENCE") or 10)
 local wrapper = os.getenv("MW_WRAPPER")                  -- e.g. "valgrind -q"
 
-local processes, directories = {}, {}
 
 -- Waiting -----------------------------------------------------------------------------------------
 
@@ -59,7 +58,7 @@ function M.directory()
   local buffer = ffi.new("char[?]", #template + 1, template)
   assert(C.mkdtemp(buffer) ~= nil, "no temporary directory")
   local path = ffi.string(buffer)
-  directories[#directories + 1] = path
+  table.insert(suite.mine().directories, path)
   return path
 end
 
@@ -102,7 +101,7 @@ function M.spawn(arguments, environment)
     C.execvp(arguments[1], argv)
     C._exit(127)
   end
-  processes[#processes + 1] = self
+  table.insert(suite.mine().processes, self)
   return self
 end
 
@@ -223,17 +222,16 @@ function M.kill(process, seconds)
   end
 end
 
--- Returns what did not end, as text; nil when all did.
-local function clean_up()
+-- Ends all that a test has started. Returns what did not end, as text; nil when all did.
+local function clean_up(owned)
   local stuck = {}
-  for _, process in ipairs(processes) do
+  for _, process in ipairs(owned.processes) do
     local runtime = process:err():match "runtime started pid=%d+" and process:runtime_pid()
     stuck[#stuck + 1] = M.kill(process)
     -- It leaves by itself when its guardian is dead; a failed test does not wait for that.
     if runtime then C.kill(-runtime, SIGKILL) end
   end
-  for _, path in ipairs(directories) do os.execute("rm -rf '" .. path .. "'") end
-  processes, directories = {}, {}
+  for _, path in ipairs(owned.directories) do os.execute("rm -rf '" .. path .. "'") end
   return stuck[1] and table.concat(stuck, "\n")
 end
 
@@ -386,72 +384,13 @@ function Sim:run_client(...)
   return client:out()
 end
 
--- Tests -------------------------------------------------------------------------------------------
+-- Tests (suite.lua) -------------------------------------------------------------------------------
 
-local tests = {}
+M.test, M.long_test, M.equal = suite.test, suite.long_test, suite.equal
 
---- Adds a test: a sentence and a body that runs as a task.
-function M.test(sentence, body) tests[#tests + 1] = { sentence = sentence, body = body } end
-
-function M.equal(actual, expected, what)
-  if actual ~= expected then
-    error(("%s: expected %s, got %s"):format(what or "value", tostring(expected),
-                                             tostring(actual)), 2)
-  end
-end
-
-local Suite = { passed = 0, failed = 0 }
-local LIMIT_PATIENCES = 60            -- of one test
-
-function Suite:next_test()
-  local filter = os.getenv("MW_TEST_FILTER")
-  local test = table.remove(tests, 1)
-  while test and filter and not test.sentence:find(filter, 1, true) do
-    test = table.remove(tests, 1)
-  end
-  if not test then
-    io.stdout:write(("%d passed, %d failed\n"):format(self.passed, self.failed))
-    io.stdout:flush()
-    return host.stop(self.failed == 0 and 0 or 1)
-  end
-  self.test = test
-  self.began = host.monotonic()
-  self.limit = dispatch.after(LIMIT_PATIENCES * M.patience, self, "give_up")
-  task.start(self, test.sentence, test.body)
-end
-
-local function not_ok(self, err)
-  self.failed = self.failed + 1
-  io.stdout:write("not ok: ", self.test.sentence, "\n", tostring(err), "\n")
-end
-
---- A test that does not end ends the suite: nothing can be said of those after it.
-function Suite:give_up()
-  local lines = { ("it did not end within %g s"):format(host.monotonic() - self.began) }
-  for _, process in ipairs(processes) do lines[#lines + 1] = last_words(process) end
-  not_ok(self, table.concat(lines, "\n"))
-  io.stdout:flush()
-  clean_up()
-  host.stop(1)
-end
-
-function Suite:on_task_done(_, ok, err)
-  self.limit:stop()
-  local problems = { not ok and tostring(err) or nil }
-  problems[#problems + 1] = clean_up()
-  if problems[1] then not_ok(self, table.concat(problems, "\n"))
-  else self.passed = self.passed + 1 end
-  if os.getenv("MW_TEST_TIMES") then
-    io.stdout:write(("%6.2f s  %s\n"):format(host.monotonic() - self.began, self.test.sentence))
-  end
-  io.stdout:flush()
-  dispatch.defer(self, "next_test")
-end
-
---- Runs the tests that were added, one after the other.
+--- Runs the tests that were added.
 function M.run_all()
-  _G.keep_running()
-  dispatch.after(0, Suite, "next_test")
+  suite.run_all { patience = M.patience, last_words = last_words, clean_up = clean_up }
 end
 
 return M
