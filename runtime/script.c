@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum {
+    KIND_RAISED = -1,       /* told in place of a kind: what handled an event raised */
     GC_STEP_KB = 4,         /* a step of a few us: what arrives meanwhile waits for it */
     GC_THRESHOLD_KB = 1024, /* do not begin a cycle for less growth than this, */
     GC_GROWTH_PERCENT = 60, /* nor for less than this: LuaJIT begins one by itself at 100 */
@@ -56,14 +57,19 @@ static int enter(lua_State *L)
     return 1;
 }
 
-/* What handlers asked for until the end of the event, also when the event's own handler raised. */
-static void run_promised(struct mw_script *script)
+/* What handlers asked for until the end of the event, also when the event's own handler raised:
+ * then Lua is told of that first. Of what is raised there it is not told. */
+static void run_promised(struct mw_script *script, bool failed)
 {
     lua_State *L = script->L;
+    bool is_told = false;
     for (bool more = true; more;) {
+        is_told = failed && !is_told;
         lua_settop(L, 1);                                    /* traceback */
         lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
-        bool failed = lua_pcall(L, 0, 1, 1) != 0;            /* traceback more|text */
+        if (is_told)
+            lua_pushinteger(L, KIND_RAISED);               /* traceback door kind */
+        failed = lua_pcall(L, is_told ? 1 : 0, 1, 1) != 0; /* traceback more|text */
         mw_budget_tell_slow(script->budget);
         if (failed)
             script->report(script->report_arg, &script->event, lua_tostring(L, -1));
@@ -93,7 +99,7 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     if (failed)
         script->report(script->report_arg, event, lua_tostring(L, -1));
     if (failed || lua_toboolean(L, -1))
-        run_promised(script);
+        run_promised(script, failed != 0);
     script->is_running = false;
     lua_settop(L, 0); /* - */
     return failed ? -1 : 0;

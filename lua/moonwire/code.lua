@@ -53,6 +53,12 @@ function Keeper:keep(name, init)
   return value
 end
 
+--- Whether what this version kept while it was loaded was kept by what runs as well, since then.
+function Keeper:is_late()
+  for name in pairs(self.fresh or {}) do if self.kept[name] ~= nil then return true end end
+  return false
+end
+
 --- The version runs: what it kept stays.
 function Keeper:settle()
   for name, value in pairs(self.fresh or {}) do self.kept[name] = value end
@@ -108,9 +114,9 @@ end
 -- Loading -----------------------------------------------------------------------------------------
 
 -- Runs the file's text; the class, or nil, err.
-local function run(spec, text, environment)
+local function run(spec, text, environment, compile)
   if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
-  local chunk, err = loadstring(text, "@" .. spec.file)
+  local chunk, err = compile(text, "@" .. spec.file)
   if not chunk then return nil, err end
   local class
   class, err = budget.load(spec, setfenv(chunk, environment))
@@ -122,14 +128,15 @@ end
 --- Loads a strategy's file and what it requires.
 ---@param spec { file: string, name: string, trusted: boolean|nil }
 ---@param options table  kept: of mw.keep; read(path) -> text or nil, err (default: from the disk);
----                      began: when the clock of os was at 0, seconds (default: now); late: of the
----                      version before
+---                      compile(text, source) -> chunk or nil, err (default: loadstring); began:
+---                      when the clock of os was at 0, seconds (default: now); late: of the version
+---                      before
 ---@return moonwire.Code|nil code
 ---@return string|nil err   with file, line and the text of the line
 ---@return table<string, string|false> files  what was read, and looked for, up to there
 function M.load(spec, options)
   local files, from, loaded = {}, options.read or M.read_file, nil
-  local keeper = keeper_of(options.kept)
+  local keeper, compile = keeper_of(options.kept), options.compile or loadstring
   local function read(path)
     local text, err = from(path)
     files[path] = text or false
@@ -142,10 +149,10 @@ function M.load(spec, options)
   local environment = sandbox.environment {
     trusted = spec.trusted, print = host.print_line, clock = dispatch.now, began = options.began,
     root = directory_of(spec.file), seed = tonumber(host.seed()), read = read,
-    keep = function(name, init) return keeper:keep(name, init) end,
+    compile = compile, keep = function(name, init) return keeper:keep(name, init) end,
   }
   local class
-  class, err = run(spec, text, environment)
+  class, err = run(spec, text, environment, compile)
   if not class then return nil, M.explain(err, files), files end
   -- What callbacks of the version before required belongs to this one as well.
   local late = {}

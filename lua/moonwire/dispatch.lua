@@ -19,15 +19,16 @@ end
 
 local bound = {}                      -- id -> object
 local timers = {}                     -- id of a timer -> timer
-local listeners = { start = {}, signal = {}, file_changed = {} }
+local listeners = { start = {}, signal = {}, file_changed = {}, raised = {} }
+local RAISED = -1                     -- in place of a kind: what handled an event raised
 local later, later_first, later_last = {}, 1, 0
 
 --- Sends all events of `id` to `object`, as object:on_KIND(id, ...).
 function M.bind(id, object) bound[id] = object end
 function M.unbind(id) bound[id] = nil end
 
---- Adds an object that hears `start` (on_start(text)), `signal` (on_signal(number)) or
---- `file_changed` (on_file_changed(paths), each ended by NUL).
+--- Adds an object that hears `start` (on_start(text)), `signal` (on_signal(number)), `file_changed`
+--- (on_file_changed(paths), each ended by NUL) or that an event could not be handled (on_raised()).
 function M.listen(kind, object) table.insert(listeners[kind], object) end
 
 --- The event's time in seconds since 1970, as a Lua number (good to 0.3 us).
@@ -107,11 +108,18 @@ local function run_next()
   object[job.method](object, a, b, c)
 end
 
+local function tell_raised()
+  for _, object in ipairs(listeners.raised) do object:on_raised() end
+end
+
 --- Does now what was asked for until the end of the event, before more of the event is looked at.
 function M.catch_up()
   while later_last > 0 do
     local ok, err = xpcall(run_next, debug.traceback)
-    if not ok then host.log("error", err) end
+    if not ok then
+      host.log("error", err)
+      tell_raised()
+    end
   end
 end
 
@@ -146,6 +154,7 @@ local arguments = {
 }
 
 local function handle(kind, id, num, data, text, num2)
+  if kind == RAISED then return tell_raised() end
   local name = kinds[kind + 1]
   if name == "timer" then return on_timer(id) end
   local all = listeners[name]
@@ -165,7 +174,7 @@ end
 -- What was asked for until the end of the event is done in calls of its own, without a kind: the
 -- host makes them as long as the last one returned true or raised. So an error keeps nothing back;
 -- and what LuaJIT compiles as one piece is the way in, a callback or the way out, not all of it at
--- once, which would be more than it can handle.
+-- once, which would be more than it can handle. After an error the next call has RAISED for a kind.
 local function door(kind, id, num, data, text, num2)
   if kind == WS_MESSAGE then
     local object = bound[id]

@@ -6,6 +6,7 @@ local state_copy = require "moonwire.state_copy"
 local M = {}
 local MOST_TOLD, MOST_SEEN = 6, 20000          -- pieces of old code; tables that are looked at
 local MOST_LEVELS = 50                         -- of a task's stack
+local STEP = 500                               -- values that are looked at before events go on
 
 local function place_of(info) return ("%s:%d"):format(info.short_src, info.linedefined) end
 
@@ -31,23 +32,35 @@ local function name_of(key)
   return ("[%s]"):format(type(key) == "string" and ("%q"):format(key) or tostring(key))
 end
 
-local visit
-
-local function visit_table(search, value, where)
+-- A table that is looked into when its turn comes.
+local function note_table(search, value, where)
   if search.seen[value] or search.left == 0 or state_copy.is_ours(value) then return end
   search.seen[value], search.left = true, search.left - 1
-  for key, each in next, value do visit(search, each, where, key) end
-  local meta = debug.getmetatable(value)
-  if type(meta) == "table" then visit_table(search, meta, where .. " (its metatable)") end
+  local last = search.last + 1
+  search.waiting[last], search.where[last], search.last = value, where, last
 end
 
 -- The name of a place is made only where something is to be said of it, or looked into.
-function visit(search, value, where, key)
+local function visit(search, value, where, key)
   if type(value) == "function" then
     if is_old(value, search) then tell_function(search, value, where .. name_of(key)) end
   elseif type(value) == "table" and not search.seen[value] then
-    visit_table(search, value, where .. name_of(key))
+    note_table(search, value, where .. name_of(key))
   end
+end
+
+-- All of one table: a table that changes cannot be looked through in pieces.
+local function visit_next(search)
+  local at = search.first
+  local value, where, count = search.waiting[at], search.where[at], 1
+  search.waiting[at], search.where[at], search.first = nil, nil, at + 1
+  for key, each in next, value do
+    visit(search, each, where, key)
+    count = count + 1
+  end
+  local meta = debug.getmetatable(value)
+  if type(meta) == "table" then note_table(search, meta, where .. " (its metatable)") end
+  return count
 end
 
 -- Where a task waits: the innermost function of the strategy's own on its stack.
@@ -71,25 +84,45 @@ local function visit_timers(search, timers)
   end
 end
 
---- Pieces of old code that are still held, as texts; at most six, the last one says how many more.
+---@class moonwire.OldCodeSearch
+local Search = { __name = "moonwire.OldCodeSearch" }
+Search.__index = Search
+
+--- Looks for pieces of old code that are still held, now that new code runs. What the strategy
+--- holds itself is looked through in steps.
 ---@param runner moonwire.Runner
----@param state table        its state, as it will be
----@param environment table  the globals of the new code
----@return string[]
-function M.find(runner, state, environment)
-  local search = { environments = runner.environments, new = environment, found = {}, count = 0,
-                   told = {}, seen = {}, left = MOST_SEEN }
+---@return moonwire.OldCodeSearch
+function M.search(runner)
+  local instance = runner.instance
+  local search = setmetatable({
+    environments = runner.environments, new = runner.code.environment, found = {}, count = 0,
+    told = {}, seen = {}, left = MOST_SEEN, waiting = {}, where = {}, first = 1, last = 0,
+  }, Search)
   visit_timers(search, runner.timers)
   for running in pairs(runner.tasks) do visit_task(search, running) end
-  visit(search, state, "self", "state")
-  for key, value in next, runner.instance do
+  visit(search, instance.state, "self", "state")
+  for key, value in next, instance do
     if key ~= "state" and key ~= "log" then visit(search, value, "self", key) end
   end
-  visit_table(search, runner.kept, "what mw.keep has")
-  if search.count > MOST_TOLD then
-    search.found[MOST_TOLD + 1] = ("and %d more"):format(search.count - MOST_TOLD)
+  note_table(search, runner.kept, "what mw.keep has")
+  return search
+end
+
+--- Looks at some more. True when there is nothing left.
+---@return boolean
+function Search:step()
+  local left = STEP
+  while left > 0 and self.first <= self.last do left = left - visit_next(self) end
+  return self.first > self.last
+end
+
+--- What was found, as texts; at most six, the last one says how many more.
+---@return string[]
+function Search:result()
+  if self.count > MOST_TOLD then
+    self.found[MOST_TOLD + 1] = ("and %d more"):format(self.count - MOST_TOLD)
   end
-  return search.found
+  return self.found
 end
 
 return M

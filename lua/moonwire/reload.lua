@@ -1,34 +1,38 @@
 --- Reload: code changes, state stays. What changed is loaded aside and checked; then all of it
 --- takes the place of the old code, between two events, or nothing does. Pieces of code are
---- strategies and venues' files (moonwire.ReloadUnit); the configuration changes with them.
+--- strategies, venues' files and modules of the library (moonwire.ReloadUnit); the configuration
+--- changes with them. One change is made after the other.
 
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
-local jit = require "jit"
 local log = require "moonwire.log"
+local probation = require "moonwire.probation"
+local reload_change = require "moonwire.reload_change"
 local reload_config = require "moonwire.reload_config"
 local reload_library = require "moonwire.reload_library"
 local reload_strategy = require "moonwire.reload_strategy"
 local reload_venue = require "moonwire.reload_venue"
-local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
 local versions = require "moonwire.versions"
 
 local M = {}
--- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
--- into new ones: now and then it is made anew.
-local FLUSH_EVERY = 64
 
 ---@class moonwire.ReloadUnit
 ---@field name string
+---@field kind "strategy"|"venue"|"library"
 ---@field log table
 ---@field versions moonwire.Versions
 ---@field tried table<string, string|false>  the files of the last attempt
 ---@field is_behind boolean|nil            good, and not in place because of others
 ---@field files fun(self): table<string, string|false>  of what runs
----@field prepare fun(self, plan: table): table|nil, string|nil, table
+---@field load fun(self, plan: moonwire.ReloadPlan): table|nil, string|nil
+---@field fit fun(self, plan: moonwire.ReloadPlan): table|nil, string|nil
+---@field present fun(self): table
 ---@field swap fun(self, version: table, by: string): integer
+---@field go_back fun(self, version: table): integer|nil, string|nil
+---@field is_running fun(self): boolean
+---@field witnesses fun(self, desk: moonwire.Desk): table[]
 
 local Reload = { __name = "moonwire.Reload" }
 Reload.__index = Reload
@@ -39,7 +43,7 @@ local function add(self, unit)
   self.by_name[unit.name] = self.by_name[unit.name] or unit
 end
 
-local function add_venues(self, limits, past)
+local function add_venues(self, past)
   local sessions_of, protocols = {}, {}
   for _, session in ipairs(self.desk.session_list) do
     local protocol = session.config.protocol
@@ -51,7 +55,7 @@ local function add_venues(self, limits, past)
   end
   for _, protocol in ipairs(protocols) do
     local name = protocol:match("([^/]+)%.lua$") or protocol
-    local unit = reload_venue.new(protocol, sessions_of[protocol], limits, past[name])
+    local unit = reload_venue.new(protocol, sessions_of[protocol], past[name])
     add(self, unit)
     for _, session in ipairs(unit.sessions) do
       self.by_name[session.name] = self.by_name[session.name] or unit
@@ -67,22 +71,24 @@ end
 ---        of earlier runs, by name
 ---@return moonwire.Reload
 function M.begin(desk, options)
+  local past = options.past or {}
   local self = setmetatable({ desk = desk, units = {}, by_name = {}, is_watching = options.watch,
-                              reread = options.reread, watched = {}, count = 0, log = log.new() },
-                            Reload)
-  local past, limits = options.past or {}, desk.config.probation
+                              reread = options.reread, watched = {}, count = 0, longest = 0,
+                              done = 0, jobs = {}, log = log.new(), past = past,
+                              library = reload_library.modules(),     -- path -> { name, text }
+                              probation = probation.new(desk, desk.config.probation) }, Reload)
   for _, runner in ipairs(desk.runner_list) do
     local spec = { name = runner.name, file = runner.file, params = {} }
     for _, each in ipairs(desk.config.strategies) do
       if each.name == runner.name then spec = each end
     end
-    if runner.code then add(self, reload_strategy.new(runner, spec, limits, past[runner.name])) end
+    if runner.code then add(self, reload_strategy.new(runner, spec, past[runner.name])) end
   end
-  add_venues(self, limits, past)
-  self.library, self.past = reload_library.paths(), past     -- path -> name
+  add_venues(self, past)
   desk.reloader = self
   self:watch_all()
   if options.watch then dispatch.listen("file_changed", self) end
+  dispatch.listen("raised", self.probation)
   return self
 end
 
@@ -115,70 +121,11 @@ end
 
 -- The unit of a library module: made when one is first wanted.
 local function library_unit(self, path)
-  local name = self.library[path]
-  if not self.by_name[name] then add(self, reload_library.new(name, path, self.past[name])) end
-  return self.by_name[name]
-end
-
--- All of it or nothing ----------------------------------------------------------------------------
-
--- Nothing that is prepared goes in: says why, for each.
-local function refuse(self, plans, by)
-  local broken, reasons = {}, {}
-  for _, plan in ipairs(plans) do
-    if not plan.version then
-      broken[#broken + 1], reasons[#reasons + 1] = plan.unit.name, plan.err
-    end
+  local module = self.library[path]
+  if not self.by_name[module.name] then
+    add(self, reload_library.new(module.name, path, module.text, self.past[module.name]))
   end
-  for _, plan in ipairs(plans) do
-    local unit = plan.unit
-    if plan.version then
-      unit.is_behind = true
-      unit.log.warn("not reloaded: it changed together with %s; it is reloaded with the next "
-                    .. "change", table.concat(broken, ", "))
-    else
-      unit.log.error("not reloaded (%s), version %d goes on: %s", by, unit.versions.running,
-                     plan.err)
-      unit.versions:note(by, plan.err)
-    end
-  end
-  self:watch_all()
-  return nil, table.concat(reasons, "\n")
-end
-
-local function put_in(self, plans, by)
-  local told = {}
-  for i, plan in ipairs(plans) do
-    local unit = plan.unit
-    unit.is_behind = false
-    local number = unit:swap(plan.version, by)
-    told[i] = ("%s: version %d"):format(unit.name, number)
-  end
-  self.count = self.count + #plans
-  if self.count >= FLUSH_EVERY then
-    self.count = 0
-    jit.flush()
-  end
-  self:watch_all()
-  return told
-end
-
--- Prepares all plans and puts them in place: what became of it as a text; or nil, err.
-local function apply(self, plans, by)
-  if self.desk.stopping then return nil, "the runtime is stopping" end
-  local began, all_good = host.monotonic(), true
-  for _, plan in ipairs(plans) do
-    plan.by = by
-    plan.version, plan.err = plan.unit:prepare(plan)
-    all_good = all_good and plan.version ~= nil
-  end
-  if not all_good then return refuse(self, plans, by) end
-  local told = put_in(self, plans, by)
-  local took = (host.monotonic() - began) * 1000
-  for i, plan in ipairs(plans) do
-    plan.unit.log.info("reloaded (%s): %s, in %.2f ms", by, told[i], took)
-  end
-  return table.concat(told, ", ")
+  return self.by_name[module.name]
 end
 
 -- What changed ------------------------------------------------------------------------------------
@@ -239,79 +186,137 @@ local function apply_all(self, plans, with_config, by)
     end
   end
   local list, told = listed(self, plans), "nothing changed"
-  if #list > 0 then told, err = apply(self, list, by) end
+  if #list > 0 then told, err = reload_change.apply(self, list, by) end
   if not told then return nil, err end
   if change then take_live(self, change) end
+  reload_change.tell_of_old_code(self, list)
   return told
 end
 
---- Files were saved, written, renamed or removed.
-function Reload:on_file_changed(paths)
-  local changed, plans = {}, {}
-  for path in paths:gmatch("(%Z+)%z") do changed[path] = true end
-  local function is_touched(unit)
-    for path in pairs(changed) do
-      local known = unit.tried[path]
-      if known == nil then known = unit:files()[path] end
-      if known ~= nil and known ~= (code.read_file(path) or false) then return true end
-    end
-  end
-  local any = false
+-- Whether a file of this unit is another one than that which runs, or was tried last.
+local function is_touched(unit, changed)
   for path in pairs(changed) do
-    if self.library[path] then library_unit(self, path) end
+    local known = unit.tried[path]
+    if known == nil then known = unit:files()[path] end
+    if known ~= nil and known ~= (code.read_file(path) or false) then return true end
   end
+end
+
+-- Those of the library are units from their first change on.
+local function note_library(self, paths)
+  for path in pairs(paths) do
+    local module = self.library[path]
+    if module and code.read_file(path) ~= module.text then library_unit(self, path) end
+  end
+end
+
+-- Files were saved, written, renamed or removed.
+function Reload:load_saved(changed)
+  local plans, any = {}, false
+  note_library(self, changed)
   for _, unit in ipairs(self.units) do
-    if is_touched(unit) then plans[unit], any = { unit = unit }, true end
+    if is_touched(unit, changed) then plans[unit], any = { unit = unit }, true end
   end
   local config = self.desk.config
   local with_config = config.path ~= nil and changed[config.path]
     and code.read_file(config.path) ~= config.text
-  if not any and not with_config then return end
+  if not any and not with_config then return "nothing changed" end
   for _, unit in ipairs(self.units) do
     if unit.is_behind then plans[unit] = plans[unit] or { unit = unit } end
   end
-  apply_all(self, plans, with_config, "saved")
+  return apply_all(self, plans, with_config, "saved")
 end
 
--- By hand -----------------------------------------------------------------------------------------
-
--- What was asked for inside a callback, where nothing can be swapped: done when the event is.
-local Job = { __name = "moonwire.ReloadJob" }
-Job.__index = Job
-
-function Job:run()
-  local told, err = self.reload[self.method](self.reload, self.a, self.b)
-  if self.task then return self.task:wake(told, err) end
-  if not told then self.reload.log.error("%s", err) end
-end
-
--- A task waits for the outcome (as at the prompt), a callback is told where it will be.
-local function later(self, method, a, b)
-  local job = setmetatable({ reload = self, method = method, a = a, b = b, task = task.current() },
-                           Job)
-  dispatch.defer(job, "run")
-  if job.task then return task.wait() end
-  return "it is done when this event is; the log tells the outcome"
-end
-
---- Loads everything again whose files are not what runs, and the configuration.
----@param by string
----@return string|nil told  "ladder: version 4"
----@return string|nil err
-function Reload:reload_all(by)
-  if strategy.is_busy() then return later(self, "reload_all", by) end
+-- Everything whose files are not what runs, and the configuration.
+function Reload:load_all(by)
   local plans = {}
+  for _, path in ipairs(versions.paths(self.library)) do
+    reload_change.may_read(self, 1)
+    note_library(self, { [path] = true })
+  end
   for _, unit in ipairs(self.units) do
-    if unit.is_behind or differs(unit:files(), code.read_file) then
-      plans[unit] = { unit = unit }
-    end
+    local files = unit:files()
+    reload_change.may_read(self, #versions.paths(files))
+    if unit.is_behind or differs(files, code.read_file) then plans[unit] = { unit = unit } end
   end
   return apply_all(self, plans, self.reread ~= nil and self.desk.config.path ~= nil, by)
 end
 
+-- One unit, whatever its files say.
+local function apply_one(self, plan, by)
+  local told, err = reload_change.apply(self, { plan }, by)
+  if told then reload_change.tell_of_old_code(self, { plan }) end
+  return told, err
+end
+
+function Reload:load_one(unit, by) return apply_one(self, { unit = unit }, by) end
+
+function Reload:load_version(unit, version)
+  local tried = unit.tried
+  local function read(path)
+    if version.files[path] then return version.files[path] end
+    return nil, ("%s: not in version %d"):format(path, version.number)
+  end
+  local told, err = apply_one(self, { unit = unit, read = read, is_forced = true }, "rollback")
+  unit.tried = tried                            -- what stands in the files is known and not wanted
+  return told, err
+end
+
+-- One after the other -----------------------------------------------------------------------------
+
+local function run_job(self, job)
+  self.longest, self.done = 0, 0
+  return self[job.method](self, job.a, job.b)
+end
+
+-- Each change is a task of its own, outside of any callback.
+function Reload:next_job()
+  if self.is_working or not self.jobs[1] then return end
+  self.is_working, self.job = true, table.remove(self.jobs, 1)
+  task.start(self, "reload", run_job, self.job)
+end
+
+function Reload:on_task_done(_, ok, told, err)
+  local job = self.job
+  self.is_working, self.job = false, nil
+  if not ok then
+    self.log.error("internal error, what runs goes on: %s", told)
+    told, err = nil, told
+  end
+  dispatch.defer(self, "next_job")
+  if job.task then job.task:wake(told, err) end
+  if job.when_same and told == "nothing changed" then self.log.info("%s", job.when_same) end
+end
+
+-- A task waits for the outcome (as at the prompt), a callback is told where it will be.
+local function ask(self, method, a, b, when_same)
+  local job = { method = method, a = a, b = b, task = task.current(), when_same = when_same }
+  table.insert(self.jobs, job)
+  dispatch.defer(self, "next_job")
+  if job.task then return task.wait() end
+  return "it begins when this event is done; the log tells the outcome"
+end
+
+--- The host tells of files that were saved, written, renamed or removed.
+---@param paths string  each ended by NUL
+function Reload:on_file_changed(paths)
+  local changed = {}
+  for path in paths:gmatch("(%Z+)%z") do changed[path] = true end
+  ask(self, "load_saved", changed)
+end
+
+-- By hand -----------------------------------------------------------------------------------------
+
+--- Loads everything again whose files are not what runs, and the configuration.
+---@param by string
+---@param when_same string|nil  what the log says when nothing has changed
+---@return string|nil told  "ladder: version 4"
+---@return string|nil err
+function Reload:reload_all(by, when_same) return ask(self, "load_all", by, nil, when_same) end
+
 local function unit_of(self, name)
   for path, module in pairs(self.library) do
-    if module == name then return library_unit(self, path) end
+    if module.name == name then return library_unit(self, path) end
   end
   local unit = self.by_name[name]
   if unit then return unit end
@@ -333,8 +338,7 @@ function Reload:reload(name, by)
   if not name then return self:reload_all(by) end
   local unit, err = unit_of(self, name)
   if not unit then return nil, err end
-  if strategy.is_busy() then return later(self, "reload", name, by) end
-  return apply(self, { { unit = unit } }, by)
+  return ask(self, "load_one", unit, by)
 end
 
 --- Goes back to a version that is kept, by default the one before that which runs. Callbacks may be
@@ -349,16 +353,7 @@ function Reload:rollback(name, number)
   local version
   version, err = unit.versions:find(number)
   if not version then return nil, err end
-  if strategy.is_busy() then return later(self, "rollback", name, version.number) end
-  local tried = unit.tried
-  local function read(path)
-    if version.files[path] then return version.files[path] end
-    return nil, ("%s: not in version %d"):format(path, version.number)
-  end
-  local told
-  told, err = apply(self, { { unit = unit, read = read, is_forced = true } }, "rollback")
-  unit.tried = tried                            -- what stands in the files is known and not wanted
-  return told, err
+  return ask(self, "load_version", unit, version)
 end
 
 --- The versions that are kept: { number =, time =, by =, is_running =, files = }, oldest first.

@@ -17,52 +17,92 @@ local FIXED = { ["moonwire.cdef"] = true, ["moonwire.decimal"] = true, ["moonwir
 local Unit = { __name = "moonwire.LibraryUnit", kind = "library" }
 Unit.__index = Unit
 
---- The modules of the library that are loaded, those of venues left out: path -> name.
----@return table<string, string>
-function M.paths()
-  local paths = {}
+--- The modules of the library that are loaded, those of venues left out: path -> its name, and its
+--- text, so that one can come back to it.
+---@return table<string, { name: string, text: string }>
+function M.modules()
+  local modules = {}
   for name in pairs(package.loaded) do
     local is_ours = name:find("^moonwire%.") and name:sub(1, #VENUES) ~= VENUES
     local path = is_ours and package.searchpath(name, package.path)
-    if path then paths[path] = name end
+    local text = path and code.read_file(path)
+    if text then modules[path] = { name = name, text = text } end
   end
-  return paths
+  return modules
 end
 
 --- @param name string  as require takes it
 --- @param path string
+--- @param text string    that runs
 --- @param past moonwire.Version[]|nil  of earlier runs
-function M.new(name, path, past)
-  return setmetatable({ name = name, path = path, log = log.new { module = name }, tried = {},
-                        loaded = { [path] = false },     -- what runs was read by require
-                        versions = versions.new(name, past) }, Unit)
+function M.new(name, path, text, past)
+  local self = setmetatable({ name = name, path = path, log = log.new { module = name },
+                              tried = { [path] = text }, loaded = { [path] = text },
+                              versions = versions.new(name, past) }, Unit)
+  self.versions:add(self.loaded, "start")
+  return self
 end
 
 function Unit:files() return self.loaded end
 
---- As StrategyUnit:prepare.
-function Unit:prepare(plan)
-  local text, err = (plan.read or code.read_file)(self.path)
-  local files = { [self.path] = text or false }
-  self.tried = files
-  if not text then return nil, err, files end
-  if FIXED[self.name] then return nil, self.name .. " waits for the next start", files end
-  local source = "@" .. self.path
-  local chunk, problem = loadstring(text, source)
-  if not chunk then return nil, code.explain(problem, files), files end
+-- The module that a text makes, aside; nil, err.
+local function run(self, text, compile)
+  local files = { [self.path] = text }
+  local chunk, problem = compile(text, "@" .. self.path)
+  if not chunk then return nil, code.explain(problem, files) end
   local ok, module = pcall(chunk, self.name)
-  if not ok then return nil, code.explain(tostring(module), files), files end
-  local change
-  change, err = patch.plan(package.loaded[self.name], module, source)
-  if not change then return nil, err .. ": it waits for the next start", files end
-  return { change = change, files = files }, nil, files
+  if not ok then return nil, code.explain(tostring(module), files) end
+  return module
 end
 
---- As StrategyUnit:swap; without probation.
+--- As StrategyUnit:load.
+function Unit:load(plan)
+  local text, err = (plan.read or code.read_file)(self.path)
+  self.tried = { [self.path] = text or false }
+  if not text then return nil, err end
+  if FIXED[self.name] then return nil, self.name .. " waits for the next start" end
+  local module
+  module, err = run(self, text, plan.compile or loadstring)
+  if module == nil then return nil, err end
+  return { module = module, files = self.tried }
+end
+
+--- As StrategyUnit:fit.
+function Unit:fit(plan)
+  local change, err = patch.plan(package.loaded[self.name], plan.loaded.module, "@" .. self.path)
+  if not change then return nil, err .. ": it waits for the next start" end
+  return { change = change, files = plan.loaded.files }
+end
+
+--- What runs, as Unit:go_back takes it.
+function Unit:present() return { files = self.loaded } end
+
+function Unit:is_running() return true end -- luacheck: no self
+
+--- Who tells of errors of this code: all that run it.
+function Unit:witnesses(desk) -- luacheck: no self
+  local all = {}
+  for _, runner in ipairs(desk.runner_list) do all[#all + 1] = runner end
+  for _, session in ipairs(desk.session_list) do all[#all + 1] = session end
+  return all
+end
+
+--- As StrategyUnit:swap.
 function Unit:swap(version, by)
   patch.apply(version.change)
   self.loaded = version.files
   return self.versions:add(version.files, by).number
+end
+
+--- As StrategyUnit:go_back: the functions of the text before take the place of those that run. nil,
+--- err when they cannot.
+function Unit:go_back(version)
+  local module, err = run(self, version.files[self.path], loadstring)
+  local plan = { loaded = { module = module, files = version.files } }
+  local fitted
+  if module ~= nil then fitted, err = self:fit(plan) end
+  if not fitted then return nil, err end
+  return self:swap(fitted, "rolled back")
 end
 
 return M

@@ -4,7 +4,6 @@
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
 local old_code = require "moonwire.old_code"
-local probation = require "moonwire.probation"
 local state_copy = require "moonwire.state_copy"
 local strategy = require "moonwire.strategy"
 local versions = require "moonwire.versions"
@@ -19,11 +18,10 @@ Unit.__index = Unit
 
 --- @param runner moonwire.Runner
 --- @param spec table     its section of the configuration
---- @param limits { errors: integer, seconds: number }|false  of its probation
 --- @param past moonwire.Version[]|nil  of earlier runs
-function M.new(runner, spec, limits, past)
+function M.new(runner, spec, past)
   local self = setmetatable({
-    runner = runner, name = runner.name, spec = spec, limits = limits, log = runner.log,
+    runner = runner, name = runner.name, spec = spec, log = runner.log,
     began = dispatch.now(), versions = versions.new(runner.name, past),
   }, Unit)
   self.versions:add(runner.code.files, "start")
@@ -97,95 +95,80 @@ local function migrated(runner, class, files)
   return result
 end
 
---- Loads the next version aside: what Unit:swap takes, or nil and why not. Nothing that runs is
---- touched. Then also the files that were read up to there.
----@param plan { read: function|nil, params: table|nil, keeps_code: boolean|nil, by: string,
----              is_forced: boolean|nil }  read: of files, default from the disk; params: of the
----              configuration, default as they are; keeps_code: only the parameters change;
----              is_forced: by a person who goes back, so callbacks may be missing
+--- Loads the next version aside. Nothing that runs is touched, so events may come between this and
+--- Unit:fit.
+---@param plan moonwire.ReloadPlan
+---@return moonwire.Code|nil loaded
+---@return string|nil err
+function Unit:load(plan)
+  local loaded, err, files = code.load(self.spec, {
+    read = plan.read, compile = plan.compile, kept = self.runner.kept, began = self.began,
+    late = self.runner.code.late,
+  })
+  self.tried = files
+  return loaded, err
+end
+
+--- What was loaded, checked against what runs now, and the state that it will have: what Unit:swap
+--- takes, or nil and why not. Nothing that runs is touched.
+---@param plan moonwire.ReloadPlan
 ---@return table|nil version
 ---@return string|nil err
----@return table<string, string|false> files
-function Unit:prepare(plan)
-  local runner = self.runner
-  local loaded, err, files
-  if plan.keeps_code then loaded, files = runner.code, runner.code.files
-  else
-    loaded, err, files = code.load(self.spec, { read = plan.read, kept = runner.kept,
-                                                began = self.began, late = runner.code.late })
-    self.tried = files
-  end
-  if not loaded then return nil, err, files end
+function Unit:fit(plan)
+  local runner, loaded, err = self.runner, plan.loaded, nil
+  if plan.keeps_code then loaded = runner.code
+  elseif loaded.keeper:is_late() then loaded, err = self:load(plan) end
+  if not loaded then return nil, err end
   local class, given = loaded.class, plan.params or self.spec.params
   local params
   params, err = strategy.merge_params(class.default_params, given, self.name)
   local problem = err or not plan.is_forced and lost(runner, class)
-  if problem then return nil, problem, files end
+  if problem then return nil, problem end
   local state
-  state, err = migrated(runner, class, files)
-  if state == false then return nil, err, files end
-  return { class = class, code = loaded, params = params, given = given, state = state }, nil, files
+  state, err = migrated(runner, class, loaded.files)
+  if state == false then return nil, err end
+  return { class = class, code = loaded, params = params, given = given, state = state }
 end
 
 -- Changing ----------------------------------------------------------------------------------------
 
-local function tell_of_old_code(self, version)
-  if version.code == self.runner.code then return end
-  local found = old_code.find(self.runner, version.state or self.runner.instance.state,
-                              version.code.environment)
-  if #found > 0 then
-    self.log.warn("old code stays in use: %s; names of methods in their place run the new code",
-                  table.concat(found, "; "))
-  end
-end
-
--- What runs, as Unit:swap takes it.
-local function present(self)
+--- What runs, as Unit:swap takes it.
+function Unit:present()
   local runner = self.runner
   return { class = runner.class, code = runner.code, params = runner.instance.params,
            given = self.spec.params, state = runner.instance.state }
 end
 
--- Ends a probation, and begins another one when there is something to fall back to.
-local function set_probation(self, before)
-  local runner = self.runner
-  if runner.probation then runner.probation:stop() end
-  local is_wanted = before and self.limits and runner.state == "running"
-  runner.probation = is_wanted and probation.begin(self, before, self.limits) or false
-end
+--- Whether its code is called at all.
+function Unit:is_running() return self.runner.state == "running" end
+
+--- Who tells of errors of this code.
+function Unit:witnesses() return { self.runner } end
 
 --- Puts a version that was prepared in place, between two events.
 ---@param version table
 ---@param by string  "saved", "SIGHUP", "reload", ...
 ---@return integer number  of the version
 function Unit:swap(version, by)
-  local runner = self.runner
-  tell_of_old_code(self, version)
-  set_probation(self, probation.fallback(runner.probation, present(self)))
   version.code.keeper:settle()
   self.spec.params = version.given
   local number = self.versions:add(version.code.files, by).number
   self:look_after(version.code)
-  runner:swap(version)
+  self.runner:swap(version)
   return number
 end
 
---- The probation was failed: the version before goes on, with its own state where migrate had made
---- another one of it.
-function Unit:roll_back(before, why)
-  local runner = self.runner
-  if runner.state == "stopped" then return end
-  set_probation(self, before.before)
-  self.spec.params = before.given
-  local number = self.versions:add(before.code.files, "rolled back").number
-  runner:swap(before)
-  self.log.error("rolled back to version %d: %s; mend the file and save it", number, why)
-  self.versions:note("rolled back", why)
+--- The version before goes on, with its own state where migrate had made another one of it.
+---@param version table  as Unit:present gave it
+---@return integer number
+function Unit:go_back(version)
+  self.spec.params = version.given
+  local number = self.versions:add(version.code.files, "rolled back").number
+  self.runner:swap(version)
+  return number
 end
 
-function Unit:on_proven()
-  self.runner.probation = false
-  self.log.info("version %d has passed its probation", self.versions.running)
-end
+--- What still holds code of before; moonwire.OldCodeSearch.
+function Unit:search_old_code() return old_code.search(self.runner) end
 
 return M

@@ -5,7 +5,6 @@
 local code = require "moonwire.code"
 local decode = require "moonwire.decode"
 local log = require "moonwire.log"
-local probation = require "moonwire.probation"
 local versions = require "moonwire.versions"
 
 local M = {}
@@ -45,10 +44,10 @@ end
 
 --- @param protocol string   as in the configuration
 --- @param sessions moonwire.Session[]  that speak it
-function M.new(protocol, sessions, limits, past)
+function M.new(protocol, sessions, past)
   local name = protocol:match("([^/]+)%.lua$") or protocol
   local self = setmetatable({ protocol = protocol, sessions = sessions, name = name,
-                              limits = limits, log = log.new { protocol = name },
+                              log = log.new { protocol = name },
                               versions = versions.new(name, past) }, Unit)
   local _, _, files = read_all(family(protocol), code.read_file)
   self.loaded, self.tried = files, files
@@ -60,10 +59,10 @@ function Unit:files() return self.loaded end
 
 -- Loading aside -----------------------------------------------------------------------------------
 
-local function chunks_of(modules, texts)
+local function chunks_of(modules, texts, compile)
   local chunks = {}
   for name, path in pairs(modules) do
-    local chunk, err = loadstring(texts[name], "@" .. path)
+    local chunk, err = compile(texts[name], "@" .. path)
     if not chunk then return nil, err end
     chunks[name] = chunk
   end
@@ -88,8 +87,8 @@ local function run(root, modules, chunks)
   return nil, result
 end
 
-local function load_aside(self, modules, texts)
-  local chunks, err = chunks_of(modules, texts)
+local function load_aside(self, modules, texts, compile)
+  local chunks, err = chunks_of(modules, texts, compile)
   if not chunks then return nil, err end
   if not is_path(self.protocol) then return run(PREFIX .. self.protocol, modules, chunks) end
   local ok, result = pcall(chunks[self.protocol])
@@ -147,29 +146,39 @@ local function fit_all(self, module)
   return fits
 end
 
---- As StrategyUnit:prepare.
-function Unit:prepare(plan)
+--- As StrategyUnit:load.
+function Unit:load(plan)
   local modules = family(self.protocol)
   local texts, err, files = read_all(modules, plan.read or code.read_file)
   self.tried = files
-  if not texts then return nil, err, files end
-  local module, loaded = load_aside(self, modules, texts)
-  if not module then return nil, code.explain(tostring(loaded), files), files end
-  local fits
-  fits, err = fit_all(self, module)
-  if not fits then return nil, code.explain(tostring(err), files), files end
-  return { fits = fits, loaded = loaded, files = files }, nil, files
+  if not texts then return nil, err end
+  local module, loaded = load_aside(self, modules, texts, plan.compile or loadstring)
+  if not module then return nil, code.explain(tostring(loaded), files) end
+  return { module = module, loaded = loaded, files = files }
+end
+
+--- As StrategyUnit:fit.
+function Unit:fit(plan)
+  local found = plan.loaded
+  local fits, err = fit_all(self, found.module)
+  if not fits then return nil, code.explain(tostring(err), found.files) end
+  return { fits = fits, loaded = found.loaded, files = found.files }
 end
 
 -- Changing ----------------------------------------------------------------------------------------
 
--- What runs, as Unit:swap takes it.
-local function present(self)
+--- What runs, as Unit:swap takes it.
+function Unit:present()
   local fits, loaded = {}, {}
   for _, session in ipairs(self.sessions) do fits[session] = session:protocol_now() end
   for name in pairs(family(self.protocol)) do loaded[name] = package.loaded[name] end
   return { fits = fits, loaded = loaded, files = self.loaded }
 end
+
+function Unit:is_running() return true end -- luacheck: no self
+
+--- Who tells of errors of this code.
+function Unit:witnesses() return self.sessions end
 
 local function put(self, version)
   for name, value in pairs(version.loaded) do package.loaded[name] = value end
@@ -177,32 +186,17 @@ local function put(self, version)
   for session, fit in pairs(version.fits) do session:swap_protocol(fit.protocol, fit.decoders) end
 end
 
-local function set_probation(self, before)
-  if self.probation then self.probation:stop() end
-  self.probation = before and self.limits and probation.begin(self, before, self.limits) or false
-  for _, session in ipairs(self.sessions) do session.probation = self.probation end
-end
-
 --- As StrategyUnit:swap.
 function Unit:swap(version, by)
-  set_probation(self, probation.fallback(self.probation, present(self)))
   put(self, version)
   return self.versions:add(version.files, by).number
 end
 
-function Unit:roll_back(before, why)
-  set_probation(self, before.before)
-  put(self, before)
-  local number = self.versions:add(before.files, "rolled back").number
-  self.log.error("rolled back to version %d: %s; mend the file and save it", number, why)
-  self.versions:note("rolled back", why)
-  -- What was not understood meanwhile is asked for.
+--- As StrategyUnit:go_back. What was not understood meanwhile is asked for.
+function Unit:go_back(version)
+  put(self, version)
   for _, session in ipairs(self.sessions) do session.reconciler:on_period() end
-end
-
-function Unit:on_proven()
-  set_probation(self, false)
-  self.log.info("version %d has passed its probation", self.versions.running)
+  return self.versions:add(version.files, "rolled back").number
 end
 
 return M

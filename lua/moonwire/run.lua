@@ -29,9 +29,7 @@ local names = { [SIGHUP] = "SIGHUP", [SIGINT] = "SIGINT", [SIGTERM] = "SIGTERM" 
 
 function Signals:on_signal(number)
   if number == SIGHUP then
-    if self.desk:reload(nil, "SIGHUP") == "nothing changed" then
-      self.desk.log.info("SIGHUP: what runs is what stands in the files")
-    end
+    self.desk.reloader:reload_all("SIGHUP", "SIGHUP: what runs is what stands in the files")
     return
   elseif number == SIGUSR1 then
     return self.desk:stop(1, "the guardian died")

@@ -119,8 +119,9 @@ local function require_in(environment, options, given)
              .. "%s"):format(name, place), 2)
     end
     if text:sub(1, 1) == "\27" then error(place .. ": bytecode is not loaded", 2) end
-    local chunk, err = load(text, "@" .. place, "t", environment)
+    local chunk, err = (options.compile or loadstring)(text, "@" .. place)
     if not chunk then error(err, 2) end
+    setfenv(chunk, environment)
     loaded[name] = true                                 -- a circle of requires ends here
     local value = chunk(name)
     if value ~= nil then loaded[name] = value end
@@ -199,7 +200,8 @@ end
 --- The environment of one strategy's file.
 ---@param options table  trusted (boolean), print(line), clock() -> seconds, began (of os.clock;
 ---                      default: now), root (the directory of its modules), read(path) -> text
----                      or nil, keep (mw.keep), seed (integer)
+---                      or nil, compile(text, source) -> chunk or nil, err (default:
+---                      loadstring), keep (mw.keep), seed (integer)
 ---@return table environment
 function M.environment(options)
   if options.trusted then return trusted(options) end

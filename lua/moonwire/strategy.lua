@@ -317,7 +317,9 @@ local function commit_one(self, op)
   local object, a, b = op.object, op.a, op.b
   op.object, op.a, op.b = nil, nil, nil
   local ok, err = xpcall(object[op.method], debug.traceback, object, a, b)
-  if not ok then self.log.error("internal error in %s: %s", op.method, err) end
+  if ok then return end
+  self.log.error("internal error in %s: %s", op.method, err)
+  if self.probation then self.probation:on_error(op.method) end
 end
 
 local function commit_rest(self, count)

@@ -10,6 +10,7 @@ return function(question)
     if not task.current() then return question(s, a, b) end      -- raises: it waits
     local ok, result, err, class = pcall(question, s, a, b)
     if ok then return result, err, class end
+    if s.probation then s.probation:on_error "an answer" end
     return nil, "answer not understood: " .. tostring(result), "retry"
   end
 end

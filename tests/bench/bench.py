@@ -154,7 +154,7 @@ class Bench:
                 write_strategy(path, version)
                 process.send_signal(signal.SIGHUP)
                 for line in process.stderr:
-                    found = re.search(r"reloaded \(SIGHUP\): .* in ([0-9.]+) ms", line)
+                    found = re.search(r"reloaded \(SIGHUP\): .* waited ([0-9.]+) ms", line)
                     if found:
                         pauses.append(float(found.group(1)))
                         break

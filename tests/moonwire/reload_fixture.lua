@@ -7,6 +7,7 @@ local ffi = require "ffi"
 local host = require "moonwire.host"
 local reload = require "moonwire.reload"
 local strategy = require "moonwire.strategy"
+local task = require "moonwire.task"
 
 ffi.cdef "char *mkdtemp(char *s);"
 
@@ -68,21 +69,34 @@ function M.play(strategies, options)
   return s, s.runners[names[1]]
 end
 
+--- Plays until no change of code is under way. No time passes.
+function M.finish(s)
+  s:settle()
+  while s.reloader.is_working or s.reloader.jobs[1] do s:advance(0) end
+end
+
+local finish = M.finish
+
 --- The host tells that these files changed, in one event.
 function M.saved(s, ...)
   local paths = {}
   for _, name in ipairs { ... } do paths[#paths + 1] = M.path(name) .. "\0" end
   s:run(s.reloader, "on_file_changed", table.concat(paths))
-  s:settle()
+  finish(s)
 end
 
---- The reloader's method, outside of any callback; what it returned.
+--- The reloader's method, in a task outside of any callback; what it returned.
 function M.ask(s, method, ...)
-  local args, n, results = { ... }, select("#", ...), nil
-  local caller = {}
-  function caller.ask() results = { s.reloader[method](s.reloader, unpack(args, 1, n)) } end
-  s:run(caller, "ask")
-  s:settle()
+  local caller, results = {}, nil
+  function caller:on_task_done(_, ok, told, err) results = { assert(ok, told) and told, err } end
+  function caller:ask(...)
+    local args, n = { ... }, select("#", ...)
+    task.start(self, "asking", function()
+      return s.reloader[method](s.reloader, unpack(args, 1, n))
+    end)
+  end
+  s:run(caller, "ask", ...)
+  finish(s)
   return results[1], results[2]
 end
 

@@ -31,7 +31,7 @@ local function play(name, options)
     t.equal(count, 1)
     texts[path] = changed
     s:run(s.reloader, "on_file_changed", path .. "\0")
-    s:settle()
+    f.finish(s)
     texts[path] = nil
   end
 end
@@ -106,6 +106,87 @@ t.test("a library module that does not load changes nothing", function()
   has(table.concat(s:logged "error not reloaded (saved)"), "moonwire/risk.lua:1: unexpected symbol")
   s:advance(1)
   t.equal(runner.instance.state.told, "sent")
+end)
+
+-- Probation ---------------------------------------------------------------------------------------
+
+-- What a stage's strategies do with orders, broken in a place that no strategy's code is in.
+local BREAKS_RISK = { "function M%.check%([^)]*%)\n", "%0  error 'broken'\n" }
+
+t.test("a library module that fails in callbacks is taken back, and nobody is stopped", function()
+  local s, runner, change = play "risk"
+  s:advance(1)
+  t.equal(runner.instance.state.told, "sent")
+  change(unpack(BREAKS_RISK))
+  s:advance(2)
+  t.equal(#s:logged "on probation: ", 2)
+  t.equal(#s:asked "trade", 1)
+  s:advance(2)
+  has(table.concat(s:logged "error rolled back to version 1"),
+      "3 errors, the last one in again of a; mend the file")
+  t.equal(runner.state, "running")
+  t.equal(#s:asked "trade", 2)
+  t.equal(ask(s, "versions", "moonwire.risk")[1].is_running, true)
+end)
+
+t.test("errors outside of strategies count as well", function()
+  local s, runner, change = play "orders"
+  s:advance(1)
+  local order = s.desk.orders.open[1]
+  change("function Orders:apply%([^)]*%)\n", "%0  error 'broken'\n")
+  for _ = 1, 3 do pcall(s.push, s, s:fill(order, "0.001", "0.001")) end
+  s:settle()
+  has(table.concat(s:logged "error rolled back to version 1"), "3 errors, the last one in")
+  s:push(s:fill(order, "0.001", "0.001"))
+  t.equal(order.status, "filled")
+  t.equal(tostring(runner.instance:position().qty), "0.001")
+end)
+
+t.test("what a commit does fails by the library's fault: it is taken back", function()
+  local s, runner, change = play "session"
+  change("function Session:send_order%(order%)\n", "%0  error 'broken'\n")
+  s:advance(3)
+  has(table.concat(s:logged "error rolled back to version 1"),
+      "3 errors, the last one in send of a")
+  s:advance(1)
+  t.equal(runner.instance.state.told, "sent")
+  t.equal(#s:asked "trade", 1)
+end)
+
+t.test("a module and a strategy of one change go back together", function()
+  local s, runner = play("risk", { probation = { errors = 2, seconds = 30 } })
+  local path = package.searchpath("moonwire.risk", package.path)
+  texts[path] = read_file(path):gsub("return M\n$", "M.is_new = true\n%0")
+  f.file("a.lua", TRADES .. "\nfunction S:on_order() error 'no' end")
+  s:run(s.reloader, "on_file_changed", path .. "\0" .. f.path "a.lua" .. "\0")
+  f.finish(s)
+  has(table.concat(s:logged "reloaded (saved)"), "moonwire.risk: version 2")
+  s:advance(2)
+  t.equal(#s:logged "error rolled back to version 1: 2 errors, the last one in on_order of a", 2)
+  t.equal(ask(s, "versions", "moonwire.risk")[1].is_running, true)
+  t.equal(runner.state, "running")
+  texts[path] = nil
+end)
+
+t.test("a library module that proves itself stays", function()
+  local s, _, change = play "risk"
+  change("^", "-- changed\n")
+  s:advance(31)
+  t.equal(#s:logged "info version 2 has passed its probation", 1)
+  t.equal(s.runners.a.probation, false)
+  t.equal(s.session.probation, false)
+end)
+
+t.test("rollback takes a library module back to what stood there at the start", function()
+  local s, runner, change = play("risk", { risk = { max_open_orders = 1 } })
+  change("return M\n$", "local check = M.check\nfunction M.check(...)\n  local ok, err = "
+         .. "check(...)\n  return ok, err and 'new: ' .. err\nend\nreturn M\n")
+  s:advance(2)
+  has(runner.instance.state.told, "new: ")
+  t.equal(ask(s, "rollback", "moonwire.risk"), "moonwire.risk: version 1")
+  s:advance(1)
+  t.ok(not runner.instance.state.told:find "new: ", runner.instance.state.told)
+  has(ask(s, "diff", "moonwire.risk", 1, 2), "risk.lua")
 end)
 
 f.done()

@@ -154,6 +154,17 @@ function M.private.read() error "cannot" end]]
   t.ok(#s:asked "openOrders" > asked, "the venue was not asked for what was not understood")
 end)
 
+t.test("answers that new code cannot read bring the old code back", function()
+  local s = play { probation = { errors = 2, seconds = 300 } }
+  s:advance(1)
+  venue [[
+M.fetch_open_orders = require "moonwire.understood" (function() error "cannot" end)]]
+  saved(s, "moonwire/venues/copied.lua")
+  s:advance(121)
+  has(table.concat(s:logged "error rolled back to version 1"),
+      "2 errors, the last one in an answer")
+end)
+
 t.test("what counts against the venue's limits goes on counting", function()
   local s = play { more = 'M.limits = { { name = "submit", count = 3, per = 60 } }',
                    risk = { max_orders_per_second = 100 } }

@@ -239,13 +239,14 @@ t.test("a name that is not known is answered with those that are", function()
   end
 end)
 
-t.test("from inside a callback it is done when the event is", function()
+t.test("from inside a callback it begins when the event is done", function()
   file("a.lua", ticking("o", "function S:on_order() self.act() end"))
   local s, runner = play { a = {} }
   local told
   runner.instance.act = function() told = s.desk:reload "a" end
   s:run(runner, "call", "on_order")
-  has(told, "it is done when this event is")
+  has(told, "it begins when this event is done")
+  f.finish(s)
   t.equal(#s:logged "reloaded (reload): a: version 1", 1)
 end)
 
@@ -256,6 +257,7 @@ t.test("a task waits for the outcome", function()
   for _, name in ipairs { "a", "b" } do
     runner.instance.act = function() return s.desk:reload(name) end
     s:run(runner, "start_task", "ask")
+    f.finish(s)
     outcomes[name] = runner.instance.told or runner.instance.err
   end
   t.equal(outcomes.a, "a: version 1")

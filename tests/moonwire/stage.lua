@@ -12,6 +12,7 @@ local VECTORS = "tests/vectors/indodax/"
 local BASE_NS = 1790000000123000000LL
 local KINDS = {}
 for i, name in ipairs(host.event_kinds()) do KINDS[name] = i - 1 end
+local RAISED = -1                     -- script.c
 
 local event = ffi.cast("struct mw_event *", host.event())
 local stage                           -- the one that is playing
@@ -96,9 +97,10 @@ local function enter(kind, id, num, data, text, num2)
   event.kind, event.id, event.seq = KINDS[kind], id, event.seq + 1
   local ok, more = xpcall(dispatch.door, debug.traceback, KINDS[kind], id, num or 0, data, text,
                           num2 or 0)
-  local problem = not ok and more
+  local problem, is_told = not ok and more, false
   while not ok or more do
-    ok, more = xpcall(dispatch.door, debug.traceback)
+    is_told = not ok and not is_told
+    ok, more = xpcall(dispatch.door, debug.traceback, is_told and RAISED or nil)
     if not ok then table.insert(stage.lines, "error deferred: " .. more) end
   end
   if problem then error(problem, 0) end

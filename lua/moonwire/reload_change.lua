@@ -1,0 +1,170 @@
+--- One change of code: what changed together is loaded aside, in pieces between which events are
+--- handled; then, between two events, all of it is checked and put in place, or nothing is. In a
+--- task.
+
+local code = require "moonwire.code"
+local host = require "moonwire.host"
+local jit = require "jit"
+local task = require "moonwire.task"
+local versions = require "moonwire.versions"
+
+local M = {}
+-- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
+-- into new ones: now and then it is made anew.
+local FLUSH_EVERY = 64
+-- What is done before events go on, in bytes that are compiled (about 30 ns each); what reading a
+-- file and running one cost, in the same.
+local AT_ONCE, READ, RUN = 8192, 400, 3000
+
+---@class moonwire.ReloadPlan
+---@field unit moonwire.ReloadUnit
+---@field read (fun(path: string): string|nil, string|nil)|nil  of files, default from the disk
+---@field compile (fun(text: string, source: string): function|nil, string|nil)|nil
+---@field params table|nil         of the configuration, default as they are
+---@field keeps_code boolean|nil   only the parameters change
+---@field is_forced boolean|nil    by a person who goes back, so callbacks may be missing
+---@field loaded table|nil         by unit:load
+---@field version table|nil        by unit:fit
+---@field err string|nil           why there is no version
+
+-- Lets events come, and notes how long they had to wait.
+local function pause(reload)
+  reload.longest, reload.done = math.max(reload.longest, host.event_age()), 0
+  task.sleep(0)
+end
+
+-- Something is about to be done that costs so much.
+local function take(reload, cost)
+  if reload.done > 0 and reload.done + cost > AT_ONCE then pause(reload) end
+  reload.done = reload.done + cost
+end
+
+--- Some files are about to be read: lets events come when many have been.
+---@param reload moonwire.Reload
+---@param count integer
+function M.may_read(reload, count) take(reload, count * READ) end
+
+-- Loading aside -----------------------------------------------------------------------------------
+
+-- Compiles each file that the unit has, so that its load need not. What was compiled counts for the
+-- same text alone.
+local function compile_ahead(reload, plan)
+  local ready = {}
+  for _, path in ipairs(versions.paths(plan.unit:files())) do
+    take(reload, READ)
+    local text = (plan.read or code.read_file)(path)
+    if text then
+      take(reload, #text)
+      ready["@" .. path] = { text = text, chunk = load(text, "@" .. path, "t") }
+    end
+  end
+  function plan.compile(text, source)
+    local found = ready[source]
+    ready[source] = nil                          -- one environment each
+    if found and found.chunk and found.text == text then return found.chunk end
+    return loadstring(text, source)
+  end
+end
+
+local function load_all(reload, plans)
+  for _, plan in ipairs(plans) do
+    if not plan.keeps_code then
+      compile_ahead(reload, plan)
+      take(reload, RUN)
+      plan.loaded, plan.err = plan.unit:load(plan)
+    end
+  end
+  pause(reload)
+end
+
+-- Checks every plan; whether all are good.
+local function fit_all(plans)
+  local all_good = true
+  for _, plan in ipairs(plans) do
+    if plan.loaded or plan.keeps_code then plan.version, plan.err = plan.unit:fit(plan) end
+    all_good = all_good and plan.version ~= nil
+  end
+  return all_good
+end
+
+-- All of it or nothing ----------------------------------------------------------------------------
+
+-- Nothing that is prepared goes in: says why, for each.
+local function refuse(reload, plans, by)
+  local broken, reasons = {}, {}
+  for _, plan in ipairs(plans) do
+    if not plan.version then
+      broken[#broken + 1], reasons[#reasons + 1] = plan.unit.name, plan.err
+    end
+  end
+  for _, plan in ipairs(plans) do
+    local unit = plan.unit
+    if plan.version then
+      unit.is_behind = true
+      unit.log.warn("not reloaded: it changed together with %s; it is reloaded with the next "
+                    .. "change", table.concat(broken, ", "))
+    else
+      unit.log.error("not reloaded (%s), version %d goes on: %s", by, unit.versions.running,
+                     plan.err)
+      unit.versions:note(by, plan.err)
+    end
+  end
+  reload:watch_all()
+  return nil, table.concat(reasons, "\n")
+end
+
+local function put_in(reload, plans, by)
+  local units, told = {}, {}
+  for i, plan in ipairs(plans) do units[i] = plan.unit end
+  reload.probation:begin(units)
+  for i, plan in ipairs(plans) do
+    local unit = plan.unit
+    unit.is_behind = false
+    local number = unit:swap(plan.version, by)
+    told[i] = ("%s: version %d"):format(unit.name, number)
+  end
+  reload.count = reload.count + #plans
+  if reload.count >= FLUSH_EVERY then
+    reload.count = 0
+    jit.flush()
+  end
+  return told
+end
+
+--- Says what still holds code of before, once the new one runs.
+---@param reload moonwire.Reload
+---@param plans moonwire.ReloadPlan[]
+function M.tell_of_old_code(reload, plans)
+  for _, plan in ipairs(plans) do
+    local unit = plan.unit
+    local search = not plan.keeps_code and unit.search_old_code and unit:search_old_code()
+    while search and not search:step() do pause(reload) end
+    local found = search and search:result() or {}
+    if #found > 0 then
+      unit.log.warn("old code stays in use: %s; names of methods in their place run the new code",
+                    table.concat(found, "; "))
+    end
+  end
+end
+
+--- Does what is planned. What became of it, as a text; or nil, err, which the log has as well.
+---@param reload moonwire.Reload
+---@param plans moonwire.ReloadPlan[]
+---@param by string
+---@return string|nil told
+---@return string|nil err
+function M.apply(reload, plans, by)
+  load_all(reload, plans)
+  if reload.desk.stopping then return nil, "the runtime is stopping" end
+  if not fit_all(plans) then return refuse(reload, plans, by) end
+  local told = put_in(reload, plans, by)
+  reload:watch_all()
+  reload.longest = math.max(reload.longest, host.event_age())
+  for i, plan in ipairs(plans) do
+    plan.unit.log.info("reloaded (%s): %s, events waited %.2f ms at most", by, told[i],
+                       reload.longest * 1000)
+  end
+  return table.concat(told, ", ")
+end
+
+return M
