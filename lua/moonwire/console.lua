@@ -22,6 +22,7 @@ local format = require "moonwire.format"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 local log = require "moonwire.log"
+local recovery = require "moonwire.recovery"
 local sandbox = require "moonwire.sandbox"
 local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
@@ -247,6 +248,7 @@ function Session:welcome()
   self.is_welcome = true
   self:send { kind = "hello", name = self.desk.name, version = self.console.version,
               read_only = self.is_read_only }
+  for _, question in ipairs(recovery.questions(self.desk)) do self:say("line", question) end
 end
 
 local function text_of(value) return type(value) == "string" and value or "" end
@@ -390,6 +392,13 @@ function Console:on_session_state()
   if not self.desk.are_started then return end
   for _, session in pairs(self.sessions) do
     if not session.is_interactive then session:welcome() end
+  end
+end
+
+--- A person has to decide: whoever sits at a prompt is told. (Who watches sees it in the log.)
+function Console:on_question(text)
+  for _, session in pairs(self.sessions) do
+    if session.is_welcome and not session.is_watching then session:say("line", text) end
   end
 end
 

@@ -90,20 +90,41 @@ end
 local advice = {
   leave = 'left as it is (on_orphan = "leave"): cancel it at the venue, or configure the strategy',
   cancel = 'is canceled (on_orphan = "cancel")',
-  ask = 'left as it is (on_orphan = "ask"): adopt(id) at a prompt takes it over; or cancel it at '
-    .. 'the venue, configure the strategy, or set on_orphan = "cancel"',
+  ask = 'left as it is (on_orphan = "ask"): adopt(%q) at a prompt takes it over, cancel(%q) there '
+    .. 'cancels it',
 }
+
+local function describe(order, policy)
+  local id = tostring(order.client_order_id or order.order_id)
+  return ("order %s is ours and belongs to %s: %s"):format(tostring(order),
+    order.strategy and "strategy " .. order.strategy .. ", which is not configured"
+    or "no strategy of the configuration", advice[policy]:format(id, id))
+end
 
 --- Does what on_orphan says about open orders that are ours and that no strategy claims; each is
 --- told once.
 function M.settle_orphans(desk)
   local policy = desk.config.on_orphan or "leave"
   for _, order in ipairs(desk.orders:take_orphans()) do
-    desk.log.warn("order %s is ours and belongs to %s: %s", order,
-      order.strategy and "strategy " .. order.strategy .. ", which is not configured"
-      or "no strategy of the configuration", advice[policy])
-    if policy == "cancel" then desk:end_order(order) end
+    local text = describe(order, policy)
+    desk.log.warn("%s", text)
+    if policy == "cancel" then desk:end_order(order)
+    elseif policy == "ask" and desk.console then desk.console:on_question(text) end
   end
+end
+
+--- What a person has yet to decide, as text; for a prompt that comes later than the order.
+---@return string[]
+function M.questions(desk)
+  local list = {}
+  if desk.config.on_orphan ~= "ask" or not desk.are_started then return list end
+  for _, order in ipairs(desk.orders:list_open()) do
+    local is_orphan = not order.external and not desk.orders.owners[order]
+    if is_orphan and order.status ~= "pending_cancel" then
+      list[#list + 1] = describe(order, "ask")
+    end
+  end
+  return list
 end
 
 return M

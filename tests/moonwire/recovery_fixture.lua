@@ -59,7 +59,7 @@ function M.trades(...)
 end
 
 --- A stage with these strategies that takes over from `journal` (nil: it is lost). All have begun
---- before, unless options.is_first.
+--- before, unless options.is_first. options.before(s) comes before that.
 function M.take_over(journal, options)
   if journal and not options.is_first then
     journal:run "INSERT OR IGNORE INTO persist (strategy) SELECT DISTINCT strategy FROM orders"
@@ -67,6 +67,7 @@ function M.take_over(journal, options)
   options.strategies = options.strategies or { { name = "one", class = M.teller() } }
   local s = stage.new(options)
   s.desk.config.on_orphan = options.on_orphan
+  if options.before then options.before(s) end
   recovery.begin(s.desk, archive_module.open(journal and journal.path, s.desk.log), "0.1.0")
   return s
 end
