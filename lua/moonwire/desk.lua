@@ -211,7 +211,8 @@ function Desk:on_order_changed(order)
   if self.watch then self.watch:on_order(order) end
   if self.console then self.console:on_order(order) end
   if runner then
-    runner:hear("on_order", order, { previous = order.previous_status, reason = order.reason })
+    runner:hear("on_order", order, { previous = rawget(order, "previous_status"),
+                                       reason = rawget(order, "reason") })
   end
 end
 

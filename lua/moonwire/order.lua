@@ -359,7 +359,7 @@ end
 ---@return table|nil amended  a fill counted before whose price or fees are known now
 function Order:apply(report)
   local before = own_totals(self) and self.status
-  if not self.order_id then self.order_id = report.order_id end
+  if not rawget(self, "order_id") then self.order_id = report.order_id end
   self.updated_at = report.time or self.updated_at
   if self.is_qty_estimate and report.qty and not report.is_qty_estimate then
     learn_qty(self, report.qty)

@@ -19,7 +19,7 @@ local M = {}
 -- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
 local waiters_of = setmetatable({}, { __mode = "k" })
 local shared = budget.shared
-local terminal = order_module.terminal
+local terminal, Order = order_module.terminal, order_module.Order
 -- So many finished orders stay known for late fills. Tables of this size have room to spare: LuaJIT
 -- makes them anew as often as they are full.
 local KEEP_FINISHED = 1200
@@ -81,8 +81,8 @@ function Orders:add(order, is_known)
   record.order(order, is_known)
   self.owners[order] = order.strategy
   if order.client_order_id then self.by_client_id[order.client_order_id] = order end
-  if order.order_id then index_order_id(self, order) end
-  if order:is_open() then set_open(self, order) end
+  if rawget(order, "order_id") then index_order_id(self, order) end
+  if not terminal[order.status] then set_open(self, order) end
   return order
 end
 
@@ -148,18 +148,20 @@ end
 ---@return boolean changed
 ---@return boolean is_missing_fills  see Order:is_missing_fills
 function Orders:apply(order, report)
-  local had_id = order.order_id
-  local changed, fill, amended = order:apply(report)
+  -- Not as methods, and raw where there may be none: an order looks for these in a function.
+  local had_id = rawget(order, "order_id")
+  local changed, fill, amended = Order.apply(order, report)
+  local id = rawget(order, "order_id")
   -- A trade that was counted in part is new by its rest, and then amends the other part.
   if fill then record.fill(order, fill, report.is_provisional) end
   if amended then record.fill(order, amended, report.is_provisional) end
-  if changed or fill or amended or order.order_id ~= had_id then record.status(order) end
-  if order.order_id and order.order_id ~= had_id then index_order_id(self, order) end
+  if changed or fill or amended or id ~= had_id then record.status(order) end
+  if id and id ~= had_id then index_order_id(self, order) end
   if changed then
     if terminal[order.status] then retire(self, order)
     else set_open(self, order) end
   end
-  local desk, is_missing = self.desk, order:is_missing_fills()
+  local desk, is_missing = self.desk, Order.is_missing_fills(order)
   if amended then desk:on_fill_amended(order, amended) end
   if fill then desk:on_order_filled(order, fill) end
   if changed then desk:on_order_changed(order) end

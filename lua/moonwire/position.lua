@@ -107,7 +107,7 @@ end
 
 -- 1 for a buy, -1 for a sell
 local function sign_of(fill, order)
-  local side = fill.side or order.side
+  local side = (order or fill).side
   if side == "buy" then return 1 end
   if side == "sell" then return -1 end
   error("fill without a side", 3)

@@ -134,7 +134,8 @@ function M.new(rules)
       gates[#gates + 1] = new_gate(rule, rule.count - rule.reserve, kinds, "cancel")
     end
   end
-  return setmetatable({ gates = gates, gates_of = {}, blocked = {} }, Limiter)
+  return setmetatable({ gates = gates, gates_of = {}, blocked = {}, shift = 0, last = false },
+                      Limiter)
 end
 
 -- The gates that a kind has to pass; looked up once a kind.

@@ -41,7 +41,8 @@ function M.new(desk, name, config, protocol)
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
     order_share = rate.share(protocol.limits, "submit"),
-    markets = nil, subscriptions = {}, held = false, suspended = false,
+    markets = nil, subscriptions = {}, held = false, suspended = false, paused_until = false,
+    ambiguous_order = false,          -- see Session:on_ambiguous
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls
     probation = false,                -- of a new version of it (probation.lua)
@@ -49,7 +50,7 @@ function M.new(desk, name, config, protocol)
   self.has_client_ids = self:capabilities().client_order_id ~= false
   self.can_cancel = self:capabilities().cancel ~= false
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
-  self.countdown = countdown.new(self)
+  self.countdown = countdown.new(self) or false
   self.private = link.new(self, "private", protocol.private)
   local market = protocol.market
   if market and market.ask and config.market_url ~= false then
@@ -366,11 +367,11 @@ end
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
   self:explain(order, report)
-  local had_id = order.order_id
+  local had_id = rawget(order, "order_id")
   local _, is_missing = self.orders:apply(order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order, report.needs_asking == "to_the_end") end
-  if not had_id and order.order_id then self:on_identified(order) end
+  if not had_id and rawget(order, "order_id") then self:on_identified(order) end
 end
 
 --- The venue's id of an order is known now: what waited for that goes on.

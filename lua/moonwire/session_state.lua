@@ -37,7 +37,7 @@ end
 
 --- What was ambiguous is known now.
 function State:end_ambiguity()
-  self.ambiguity, self.ambiguous_order = nil, nil
+  self.ambiguity, self.ambiguous_order = nil, false
   self:settle_state()
 end
 
