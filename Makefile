@@ -152,7 +152,7 @@ fuzz: lint-packages ## every fuzz target for FUZZ_SECONDS (default 120)
 bench: bench-packages ## the event path against C, Node and Python: table and build/bench.json
 	$(Q)$(MAKE) --no-print-directory VARIANT=release build/release/moonwire \
 	    $(BENCH_TOOLS:%=build/bench/%)
-	$(Q)/usr/bin/python3 tests/bench/bench.py
+	$(Q)/usr/bin/python3 -B tests/bench/bench.py
 
 install: all ## under PREFIX (default /usr/local)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/moonwire

@@ -81,6 +81,7 @@ async def main():
     except websockets.ConnectionClosed:
         pass
     trader.report()
+    ws.transport.abort()               # a close with its handshake waits for ten seconds
 
 
 asyncio.run(main())

@@ -1,9 +1,10 @@
 /* The floor: the least that a C client can do with the same events. One blocking or spinning
  * thread, OpenSSL, a frame scan, memmem for the fields, and for the round trip one order sent back.
  *
- *   floor PORT CA flood|trip EVENTS spin|block
+ *   floor PORT CA flood|trip EVENTS spin|block SHAPE
  * */
 #include "net.h"
+#include "shapes.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,7 +21,8 @@ static struct order orders[ORDERS];
 
 static void connect_websocket(struct line *line, int port, const char *ca)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)port),
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int on = 1;
     SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
@@ -51,9 +53,9 @@ static void send_order(struct line *line, int64_t number)
     unsigned char frame[512] = {0x81};
     int len = snprintf((char *)frame + 8, sizeof frame - 8,
                        "{\"id\":%lld,\"method\":\"order.new\",\"params\":{\"client_order_id\":"
-                       "\"floor-%08lld\",\"symbol\":\"btcidr\",\"side\":\"buy\",\"type\":\"limit\","
+                       "\"%lld\",\"symbol\":\"btcidr\",\"side\":\"buy\",\"type\":\"limit\","
                        "\"price\":\"1500000000\",\"qty\":\"0.001\"}}",
-                       (long long)number, (long long)number);
+                       (long long)number, 10000000 + (long long)number);
     static const unsigned char key[4] = {0x12, 0x34, 0x56, 0x78};
     frame[1] = 0x80 | 126;
     frame[2] = (unsigned char)(len >> 8);
@@ -64,21 +66,11 @@ static void send_order(struct line *line, int64_t number)
     write_all(line, frame, (size_t)len + 8);
 }
 
-/* The value of a field that comes at or after `*from`; moves on behind it. */
-static const char *field(const char **from, const char *end, const char *name, size_t name_len)
-{
-    const char *found = memmem(*from, (size_t)(end - *from), name, name_len);
-    if (!found)
-        die(name);
-    *from = found + name_len;
-    return *from;
-}
-#define FIELD(from, end, name) field(from, end, "\"" name "\":\"", sizeof(name) + 3)
-
-static int64_t fixed(const char *p)
+/* In 10^-8; `is_unit`: it counts these already. */
+static int64_t fixed(const char *p, bool is_unit)
 {
     int64_t value = 0;
-    int decimals = -1;
+    int decimals = is_unit ? 8 : -1;
     for (; *p == '.' || (*p >= '0' && *p <= '9'); p++) {
         if (*p == '.') {
             decimals = 0;
@@ -92,45 +84,70 @@ static int64_t fixed(const char *p)
     return value;
 }
 
-static void on_event(const char *message, size_t len)
+/* Behind the `times`th mark that comes at or after `from`. */
+static const char *find(const char *from, const char *end, const struct field *field)
+{
+    size_t len = strlen(field->mark);
+    for (int i = 0; i < field->times; i++) {
+        from = memmem(from, (size_t)(end - from), field->mark, len);
+        if (!from)
+            die(field->mark);
+        from += len;
+    }
+    return from;
+}
+
+static void on_event(const struct shape *shape, const char *message, size_t len)
 {
     const char *at = message, *end = message + len;
-    (void)FIELD(&at, end, "side");
-    const char *price = FIELD(&at, end, "price");
-    const char *status = FIELD(&at, end, "status");
-    const char *id = FIELD(&at, end, "clientOrderId");
-    const char *trade = FIELD(&at, end, "tradeId");
-    const char *qty = FIELD(&at, end, "qty");
-    struct order *order = &orders[strtoull(id + strlen("floor-"), NULL, 10) % ORDERS];
-    uint64_t trade_id = strtoull(trade, NULL, 10);
-    if (*status != 'F' || trade_id <= order->last_trade || fixed(price) <= 0)
+    struct order *order = orders;
+    int64_t price = 0, qty = 0;
+    uint64_t trade_id = 0;
+    for (const struct field *field = shape->fields; field->times; field++) {
+        at = find(at, end, field);
+        if (field->kind == ORDER_ID)
+            order = &orders[strtoull(at, NULL, 10) % ORDERS];
+        else if (field->kind == TRADE_ID)
+            trade_id = strtoull(at, NULL, 10);
+        else if (field->kind == PRICE)
+            price = fixed(at, shape->counts_units);
+        else if (field->kind == QTY)
+            qty = fixed(at, shape->counts_units);
+        else if (field->kind == WORD && strncmp(at, shape->word, strlen(shape->word)) != 0)
+            die("event");
+    }
+    if (trade_id <= order->last_trade || price <= 0 || qty <= 0)
         die("event");
     order->last_trade = trade_id;
-    order->cum_qty += fixed(qty);
+    order->cum_qty += qty;
     order->fills++;
 }
 
 int main(int argc, char **argv)
 {
     static struct line line;
-    if (argc != 6) {
-        (void)fprintf(stderr, "usage: floor PORT CA flood|trip EVENTS spin|block\n");
+    const struct shape *shape = argc == 7 ? find_shape(argv[6]) : NULL;
+    if (!shape) {
+        (void)fprintf(stderr, "usage: floor PORT CA flood|trip EVENTS spin|block SHAPE\n");
         return 2; /* which says it where standard error is closed */
     }
     bool is_trip = !strcmp(argv[3], "trip");
     int64_t events = strtoll(argv[4], NULL, 10), number = 0, n = 0;
     connect_websocket(&line, (int)strtol(argv[1], NULL, 10), argv[2]);
     line.spins = !strcmp(argv[5], "spin");
-    for (; number < (is_trip ? 1 : ORDERS); number++)
-        send_order(&line, number);
     int64_t began = 0, began_cpu = 0;
     size_t len;
+    for (; number < (is_trip ? 1 : ORDERS); number++) {
+        send_order(&line, number);
+        if (shape->answer && !read_message(&line, &len))
+            die("no answer");
+    }
     for (char *message; (is_trip || n < events) && (message = read_message(&line, &len)); n++) {
         if (n == 0) {
             began = clock_ns(CLOCK_MONOTONIC);
             began_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
         }
-        on_event(message, len);
+        on_event(shape, message, len);
         if (is_trip)
             send_order(&line, number++);
     }

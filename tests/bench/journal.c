@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    EVENTS = 300000,
+    EVENTS = 100000,
     STEP = 1 << 20, /* what drain.c hands over at once */
     FRAME = 680,
     ORDERS = 100,

@@ -17,8 +17,8 @@ enum {
     RECORD = 600,
     MESSAGE = RECORD - sizeof(struct mw_record),
     SOURCES = 64, /* messages come from memory that was just written */
-    RECORDS = 1000000,
-    TURNS = 9,
+    RECORDS = 300000,
+    TURNS = 7,
 };
 
 static char sources[SOURCES][RECORD];

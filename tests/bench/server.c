@@ -1,10 +1,11 @@
-/* The bench's venue: order events over TLS, as fast as they are taken (flood), one for each order
- * that comes back (trip), or none at all (idle). One line of JSON on standard output says the port,
- * a second one what was measured.
+/* The bench's venue: events of one shape (shapes.h) over TLS, as fast as they are taken (flood),
+ * one for each order that comes back (trip), or none at all (idle). One line of JSON on standard
+ * output says the port, a second one what was measured.
  *
- *   server CERT KEY flood|trip|idle EVENTS spin|block
+ *   server CERT KEY flood|trip|churn|idle EVENTS spin|block SHAPE
  * */
 #include "net.h"
+#include "put.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -14,13 +15,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BATCH_BYTES = 16000, EVENT_MAX = 2048, ID_MAX = 64, IDLE_MAX = 1100 };
+enum { BATCH_BYTES = 16000, IDLE_MAX = 1100 };
 
 struct server {
     SSL_CTX *tls;
     int listener;
     bool spins;
     int64_t events;
+    struct form event, answer; /* the answer may be empty */
     char ids[ORDERS][ID_MAX];
 };
 
@@ -72,27 +74,11 @@ static void read_id(const char *message, size_t len, char id[ID_MAX])
     id[to - from] = 0;
 }
 
-/* One FILL as the venue's document prints it, as a frame of at most EVENT_MAX bytes. Returns its
- * length. */
-static size_t put_event(char *out, const char *id, int64_t number, const char *qty)
+static void answer(struct server *server, struct line *line, const char *id)
 {
-    int len = snprintf(
-        out + 4, EVENT_MAX - 4,
-        "{\"push\":{\"channel\":\"pws:#CH1NAVM-99A8ISQ\",\"pub\":{\"data\":[{\"eventType\":"
-        "\"order_update\",\"order\":{\"orderId\":\"btcidr-limit-60917\",\"symbol\":\"btcidr\","
-        "\"side\":\"BUY\",\"origQty\":\"1000000\",\"unfilledQty\":\"999999\",\"executedQty\":\"0\","
-        "\"price\":\"1500000000\",\"description\":\"\",\"status\":\"FILL\","
-        "\"clientOrderId\":\"%s\",\"tradeId\":\"%lld\",\"transactionTime\":1705635783603,"
-        "\"fillInformation\":{\"participant\":\"MAKER\",\"feeRate\":\"0.001\",\"qty\":\"%s\","
-        "\"fee\":\"0.000001\",\"feeAsset\":\"BTC\",\"taxRate\":\"0.0011\",\"tax\":\"0.0000011\","
-        "\"taxAsset\":\"IDR\",\"clearing\":\"0.0000002\",\"clearingAsset\":\"IDR\"}}}]},"
-        "\"offset\":%lld}}",
-        id, 100000000 + (long long)number, qty, 1 + (long long)number);
-    out[0] = (char)0x81;
-    out[1] = 126;
-    out[2] = (char)(len >> 8);
-    out[3] = (char)len;
-    return (size_t)len + 4;
+    char frame[EVENT_MAX];
+    if (server->answer.count > 0)
+        write_all(line, frame, put_frame(frame, &server->answer, &(struct event){.id = id}));
 }
 
 static void flood(struct server *server, struct line *line)
@@ -104,11 +90,13 @@ static void flood(struct server *server, struct line *line)
         if (!message)
             die("the client left");
         read_id(message, len, server->ids[i]);
+        answer(server, line, server->ids[i]);
     }
-    int64_t began = clock_ns(CLOCK_MONOTONIC);
+    int64_t began = clock_ns(CLOCK_MONOTONIC), began_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     size_t bytes = 0, filled = 0;
     for (int64_t n = 0; n < server->events; n++) {
-        size_t size = put_event(batch + filled, server->ids[n % ORDERS], n, "0.001");
+        struct event event = {server->ids[n % ORDERS], (uint64_t)n, (uint64_t)n / ORDERS + 1};
+        size_t size = put_frame(batch + filled, &server->event, &event);
         filled += size;
         bytes += size;
         if (filled >= BATCH_BYTES || n + 1 == server->events) {
@@ -116,9 +104,10 @@ static void flood(struct server *server, struct line *line)
             filled = 0;
         }
     }
+    double cpu = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - began_cpu) / 1e9;
     (void)read_message(line, &len); /* the client closes when it has all */
     double seconds = (double)(clock_ns(CLOCK_MONOTONIC) - began) / 1e9;
-    printf("{\"seconds\":%.6f,\"bytes_per_event\":%.0f}\n", seconds,
+    printf("{\"seconds\":%.6f,\"cpu\":%.6f,\"bytes_per_event\":%.0f}\n", seconds, cpu,
            (double)bytes / (double)server->events);
 }
 
@@ -136,7 +125,8 @@ static void trip(struct server *server, struct line *line)
     const char *message = read_message(line, &len);
     for (int64_t n = -warm_up; times && message && n < server->events; n++) {
         read_id(message, len, id);
-        size_t size = put_event(frame, id, n + warm_up, "0.001");
+        struct event event = {id, (uint64_t)(n + warm_up), 1};
+        size_t size = put_frame(frame, &server->event, &event);
         int64_t sent = clock_ns(CLOCK_MONOTONIC);
         write_all(line, frame, size);
         message = read_message(line, &len);
@@ -151,6 +141,30 @@ static void trip(struct server *server, struct line *line)
     printf("{\"p50_us\":%.2f,\"p99_us\":%.2f,\"p999_us\":%.2f}\n", (double)times[half] / 1e3,
            (double)times[of_100] / 1e3, (double)times[of_1000] / 1e3);
     free(times);
+}
+
+/* Fills each order whole as it comes, many at once on their way. */
+static void churn(struct server *server, struct line *line)
+{
+    static char batch[BATCH_BYTES + EVENT_MAX];
+    char id[ID_MAX];
+    size_t len, filled = 0;
+    for (int64_t n = 0; n < server->events;) {
+        int opcode;
+        const char *message = next_frame(line, &len, &opcode);
+        if (message && opcode == 1) {
+            read_id(message, len, id);
+            struct event event = {id, (uint64_t)n++, 1};
+            filled += put_frame(batch + filled, &server->event, &event);
+        }
+        if (filled >= BATCH_BYTES || n == server->events || !message) {
+            write_all(line, batch, filled);
+            filled = 0;
+        }
+        if (!message && !read_more(line))
+            die("the client left");
+    }
+    (void)read_message(line, &len); /* the client closes when it has all */
 }
 
 /* Holds `events` connections until standard input ends. */
@@ -187,13 +201,16 @@ int main(int argc, char **argv)
     static struct server server;
     static struct line line;
     int port;
-    if (argc != 6) {
-        (void)fprintf(stderr, "usage: server CERT KEY flood|trip|idle EVENTS spin|block\n");
+    const struct shape *shape = argc == 7 ? find_shape(argv[6]) : NULL;
+    if (!shape || !cut(&server.event, shape->event) ||
+        (shape->answer && !cut(&server.answer, shape->answer))) {
+        (void)fprintf(stderr, "usage: server CERT KEY flood|trip|churn|idle EVENTS spin|block "
+                              "SHAPE\n");
         return 2; /* which says it where standard error is closed */
     }
     server.tls = SSL_CTX_new(TLS_server_method());
-    SSL_CTX_set_mode(server.tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_mode(server.tls,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     if (SSL_CTX_use_certificate_chain_file(server.tls, argv[1]) != 1 ||
         SSL_CTX_use_PrivateKey_file(server.tls, argv[2], SSL_FILETYPE_PEM) != 1)
         die("certificate");
@@ -210,6 +227,8 @@ int main(int argc, char **argv)
     line.spins = server.spins;
     if (!strcmp(argv[3], "flood"))
         flood(&server, &line);
+    else if (!strcmp(argv[3], "churn"))
+        churn(&server, &line);
     else
         trip(&server, &line);
     SSL_free(line.ssl);
