@@ -97,9 +97,39 @@ static int l_term_width(lua_State *L)
     return 1;
 }
 
+/* host.term_height() -> rows */
+static int l_term_height(lua_State *L)
+{
+    lua_pushinteger(L, mw_term_height(term_of(L))); /* rows */
+    return 1;
+}
+
+/* host.term_screen(text): to a screen in place of the lines, until term_lines */
+static int l_term_screen(lua_State *L)
+{
+    size_t len;
+    const char *text = luaL_checklstring(L, 1, &len);
+    mw_term_screen(term_of(L), text, len);
+    return 0;
+}
+
+/* host.term_lines(): the lines come back */
+static int l_term_lines(lua_State *L)
+{
+    mw_term_lines(term_of(L));
+    return 0;
+}
+
 const luaL_Reg mw_lua_term[] = {
-    {"term_open", l_term_open},     {"term_prompt", l_term_prompt},
-    {"term_drop", l_term_drop},     {"term_print", l_term_print},
-    {"term_insert", l_term_insert}, {"term_remember", l_term_remember},
-    {"term_width", l_term_width},   {NULL, NULL},
+    {"term_open", l_term_open},
+    {"term_prompt", l_term_prompt},
+    {"term_drop", l_term_drop},
+    {"term_print", l_term_print},
+    {"term_insert", l_term_insert},
+    {"term_remember", l_term_remember},
+    {"term_width", l_term_width},
+    {"term_height", l_term_height},
+    {"term_screen", l_term_screen},
+    {"term_lines", l_term_lines},
+    {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 #include "term.h"
 
 #include "history.h"
+#include "tty.h"
 
 #include <errno.h>
 #include <histedit.h>
@@ -10,11 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 #include <wchar.h>
 
-enum { PROMPT_MAX = 512, WIDTH = 80 };
+enum { PROMPT_MAX = 512 };
 enum { END_KEY = 4, ABORT_KEY = 7, ESCAPE = 27 };
 
 struct mw_term {
@@ -30,6 +30,8 @@ struct mw_term {
     bool is_draining, is_drained; /* what libedit put back is read, and what has come */
     bool is_in_key;            /* libedit has the thread: for a key and those that belong to it */
     bool is_first, has_escape; /* of these the first is asked for; one is given once more */
+    bool has_screen;           /* in place of lines; then */
+    struct termios cooked;     /* is what the terminal was before */
     bool wants_drop, wants_begin; /* for the time after that key, */
     bool has_aborted;             /* which was told */
 };
@@ -41,25 +43,17 @@ uint64_t mw_term_id(const struct mw_term *term)
 
 int mw_term_width(const struct mw_term *term)
 {
-    struct winsize size;
     (void)term;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : WIDTH;
+    return mw_tty_width();
+}
+
+int mw_term_height(const struct mw_term *term)
+{
+    (void)term;
+    return mw_tty_height();
 }
 
 /* The screen ---------------------------------------------------------------------------------- */
-
-static void put(const char *text, size_t len)
-{
-    while (len) {
-        ssize_t written = write(STDOUT_FILENO, text, len);
-        if (written < 0 && errno != EINTR)
-            return; /* the terminal has gone: that is noticed where it is read */
-        if (written > 0) {
-            text += written;
-            len -= (size_t)written;
-        }
-    }
-}
 
 /* Columns of a text; what is no text counts a column a byte. */
 static size_t columns_of(const char *text, size_t len)
@@ -93,8 +87,8 @@ static void erase(struct mw_term *term)
     if (rows)
         (void)snprintf(up, sizeof up, "\r\033[%zuA", rows);
     (void)fflush(stdout); /* what libedit has written so far; the next write tells of a failure */
-    put(up, strlen(up));
-    put("\033[J", 3);
+    mw_tty_put(up, strlen(up));
+    mw_tty_put("\033[J", 3);
 }
 
 static void redraw(struct mw_term *term)
@@ -106,10 +100,32 @@ void mw_term_print(struct mw_term *term, const char *text, size_t len)
 {
     if (term->is_editing)
         erase(term);
-    put(text, len);
-    put("\n", 1);
+    mw_tty_put(text, len);
+    mw_tty_put("\n", 1);
     if (term->is_editing)
         redraw(term);
+}
+
+/* A screen of its own ------------------------------------------------------------------------- */
+
+void mw_term_screen(struct mw_term *term, const char *text, size_t len)
+{
+    if (term->is_editing)
+        return;
+    if (!term->has_screen && mw_tty_enter_screen(&term->cooked) < 0)
+        return; /* the terminal has gone: that is noticed where it is read */
+    term->has_screen = true;
+    ev_io_start(mw_host_loop(term->host), &term->input);
+    mw_tty_put(text, len);
+}
+
+void mw_term_lines(struct mw_term *term)
+{
+    if (!term->has_screen)
+        return;
+    term->has_screen = false;
+    ev_io_stop(mw_host_loop(term->host), &term->input);
+    mw_tty_leave_screen(&term->cooked);
 }
 
 /* Editing ------------------------------------------------------------------------------------- */
@@ -170,7 +186,7 @@ bool mw_term_drop(struct mw_term *term)
     const LineInfo *line = el_line(term->editor);
     bool has_text = line->lastchar > line->buffer;
     end(term);
-    put("^C\n", 3);
+    mw_tty_put("^C\n", 3);
     return has_text;
 }
 
@@ -281,7 +297,7 @@ static bool take_key(struct mw_term *term)
     /* Unbuffered, libedit gives the key of an empty line back; buffered, it would give nothing. */
     if ((!text && count == 0) || (text && count == 1 && text[0] == END_KEY)) {
         end(term);
-        put("\n", 1);
+        mw_tty_put("\n", 1);
         emit(term, MW_TERM_END, NULL, 0);
         return true;
     }
@@ -321,6 +337,18 @@ static void read_key(struct mw_term *term)
     emit_text(term, MW_TERM_COMPLETE, line->buffer, (size_t)(line->cursor - line->buffer));
 }
 
+/* Which keys they were does not matter. */
+static void take_any_key(struct mw_term *term)
+{
+    char keys[64];
+    ssize_t got = read(STDIN_FILENO, keys, sizeof keys);
+    if (got < 0)
+        return; /* there was none after all */
+    if (got == 0)
+        mw_term_lines(term);
+    emit(term, got ? MW_TERM_KEY : MW_TERM_END, NULL, 0);
+}
+
 static void on_input(struct ev_loop *loop, ev_io *io, int revents)
 {
     struct mw_term *term = io->data;
@@ -330,11 +358,15 @@ static void on_input(struct ev_loop *loop, ev_io *io, int revents)
     if (term->is_in_key)
         return; /* it is waited for in wait_for_key */
     if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR | POLLNVAL)) {
+        mw_term_lines(term);
         end(term);
         emit(term, MW_TERM_END, NULL, 0);
         return;
     }
-    read_key(term);
+    if (term->has_screen)
+        take_any_key(term);
+    else
+        read_key(term);
 }
 
 static void on_resize(struct ev_loop *loop, ev_signal *watcher, int revents)
@@ -343,10 +375,11 @@ static void on_resize(struct ev_loop *loop, ev_signal *watcher, int revents)
     (void)loop;
     (void)revents;
     el_resize(term->editor);
-    if (!term->is_editing)
-        return;
-    erase(term);
-    redraw(term);
+    if (term->is_editing) {
+        erase(term);
+        redraw(term);
+    }
+    emit(term, MW_TERM_SIZE, NULL, 0);
 }
 
 /* It was stopped (Ctrl-Z), and whoever had the terminal meanwhile left it cooked. */
@@ -355,6 +388,7 @@ static void on_continue(struct ev_loop *loop, ev_signal *watcher, int revents)
     struct mw_term *term = watcher->data;
     (void)loop;
     (void)revents;
+    term->has_screen = false; /* the next text enters it anew */
     if (!term->is_editing)
         return;
     (void)el_set(term->editor, EL_PREP_TERM, 1);
@@ -422,6 +456,7 @@ void mw_term_close(struct mw_term *term)
 {
     if (!term)
         return;
+    mw_term_lines(term);
     if (term->editor) {
         end(term);
         el_end(term->editor);

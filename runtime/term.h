@@ -3,13 +3,15 @@
  *   num MW_TERM_LINE: a line was typed (data); no other is read until mw_term_prompt
  *   num MW_TERM_COMPLETE: the key for completion; data: the line up to the cursor
  *   num MW_TERM_END: Ctrl-D on an empty line, or the terminal has gone
+ *   num MW_TERM_KEY: a key was pressed while a screen is shown
+ *   num MW_TERM_SIZE: it has another size
  * Ctrl-C is a signal, as at any time. */
 #ifndef MW_TERM_H
 #define MW_TERM_H
 
 #include "host.h"
 
-enum mw_term_what { MW_TERM_LINE = 1, MW_TERM_COMPLETE, MW_TERM_END };
+enum mw_term_what { MW_TERM_LINE = 1, MW_TERM_COMPLETE, MW_TERM_END, MW_TERM_KEY, MW_TERM_SIZE };
 
 struct mw_term;
 
@@ -22,6 +24,7 @@ void mw_term_close(struct mw_term *term);
 
 uint64_t mw_term_id(const struct mw_term *term);
 int mw_term_width(const struct mw_term *term);
+int mw_term_height(const struct mw_term *term);
 
 /* Begins a line. One that is being typed goes on under the new prompt. */
 void mw_term_prompt(struct mw_term *term, const char *prompt);
@@ -29,6 +32,11 @@ void mw_term_prompt(struct mw_term *term, const char *prompt);
 bool mw_term_drop(struct mw_term *term);
 /* Text and LF, above the line that is being typed, which stays as it is. */
 void mw_term_print(struct mw_term *term, const char *text, size_t len);
+/* Writes to a screen of its own, without a cursor, which stands in place of the lines until
+ * mw_term_lines; no line can be typed meanwhile. Nothing while one is being typed. */
+void mw_term_screen(struct mw_term *term, const char *text, size_t len);
+/* The lines come back as they were. */
+void mw_term_lines(struct mw_term *term);
 /* The answer to MW_TERM_COMPLETE, as if it had been typed. Too late when another key came first. */
 void mw_term_insert(struct mw_term *term, const char *text);
 /* A line for the history, and for its file. */

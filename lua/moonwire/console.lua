@@ -4,17 +4,22 @@
 --- ends is ended like a callback.
 ---
 --- A client sends one JSON object a line, and gets such:
----   {"hello":true, "interactive":, "read_only":, "json":}    what it is; first, and once
----   {"run":TEXT, "width":}       -> any number of out, line, ask; then done
+---   {"hello":true, "interactive":, "read_only":, "json":, "screen":}   what it is; first, and once
+---   {"run":TEXT, "width":, "height":}   -> any number of out, line, ask, screen; then done. Of a
+---                                terminal with a height so much is shown as fits
 ---   {"answer":TEXT}              to an ask
 ---   {"interrupt":true}           ends what is waited for
+---   {"key":true}                 ends a screen
+---   {"size":true, "width":, "height":}  of a terminal that shows a screen
 ---   {"complete":TEXT}            the line up to the cursor -> completions
 ---   <- {"kind":"hello", "name":, "version":, "pid":}
 ---   <- {"kind":"out"|"line"|"ask"|"bye", "text":}   out: printed by what runs; line: an event
+---   <- {"kind":"screen", "text":}    all that is to be seen, from the top left on
 ---   <- {"kind":"done", "ok":, "text":, "has_secret":}
 ---   <- {"kind":"completions", "from":N, "list":[...]}   they replace the text from byte N on
 
 local budget = require "moonwire.budget"
+local chunk = require "moonwire.chunk"
 local commands = require "moonwire.console_commands"
 local completion = require "moonwire.completion"
 local dispatch = require "moonwire.dispatch"
@@ -28,7 +33,6 @@ local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
 
 local M = { NAME = "console" }
-local CHUNK = "prompt"
 local FILLS_KEPT, RESULT_KEPT, BAD_LINES, TEXT_MAX = 500, 4000, 10, 200000
 local ANSWER_SECONDS, WELCOME_SECONDS = 60, 10
 
@@ -59,7 +63,7 @@ end
 local function new_runner(console)
   local class = strategy.define {}
   function class.on_book(_, book) console:on_book(book) end
-  local runner, err = strategy.new(console.desk, { name = M.NAME, file = CHUNK }, class)
+  local runner, err = strategy.new(console.desk, { name = M.NAME, file = chunk.NAME }, class)
   if not runner then return nil, err end
   runner.lines, runner.is_console = {}, true
   -- It trades from the start: sessions that are down refuse by themselves.
@@ -77,8 +81,10 @@ end
 ---@field is_read_only boolean
 ---@field is_json boolean
 ---@field is_watching boolean
+---@field has_screen boolean  it can show one
 ---@field width integer
----@field line table|nil      what runs: { session =, orders = touched }
+---@field height integer|nil  nil: no terminal, all is shown
+---@field line table|nil      what runs: { session =, orders = touched, on_end = function|nil }
 local Session = { __name = "moonwire.ConsoleSession" }
 Session.__index = Session
 
@@ -86,6 +92,9 @@ function Session:send(message)
   local ok, err = host.console_send(self.id, json.encode(message))
   if not ok then self.console:on_console_close(self.id, err) end
 end
+
+--- How many rows of a value its terminal has room for, beside what was typed; nil: all.
+function Session:room() return self.height and math.max(5, self.height - 4) end
 
 -- What is sent at once has an end.
 local function fitting(text)
@@ -101,6 +110,7 @@ local function new_session(console, id, pid)
     console = console, desk = console.desk, runner = console.runner, id = id, width = 80,
     who = ("pid %d"):format(pid), bad_lines = 0,
     is_interactive = false, is_read_only = false, is_json = false, is_watching = false,
+    has_screen = false,
   }, Session)
   self.environment = sandbox.environment {
     print = function(text) self:say("out", text) end, clock = dispatch.now,
@@ -114,50 +124,6 @@ end
 
 -- Lines -------------------------------------------------------------------------------------------
 
-local function line_at(text, number)
-  for line in (text .. "\n"):gmatch "(.-)\n" do
-    number = number - 1
-    if number == 0 then return line end
-  end
-end
-
--- The line that an error speaks of, and a mark under what it names.
-local function caret(text, err)
-  local number = tonumber(err:match("^" .. CHUNK .. ":(%d+):"))
-  local line = number and line_at(text, number)
-  if not line then return "" end
-  local named = err:match "near '(.-)'$" or err:match "global '(.-)'" or err:match "field '(.-)'"
-    or err:match "local '(.-)'" or err:match "method '(.-)'"
-  local at = named == "<eof>" and #line + 1 or named and line:find(named, 1, true)
-  return "\n  " .. line .. (at and "\n  " .. (" "):rep(at - 1) .. "^" or "")
-end
-
--- What was raised, with the calls of the user's own code that led there.
-local function explain(text, problem)
-  local err, trace = problem:match "^(.-)\nstack traceback:\n(.*)$"
-  err = err or problem
-  local out, calls = { err .. caret(text, err) }, {}
-  for call in (trace or ""):gmatch "[^\n]+" do
-    if call:find("^%s*" .. CHUNK .. ":") then calls[#calls + 1] = call:gsub("^%s+", "  ") end
-  end
-  if #calls > 1 then out[#out + 1] = table.concat(calls, "\n") end
-  local hint = sandbox.hint(err)
-  if hint then out[#out + 1] = hint end
-  return table.concat(out, "\n")
-end
-
--- As an expression or else as statements. What cannot even begin a statement was meant as the
--- former.
-local function compile(text, environment)
-  local chunk, err = load("return " .. text, "=" .. CHUNK, "t", environment)
-  if chunk then return chunk end
-  local statements, problem = load(text, "=" .. CHUNK, "t", environment)
-  if statements then return statements end
-  local near = problem:match "near '(.-)'$"
-  local is_first = near and text:match "^%s*(.*)$":sub(1, #near) == near
-  return nil, is_first and err or problem
-end
-
 -- An order that this very line sent or canceled is shown as one line: more of it is to come.
 local function show(line, value)
   local session = line.session
@@ -165,7 +131,7 @@ local function show(line, value)
   for _, order in ipairs(line.orders) do
     if rawequal(order, value) then return tostring(order) end
   end
-  return format.show(value, session.width)
+  return format.show(value, session.width, session:room())
 end
 
 local function show_all(line, n, ...)
@@ -177,18 +143,27 @@ end
 local function pack(...) return select("#", ...), { ... } end
 
 -- In the task: also what a value says of itself may be code that never ends.
-local function run_line(runner, line, chunk)
+local function run_line(runner, line, body)
   runner.lines[task.current()] = line
   line.task = task.current()
-  local n, results = pack(chunk())
+  local n, results = pack(body())
+  if n > 0 then line.session.environment._ = results[1] end
   return show_all(line, n, unpack(results, 1, n))
+end
+
+-- Nothing runs any more, and nothing is waited for.
+local function release(self)
+  local line = self.line
+  self.line, self.asking, self.looking = nil, nil, nil
+  if line and line.on_end then line.on_end() end
+  return line
 end
 
 -- A line has come to its end.
 function Session:finish(line, ok, result)
   if self.line ~= line then return end
-  self.line, self.asking = nil, nil
-  local text = ok and (result or "") or explain(line.text, tostring(result))
+  release(self)
+  local text = ok and (result or "") or chunk.explain(line.text, tostring(result))
   host.record("console", { self.who .. (ok and ": result" or ": error"),
                            text:sub(1, RESULT_KEPT) })
   -- What is cut is no JSON any more.
@@ -206,9 +181,9 @@ function Session:run(text)
     return self:send { kind = "done", ok = false, text = "the line before is still running" }
   end
   self.line = line
-  local chunk, err = compile(text, self.environment)
-  if not chunk then return self:finish(line, false, err) end
-  task.start(self.runner, CHUNK, run_line, line, chunk)
+  local body, err = chunk.compile(text, self.environment)
+  if not body then return self:finish(line, false, err) end
+  task.start(self.runner, chunk.NAME, run_line, line, body)
 end
 
 --- Abandons what is waited for; what was sent stays sent.
@@ -219,7 +194,8 @@ function Session:interrupt()
     self.is_watching = false
     return self:say("line", "watch is off")
   end
-  self.line, self.asking = nil, nil
+  if self.looking then return self:wake_screen "key" end
+  release(self)
   if line.task then
     line.task:cancel()
     self.runner.lines[line.task] = nil
@@ -242,6 +218,22 @@ function Session:ask(question)
   return answer == "yes" or answer == "y"
 end
 
+--- Shows a screen, in a task, and waits so long; "key", "size" or nil: what ended it before.
+function Session:show_screen(text, seconds)
+  self:say("screen", text)
+  self.looking = task.current()
+  local what = task.wait(seconds)
+  self.looking = nil
+  return what
+end
+
+function Session:wake_screen(what)
+  local looking = self.looking
+  if not looking then return end
+  self.looking = nil
+  looking:wake(what)
+end
+
 --- It may begin.
 function Session:welcome()
   if self.is_welcome or self.console.sessions[self.id] ~= self then return end
@@ -253,21 +245,39 @@ end
 
 local function text_of(value) return type(value) == "string" and value or "" end
 
-local requests, request_names = {}, { "hello", "run", "answer", "interrupt", "complete" }
+local requests = {}
+local request_names = { "hello", "run", "answer", "interrupt", "complete", "key", "size" }
 
 function requests.hello(self, message)
   self.is_interactive = message.interactive == true
   self.is_read_only = self.is_read_only or message.read_only == true     -- never back
   self.is_json = message.json == true
+  self.has_screen = message.screen == true
   -- A script is to find venues that can be traded on; a person sees that they are not up yet.
   if self.is_interactive or self.desk.are_started then return self:welcome() end
   dispatch.after(WELCOME_SECONDS, self, "welcome")
 end
 
+local function whole_within(value, least, most)
+  local number = tonumber(value)
+  return number and number >= least and number <= most and math.floor(number) or nil
+end
+
+local function take_size(self, message)
+  self.width = whole_within(message.width, 20, 1000) or self.width
+  self.height = whole_within(message.height, 2, 1000)
+end
+
 function requests.run(self, message)
-  local width = tonumber(message.width)
-  if width and width >= 20 and width <= 1000 then self.width = width end
+  take_size(self, message)
   self:run(text_of(message.run))
+end
+
+function requests.key(self) self:wake_screen "key" end
+
+function requests.size(self, message)
+  take_size(self, message)
+  self:wake_screen "size"
 end
 
 function requests.answer(self, message)
@@ -330,8 +340,8 @@ end
 --- It is gone, and so is what it waits for; its orders stay.
 function Console:forget(session)
   self.sessions[session.id] = nil
-  local line = session.line
-  session.line, session.asking, session.is_watching = nil, nil, false
+  session.is_watching = false
+  local line = release(session)
   if line and line.task then
     line.task:cancel()
     self.runner.lines[line.task] = nil

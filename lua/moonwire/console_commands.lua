@@ -4,6 +4,9 @@
 
 local dispatch = require "moonwire.dispatch"
 local find = require "moonwire.console_find"
+local format = require "moonwire.format"
+local task = require "moonwire.task"
+local top = require "moonwire.top"
 
 local M = {}
 local commands, fail = {}, find.fail
@@ -18,6 +21,35 @@ commands.watch = {
   run = function(session, on) session.is_watching = on ~= false end,
 }
 
+commands.top = {
+  usage = "top()",
+  about = "A live screen of sessions, strategies, orders, positions, rates and latencies, until a "
+    .. "key. Where there is no screen it measures for a second and shows it once.",
+  run = function(session)
+    local look = top.begin(session.desk)
+    session.line.on_end = function() look:stop() end
+    if not session.has_screen or not session.height then
+      task.wait(1)
+      local seen = look:take()
+      look:stop()
+      return session.is_json and seen or session:say("out", top.text(seen, session.width))
+    end
+    repeat
+      local screen = top.text(look:take(), session.width, session.height)
+    until session:show_screen(screen, 1) == "key"
+    look:stop()
+  end,
+}
+
+commands.all = {
+  usage = "all(value)",
+  about = "Shows all of a value that a screen has no room for; all(_) that of the last result.",
+  run = function(session, value)
+    if session.is_json then return value end
+    session:say("out", format.show(value, session.width))
+  end,
+}
+
 commands.now = {
   usage = "now()", about = "The time of the event that is being handled, seconds since 1970.",
   run = function() return dispatch.now() end,
@@ -26,7 +58,7 @@ commands.now = {
 local ORDER = { "buy", "sell", "submit", "preview", "cancel", "cancel_all", "adopt", "orders",
                 "order", "fills", "positions", "balances", "book", "markets", "venues",
                 "strategies", "start", "stop", "reload", "rollback", "versions", "diff", "watch",
-                "now", "help" }
+                "top", "all", "now", "help" }
 
 -- Long texts in lines of this many columns.
 local function wrapped(text, width)

@@ -2,6 +2,7 @@
 
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
+local survey = require "moonwire.survey"
 
 -- name -> { usage =, about =, sends = it changes something, run = function(session, ...) }
 local commands = {}
@@ -10,16 +11,8 @@ local fail = find.fail
 commands.strategies = {
   usage = "strategies()", about = "The strategies, their states and their open orders.",
   run = function(session)
-    local list = {}
-    for _, runner in ipairs(session.desk.runner_list) do
-      if not runner.is_console then
-        list[#list + 1] = {
-          name = runner.name, state = runner.state, errors = runner.errors, file = runner.file,
-          open_orders = #session.desk.orders:list_open { strategy = runner.name },
-        }
-      end
-    end
-    return format.list(list, { "name", "state", "open_orders", "errors", "file" },
+    return format.list(survey.strategies(session.desk),
+                       { "name", "state", "open_orders", "errors", "file" },
                        "no strategies: moonwire run FILE.lua, or `strategies` in the configuration")
   end,
 }

@@ -2,6 +2,7 @@
 
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
+local survey = require "moonwire.survey"
 
 local BOOK_SECONDS, BOOK_LEVELS = 5, 8
 
@@ -40,23 +41,8 @@ commands.positions = {
   usage = "positions([strategy])",
   about = "What each strategy holds and earned, from its own fills.",
   run = function(session, strategy)
-    local list = {}
-    for _, position in pairs(session.desk.positions) do
-      if not strategy or position.strategy == strategy then
-        local book = session.desk:book(position.venue, position.symbol)
-        list[#list + 1] = {
-          strategy = position.strategy, venue = position.venue, symbol = position.symbol,
-          qty = position.qty, avg_price = position.avg_price, realized = position.realized,
-          unrealized = book and book.mid and position:unrealized(book.mid),
-          fees = position:fees_text(),
-        }
-      end
-    end
-    table.sort(list, function(a, b)
-      return a.strategy .. a.venue .. a.symbol < b.strategy .. b.venue .. b.symbol
-    end)
-    return format.list(list, { "strategy", "venue", "symbol", "qty", "avg_price", "realized",
-                               "unrealized", "fees" }, "no positions")
+    return format.list(survey.positions(session.desk, strategy), { "strategy", "venue", "symbol",
+      "qty", "avg_price", "realized", "unrealized", "fees" }, "no positions")
   end,
 }
 
@@ -125,16 +111,8 @@ commands.markets = {
 commands.venues = {
   usage = "venues()", about = "The venues and their sessions.",
   run = function(session)
-    local list, desk = {}, session.desk
-    for _, each in ipairs(desk.session_list) do
-      list[#list + 1] = {
-        venue = each.name, protocol = each.protocol.name, session = each.state,
-        since_at = each.state_since, open_orders = #desk.orders:list_open { venue = each.name },
-        remark = each.stopped_why or each.suspended or each.ambiguity or nil,
-      }
-    end
-    return format.list(list, { "venue", "protocol", "session", "since_at", "open_orders",
-                               "remark" }, "no venues are configured")
+    return format.list(survey.sessions(session.desk), { "venue", "protocol", "session",
+      "since_at", "open_orders", "remark" }, "no venues are configured")
   end,
 }
 

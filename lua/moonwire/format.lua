@@ -1,13 +1,16 @@
 --- How values are shown at the prompt: aligned tables, decimals plain, nothing that a terminal
---- would take for a command. What is long is cut, and it is said how to see the rest.
+--- would take for a command. For a screen what is long or wide is cut, and it is said how to see
+--- the rest; a script gets all of it.
 
 local decimal = require "moonwire.decimal"
 local json = require "moonwire.json"
 local order_module = require "moonwire.order"
 
 local M = {}
-local DEPTH, ENTRIES, ROWS, WIDTH, TEXT = 4, 100, 60, 80, 20000
+local DEPTH, ENTRIES, WIDTH = 4, 100, 80
 local KEYS, VALUES = 1000, 50000       -- of a table that are looked at; of JSON in all
+local NARROWEST = 8                    -- that a column becomes
+local REST = "... %d more: all(_) shows them"
 local RIGHT = { decimal = true, number = true }
 
 -- What a list is shown as; the list itself stays what it is.
@@ -138,11 +141,51 @@ end
 
 local function is_right(value) return RIGHT[type(value)] or decimal.is(value) end
 
--- Lines of records, under the names of their columns.
-local function table_lines(records, columns)
+-- The same in so many columns: the end of an id or of a path tells more than its beginning.
+local function shortened(text, width, keeps_end)
+  if width_of(text) <= width then return text end
+  local at = keeps_end and -1 or 1
+  while width_of(text) > width - 2 do
+    text = at == 1 and text:gsub("[^\128-\191][\128-\191]*$", "")
+      or text:gsub("^[^\128-\191][\128-\191]*", "")
+  end
+  return at == 1 and text .. ".." or ".." .. text
+end
+
+local function keeps_end(column) return column:find "_id$" or column == "file" end
+
+-- Makes columns of text narrower until a line fits: ids first, then the widest.
+local function narrow(columns, rows, widths, to_right, width)
+  local over = 2 * (#columns - 1) - width
+  for i = 1, #columns do over = over + widths[i] end
+  local order = {}
+  for i in ipairs(columns) do if not to_right[i] then order[#order + 1] = i end end
+  table.sort(order, function(a, b)
+    local first, second = columns[a]:find "_id$" ~= nil, columns[b]:find "_id$" ~= nil
+    if first ~= second then return first end
+    return widths[a] > widths[b] or widths[a] == widths[b] and a < b
+  end)
+  for _, i in ipairs(order) do
+    if over <= 0 then return end
+    local least = math.max(NARROWEST, width_of(columns[i]))
+    local less = math.min(over, math.max(0, widths[i] - least))
+    widths[i], over = widths[i] - less, over - less
+    for _, cells in ipairs(rows) do
+      cells[i] = shortened(cells[i], widths[i], keeps_end(columns[i]))
+    end
+  end
+end
+
+--- Lines of records, under the names of their columns.
+---@param records table[]
+---@param columns string[]
+---@param most integer|nil   so many records at most; nil: all
+---@param width integer|nil  what a line should fit into; nil: as wide as they are
+---@return string[] lines
+function M.table_lines(records, columns, most, width)
   local rows, widths, to_right = {}, {}, {}
   for i, column in ipairs(columns) do widths[i], to_right[i] = width_of(column), true end
-  for r = 1, math.min(#records, ROWS) do
+  for r = 1, math.min(#records, most or #records) do
     rows[r] = {}
     for i, column in ipairs(columns) do
       local value = records[r][column]
@@ -151,20 +194,25 @@ local function table_lines(records, columns)
       if value ~= nil and not is_right(value) then to_right[i] = false end
     end
   end
+  if width then narrow(columns, rows, widths, to_right, width) end
   local lines = { line_of(columns, widths, to_right) }
   for _, cells in ipairs(rows) do lines[#lines + 1] = line_of(cells, widths, to_right) end
-  if #records > ROWS then
-    lines[#lines + 1] = ("... %d more: x = ...; x[%d]"):format(#records - ROWS, ROWS + 1)
-  end
+  return lines
+end
+
+-- The same for a value: with what is left out.
+local function shown_lines(records, columns, width, most)
+  local lines = M.table_lines(records, columns, most, most and width)
+  if most and #records > most then lines[#lines + 1] = REST:format(#records - most) end
   return lines
 end
 
 -- The columns that a list of plain records has in common, or nil when it is no such list.
-local function common_columns(value)
+local function common_columns(value, most)
   local count = #value
   if count < 2 then return nil end
   local columns, known = {}, {}
-  for i = 1, math.min(count, ROWS) do
+  for i = 1, math.min(count, most or count) do
     local record = rawget(value, i)
     if type(record) ~= "table" or getmetatable(record) or record[1] ~= nil then return nil end
     for key in next, record do
@@ -179,22 +227,25 @@ local function common_columns(value)
 end
 
 -- One entry a line, names aligned.
-local function entry_lines(value)
+local function entry_lines(value, most)
   local keys, count, more = keys_of(value)
   local names, texts, width = {}, {}, 0
   local function add(name, entry)
     names[#names + 1], texts[#texts + 1] = name, inline(entry, DEPTH - 1, {})
     width = math.max(width, width_of(name))
   end
-  for i = 1, math.min(count, ENTRIES) do add("[" .. i .. "]", rawget(value, i)) end
+  most = most or VALUES
+  for i = 1, math.min(count, most) do add("[" .. i .. "]", rawget(value, i)) end
   for _, key in ipairs(keys) do
-    if #names >= ENTRIES then break end
+    if #names >= most then break end
     add(is_name(key) and key or "[" .. inline(key, 1, {}) .. "]", rawget(value, key))
   end
   local lines = {}
   for i, name in ipairs(names) do lines[i] = "  " .. pad(name, width) .. " = " .. texts[i] end
   local left = count + #keys + more - #names
-  if left > 0 then lines[#lines + 1] = ("  ... %d more"):format(left) end
+  if left > 0 then
+    lines[#lines + 1] = "  " .. (most < VALUES and REST or "... %d more"):format(left)
+  end
   return lines
 end
 
@@ -226,29 +277,29 @@ end
 
 -- Values ------------------------------------------------------------------------------------------
 
-local function block(value, width)
+local function block(value, width, most)
   local shape = columns_of[value]
   if shape then
-    return #value == 0 and shape.nothing or table.concat(table_lines(value, shape.columns), "\n")
+    if #value == 0 then return shape.nothing end
+    return table.concat(shown_lines(value, shape.columns, width, most), "\n")
   end
   local names = fields_of(value)
   if names then return table.concat(field_lines(value, names), "\n") end
-  local columns = not own_text(value) and common_columns(value)
-  if columns then return table.concat(table_lines(value, columns), "\n") end
+  local columns = not own_text(value) and common_columns(value, most)
+  if columns then return table.concat(shown_lines(value, columns, width, most), "\n") end
   local line = inline(value, DEPTH, {})
   if width_of(line) <= width or own_text(value) then return line end
-  return "{\n" .. table.concat(entry_lines(value), "\n") .. "\n}"
+  return "{\n" .. table.concat(entry_lines(value, most), "\n") .. "\n}"
 end
 
 --- Any value as text, which may have several lines.
 ---@param value any
 ---@param width integer|nil  of the terminal; default 80
+---@param most integer|nil   records or entries that a screen has room for; nil: all of them
 ---@return string
-function M.show(value, width)
+function M.show(value, width, most)
   if type(value) ~= "table" or decimal.is(value) then return inline(value, DEPTH, {}) end
-  local text = block(value, width or WIDTH)
-  if #text <= TEXT then return text end
-  return text:sub(1, TEXT) .. ("\n... cut after %d of %d bytes"):format(TEXT, #text)
+  return block(value, width or WIDTH, most)
 end
 
 -- JSON --------------------------------------------------------------------------------------------

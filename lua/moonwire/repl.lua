@@ -21,7 +21,7 @@ local M = {
 }
 
 local FIRST, MORE = "> ", ">> "
-local STDIN, WIDTH = 0, 100
+local STDIN, WIDTH, HELD = 0, 100, 1000
 local SIGINT = 2
 
 local Repl = { __name = "moonwire.Repl" }
@@ -58,7 +58,8 @@ end
 function Plain.remember() end
 function Plain.complete() end
 function Plain.drop() return false end
-function Plain.width() return WIDTH end
+function Plain.size() return WIDTH, nil end
+function Plain.lines() end
 
 -- A terminal: lines are edited, what happens meanwhile stands above.
 local Terminal = {}
@@ -69,7 +70,25 @@ local colours = { error = "31", log = "2", line = "36" }
 function Terminal:show(kind, text)
   local colour = self.has_colours and colours[kind]
   if colour then text = ("\27[%sm%s\27[0m"):format(colour, text) end
-  host.term_print(text)
+  if not self.held then return host.term_print(text) end
+  if #self.held < HELD then table.insert(self.held, text) end
+end
+
+--- A text over all of the terminal, written over the one before in one go.
+function Terminal:draw(text)
+  self.held = self.held or {}
+  if self.has_colours then text = text:gsub("^[^\n]*", "\27[7m%0\27[0m") end
+  host.term_screen("\27[H" .. text:gsub("\n", "\27[K\n") .. "\27[K\27[J")
+end
+
+--- The lines come back, and what was to be shown above them meanwhile.
+function Terminal:lines()
+  local held = self.held
+  if not held then return end
+  self.held = nil
+  host.term_lines()
+  for _, text in ipairs(held) do host.term_print(text) end
+  if #held == HELD then host.term_print("... and more that did not fit") end
 end
 
 function Terminal.prompt(_, text) host.term_prompt(text) end
@@ -79,7 +98,7 @@ function Terminal.remember(_, text)
 end
 
 function Terminal.drop() return host.term_drop() end
-function Terminal.width() return host.term_width() end
+function Terminal.size() return host.term_width(), host.term_height() end
 
 local function common_start(list)
   local start = list[1]
@@ -110,7 +129,7 @@ function Terminal:complete(from, list)
   local typed = self.completed:sub(from)
   local start = common_start(list)
   if #start > #typed then return host.term_insert(start:sub(#typed + 1)) end
-  if #list > 1 then self:show("list", listed(list, self.width())) end
+  if #list > 1 then self:show("list", listed(list, (self.size()))) end
 end
 
 -- Lines out ---------------------------------------------------------------------------------------
@@ -125,6 +144,7 @@ end
 function Repl:leave(status)
   if self.has_left then return end
   self.has_left = true
+  self.screen:lines()
   if self.id then host.console_close(self.id) end
   host.stop(status)
 end
@@ -134,7 +154,8 @@ local function next_line(self)
   local text = table.remove(self.waiting, 1)
   if text then
     self.is_running, self.text = true, text
-    return self:send { run = text, width = self.screen:width() }
+    local width, height = self.screen.size()
+    return self:send { run = text, width = width, height = height }
   end
   if not self.has_ended then return self:show_prompt() end
   if self.partial then
@@ -190,6 +211,7 @@ end
 
 function heard.done(self, message)
   self.is_running, self.is_asked = false, false
+  self.screen:lines()
   if message.text ~= "" then self.screen:show(message.ok and "value" or "error", message.text) end
   if not message.has_secret then self.screen:remember(self.text) end
   self.has_failed = self.has_failed or not message.ok
@@ -199,6 +221,10 @@ end
 
 function heard.out(self, message) self.screen:show("value", message.text) end
 function heard.line(self, message) self.screen:show("line", message.text) end
+
+function heard.screen(self, message)
+  if self.is_running then self.screen:draw(message.text) end
+end
 
 function heard.ask(self, message)
   self.is_asked = true
@@ -245,7 +271,7 @@ function Repl:connect()
   self.id = id
   dispatch.bind(id, self)
   self:send { hello = true, interactive = not self.is_script, json = self.is_json,
-              read_only = self.is_read_only }
+              read_only = self.is_read_only, screen = getmetatable(self.screen) == Terminal }
   return true
 end
 
@@ -265,14 +291,21 @@ local function read_lines(self)
   return true
 end
 
-local LINE, COMPLETE = 1, 2             -- enum mw_term_what
+local LINE, COMPLETE, END, KEY = 1, 2, 3, 4             -- enum mw_term_what
 
 --- Something was done at the terminal.
 function Repl:on_term(_, what, text)
   if what == LINE then return self:take(text) end
-  if what ~= COMPLETE then return self:finish() end
-  self.screen.completed = text
-  if self.is_open then self:send { complete = text } end
+  if what == END then return self:finish() end
+  if not self.is_open then return end
+  if what == COMPLETE then
+    self.screen.completed = text
+    return self:send { complete = text }
+  elseif what == KEY then
+    return self:send { key = true }
+  end
+  local width, height = self.screen.size()
+  self:send { size = true, width = width, height = height }
 end
 
 -- With libedit where the terminal can move its cursor. nil, err.

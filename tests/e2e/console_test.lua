@@ -94,7 +94,8 @@ test("orders by hand: sent, seen, filled, canceled; the strategy's are cancelled
   equal(ok, true, text)
   has(client:await("line").text, "new      buy  BTC/IDR   0.002 @ 1400000000")
   equal(#sim:orders(true), 2)
-  client:tell { run = 'orders()[2]:wait("filled", 9)' }
+  client:run "mine = orders()[2]"
+  client:tell { run = 'mine:wait("filled", 9)' }
   sim:control("trade", { pair = "btc_idr", side = "sell", qty = "0.0030", price = "1400000000" })
   equal(client:await("done").text, '"filled"')
   has((client:run 'positions "console"'), "0.002")
@@ -229,6 +230,17 @@ test("moonwire repl -e runs expressions and says by its status how it went", fun
   status, out = repl { "--attach", path, "--json", "-e", "orders()" }
   equal(status, 0)
   equal(json.decode(out)[1].price, "1500000000")
+  status, out = repl { "--attach", path, "-e", "top()", "-e", "t = {} for i = 1, 300 do t[i] = "
+    .. "{ n = i } end return t" }
+  equal(status, 0)
+  has(out, "\nevent to order: none\n")
+  has(out, "\nstrategy1  running            1       0\n")
+  has(out, "\n300\n")
+  equal(out:find("more", 1, true), nil, "a script gets all of it")
+  status, out = repl { "--attach", path, "--json", "-e", "top()" }
+  equal(status, 0)
+  equal(json.decode(out).orders[1].price, "1500000000")
+  equal(#json.decode(out).positions, 0)
   status, _, err = repl { "--attach", path, "--read-only", "-e", "cancel_all()" }
   equal(status, 1)
   has(err, "cancel_all: this prompt is read-only")
@@ -254,26 +266,29 @@ test("moonwire repl --config starts a runtime of its own, which ends with it", f
   has(err, "moonwire.lua:1: x: unknown key")
 end)
 
-test("a runtime of the prompt's own takes strategies and log options, as moonwire run does", function()
+test("a runtime of the prompt's own takes strategies and log options, as run does", function()
   local sim = e2e.sim "indodax"
   local directory = e2e.directory()
   local config = e2e.write(directory .. "/moonwire.lua", sim:config())
   local file = e2e.write(directory .. "/ticking.lua", TICKING)
-  local status, out, err = repl({ "--config", config, "--log-level", "warn", file, "--no-watch", "-e",
-    "strategies()[1].name", "-e", "1" }, sim:environment())
+  local status, out, err = repl({ "--config", config, "--log-level", "warn", file, "--no-watch",
+    "-e", "strategies()[1].name", "-e", "1" }, sim:environment())
   equal(out, '"ticking"\n1\n')
   equal(status, 0, err)
-  has(err, "resting")
+  has(err, "longest gap")
   equal(err:find "level=info", nil, err)
   equal(#sim:orders(true), 0, "its orders are canceled")
-  status, _, err = repl({ "--config", config, "--log-level=error", "-e", "1" }, sim:environment())
+  status, out, err = repl({ "--config", config, "--log-level=error", "-e", "1" },
+    sim:environment())
+  equal(out, "1\n")
   equal(status, 0)
   equal(err, "")
-  status, out, err = repl({ "--config", config, "--log-level", "loud", "-e", "1" }, sim:environment())
+  status, out, err = repl({ "--config", config, "--log-level", "loud", "-e", "1" },
+    sim:environment())
   equal(status, 2, out)
   has(err, "loud")
-  status, _, err = repl { "--attach", "nowhere", file }
-  equal(status, 2)
+  status, out, err = repl { "--attach", "nowhere", file }
+  equal(status, 2, out)
   has(err, file .. " is for a runtime that the prompt starts")
 end)
 

@@ -168,6 +168,41 @@ test("Ctrl-C abandons a wait and never the order; a large order is confirmed", f
   equal(run:stop(), 0)
 end)
 
+test("top() is a live screen until a key, fits, and gives the lines back", function()
+  local run, path = start()
+  local buy = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
+    e2e.program, path)
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "send", "top()\r" }, { "expect", "moonwire +[0-9:.]+ +open orders 1" },
+    { "expect", "venue +session" }, { "expect", "idx +up" }, { "expect", "strategy1 +running" },
+    { "expect", "new +buy +BTC/IDR +0.001 +1500000000 +0" },
+    { "run", buy }, { "expect", "open orders 2" }, { "expect", "order to answer: p50 [0-9]" },
+    { "expect", "new +buy +BTC/IDR +0.002 +1400000000 +0" },
+    { "size", 60, 12 }, { "expect", "no room: strategies" }, { "expect", "created_at +client" },
+    { "send", "x" }, { "expect", "> $" }, { "send", "#'x'\r" }, { "expect", "\n1\r?\n> $" },
+    -- Ctrl-C is a key as well; what is shown above the line waits until then.
+    { "size", 100, 30 }, { "send", "watch() top()\r" }, { "expect", "any key leaves" },
+    { "run", buy },
+    { "expect", "open orders 3" }, { "send", CTRL_C }, { "expect", "new +buy" },
+    { "expect", "> $" }, { "send", "2 + 2\r" }, { "expect", "\n4\r?\n> $" },
+    { "send", "top()\r" }, { "expect", "any key leaves" },
+    { "run", "kill " .. run.pid }, { "expect", "the runtime has gone" }, { "end" },
+  })
+  equal(run:wait_exit(), 0)
+end)
+
+test("what is long is cut to the screen, and all(_) shows it", function()
+  local run, path = start()
+  play({ "--attach", path }, {
+    { "expect", "> $" }, { "size", 100, 12 },
+    { "send", "t = {} for i = 1, 30 do t[i] = { n = i } end return t\r" },
+    { "expect", "\n8\r?\n... 22 more: all._. shows them\r?\n> $" },
+    { "send", "all(_)\r" }, { "expect", "\n30\r?\n> $" },
+    { "send", CTRL_D }, { "end" },
+  })
+  equal(run:stop(), 0)
+end)
+
 test("the runtime goes: the prompt says so and gives the terminal back", function()
   local run, path = start()
   local status = play({ "--attach", path }, {

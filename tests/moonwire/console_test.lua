@@ -60,7 +60,7 @@ end
 -- Types a line; plays what follows. What was answered: text, ok.
 function Prompt:type(text)
   self.at = #sent[self.id]
-  self:tell { run = text, width = 80 }
+  self:tell { run = text, width = 80, height = self.height }
   self.s:settle()
   local done = self:take("done")[1]
   if not done then return nil end
@@ -140,11 +140,28 @@ t.test("what is too much is cut, and the prompt stays", function()
   p:type "print(('x'):rep(1e6))"
   t.ok(#p:take("out")[1].text < 210000)
   p:type "t = {} for i = 1, 1e5 do t['k' .. i] = i end"
-  t.ok(p:type("t"):find("... 99900 more", 1, true))
+  t.ok(p:type("t"):find("... 99000 more", 1, true))
   local q = p:another { hello = true, json = true }
   q:fails("('x'):rep(1e6)", "bytes of JSON are too many")
   q:type "t = {} for i = 1, 1e5 do t[i] = i end"
   q:fails("t", "more than 50000 values")
+end)
+
+t.test("a screen gets as much as fits, all(_) shows the rest, a script gets it at once", function()
+  local p = play()
+  p:type "t = {} for i = 1, 60 do t[i] = { n = i } end"
+  p.height = 20
+  local text = p:type "t"
+  t.ok(text:find("\n16\n... 44 more: all(_) shows them", 1, true), text)
+  t.equal(select(2, text:gsub("\n", "")), 17)
+  p:shows("all(_)", "")
+  t.ok(p:take("out")[1].text:find "\n60$")
+  p:shows("_[2].n", "2")
+  p:shows("_, #t", "2\n60")
+  p.height = nil
+  t.ok(p:type("t"):find "\n60$")
+  local q = p:another { hello = true, json = true }
+  q:shows("all { 1 }", "[1]")
 end)
 
 t.test("lines and their results are recorded", function()

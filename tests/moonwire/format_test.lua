@@ -64,19 +64,34 @@ t.test("columns are counted in characters", function()
     "a   b\né   x\nee  y")
 end)
 
-t.test("a long list is cut, and it is said how to go on", function()
+t.test("for a screen a long list is cut, and it is said how to see the rest", function()
   local list = {}
   for i = 1, 100 do list[i] = { n = i } end
-  local text = format.show(format.list(list, { "n" }))
-  t.ok(text:find("... 40 more: x = ...; x[61]", 1, true), text)
-  local numbers = {}
-  for i = 1, 1000 do numbers[i] = i end
-  t.ok(format.show(numbers):find("... 900 more", 1, true))
+  local text = format.show(format.list(list, { "n" }), 80, 60)
+  t.ok(text:find("\n60\n... 40 more: all(_) shows them", 1, true), text)
+  t.ok(format.show(list, 80, 60):find("\n... 40 more", 1, true))
+  local numbers, all = {}, {}
+  for i = 1, 1000 do numbers[i], all[i] = i, ("  %-6s = %d"):format("[" .. i .. "]", i) end
+  text = format.show(numbers, 80, 10)
+  t.ok(text:find("\n  [10] = 10\n  ... 990 more: all(_) shows them\n}", 1, true), text)
+  shows(numbers, "{\n" .. table.concat(all, "\n") .. "\n}")
+  local _, lines = format.show(format.list(list, { "n" })):gsub("\n", "")
+  t.equal(lines, 100, "a script gets all")
+  list[61] = 5
+  t.ok(format.show({ unpack(list) }, 80, 70):find("[61] = 5", 1, true), "a number is no record")
 end)
 
-t.test("a text that is too long is cut", function()
-  local text = format.show({ ("x"):rep(30000) })
-  t.ok(text:find("... cut after 20000 of", 1, true))
+t.test("for a screen long ids and texts become shorter, and numbers never", function()
+  local list = format.list({
+    { client_order_id = "mw-6llrp-tgene-mwqjtnbnnir-1", remark = "it is far too long",
+      qty = 12345678 },
+    { client_order_id = "x", remark = "é", qty = 1 } }, { "client_order_id", "remark", "qty" })
+  shows(list, "client_order_id               remark                   qty\n"
+    .. "mw-6llrp-tgene-mwqjtnbnnir-1  it is far too long  12345678\n"
+    .. "x                             é                          1", 45)
+  t.equal(format.show(list, 45, 10), "client_order_id  remark                   qty\n"
+    .. "..mwqjtnbnnir-1  it is far too long  12345678\n"
+    .. "x                é                          1")
 end)
 
 t.test("an object that cannot say what it is does no harm", function()
