@@ -242,6 +242,25 @@ t.test("what is nothing to us is passed over", function()
   t.equal(s.session.private.bad_frames, 0)
 end)
 
+t.test("no answer of the venue that we did not ask for harms the session or a bet", function()
+  local s = play()
+  local order = s:send "2.5"
+  for name, res in pairs(wire.answers) do
+    s:hear(('{"response_header":{},"res":%d,"game_id":"other","source_id":"other","reason":"%s"}')
+      :format(res, name))
+  end
+  t.equal(s.session.state, "up")
+  t.equal(order.status, "new")
+end)
+
+t.test("an expired pool is known by the name that the documents misspell, too", function()
+  local told = '{"res":2,"opcodes":{},"response_codes":{"bet_pool_expored":20363}}'
+  local s = play { ops = { [2] = told } }
+  local order = s:send "2.5"
+  s:hear(frames.resolved:gsub('"res":362', '"res":20363'):gsub("resolved_at", "expired_at"))
+  t.equal(order.status, "filled")
+end)
+
 -- Keep-alive --------------------------------------------------------------------------------------
 
 t.test("an idle line is pinged in both ways; one without an answer is made anew", function()

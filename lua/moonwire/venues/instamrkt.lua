@@ -221,8 +221,8 @@ end
 -- Questions ---------------------------------------------------------------------------------------
 
 local LISTS = {
-  list_my_running_pools_for_game = { my_running_pools_for_game = true },
-  list_my_resolved_pools_for_game = { my_resolved_pools_for_game = true },
+  list_my_running_pools_for_game = { your_running_pools_for_game = true },
+  list_my_resolved_pools_for_game = { your_resolved_pools_for_game = true },
 }
 
 local function fetch_pools(s, list, game_id)
@@ -267,7 +267,7 @@ local function has_lost_orders(s)
 end
 
 local function fetch_exposure(s, currency)
-  local answer, err, class = wire.ask(s, "get_my_exposure", { my_exposure = true },
+  local answer, err, class = wire.ask(s, "get_my_exposure", { your_exposure = true },
                                       { currency = currency })
   if not answer then return nil, err, class end
   local exposure = wire.amount(answer.exposure)
@@ -397,7 +397,7 @@ local function fetch_known(s, order, pool_id)
   return with_fills(report), err, class
 end
 
-local DISTRIBUTION = { betting_pool_bets_distribution = true }
+local DISTRIBUTION = { new_betting_pool_bets_distribution = true }
 
 -- The rows in which a lost bet may stand: the pool's as it is, or as it was decided.
 local function fetch_pool(s, pool_id)
@@ -468,11 +468,11 @@ function M.fetch_balances(s)
   for _, currency in ipairs(currencies(s)) do
     local fields = { currency = currency }
     local current, err, class = wire.ask(s, "get_my_current_balance",
-                                         { my_current_balance = true }, fields)
+                                         { your_current_balance = true }, fields)
     if not current then return nil, err, class end
     local available
     available, err, class = wire.ask(s, "get_my_available_balance",
-                                     { my_available_balance = true }, fields)
+                                     { your_available_balance = true }, fields)
     if not available then return nil, err, class end
     local free, total = wire.amount(available.available_balance),
                         wire.amount(current.current_balance)

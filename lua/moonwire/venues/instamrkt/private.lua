@@ -240,8 +240,9 @@ local pushes = {
   betting_for_game_and_action_allowed = block(false),
   game_created_and_opened = read_new_game, game_opened = read_new_game,
   game_source_opened = read_new_game, game_source_closed = false, game_created = false,
-  user_joined_game = false, user_left_game = false, game_left = false, hot_betting_pool = false,
-  new_game_event = false, new_text_message = false, became_admin_for_game = false,
+  user_joined_game = false, user_left_game = false, game_left = false,
+  hot_betting_pool_suggested = false,
+  new_game_event = false, new_text_message = false, become_an_admin_for_game_success = false,
   betting_pool_created = false,
 }
 

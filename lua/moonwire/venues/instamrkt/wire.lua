@@ -17,35 +17,40 @@ M.operations = {
   get_my_current_balance = 800, get_my_available_balance = 810, get_my_exposure = 840,
 }
 
---- What is heard; names that the venue does not print are made of the operation's.
+--- What is heard, by the names of the venue's documents.
 M.answers = {
   pong = 1, opcodes = 2, logon_success = 100, logon_fail = 110,
   logon_fail_already_logged_in = 112, game_joined = 333, game_left = 334,
   game_source_opened = 335, game_source_closed = 336, game_created_and_opened = 340,
   game_closed = 341, game_details = 342, game_details_updated = 343, games_list_for_source = 345,
-  my_open_betting_pools_for_game = 353, my_running_pools_for_game = 354,
-  my_resolved_pools_for_game = 355, bet_placed_in_betting_pool = 356, new_betting_pool = 352,
-  betting_pool_created = 350, betting_pool_bets_distribution = 360,
+  betting_pool_created = 350, new_betting_pool = 352, you_open_pools_list_for_game = 353,
+  your_running_pools_for_game = 354, your_resolved_pools_for_game = 355,
+  bet_placed_in_betting_pool = 356, new_betting_pool_bets_distribution = 360,
   betting_pool_bets_distribution_update = 361, bet_pool_resolved = 362, bet_pool_expired = 363,
-  new_game_event = 366, hot_betting_pool = 367, betting_in_pool_blocked = 368,
+  new_game_event = 366, hot_betting_pool_suggested = 367, betting_in_pool_blocked = 368,
   betting_in_pool_allowed = 369, betting_for_game_and_action_blocked = 370,
-  betting_for_game_and_action_allowed = 371, game_created = 3401, game_opened = 3402,
-  upcoming_games_list_for_source = 3461, all_betting_pools_for_game = 3535, leaderboard = 450,
-  leaderboard_for_game = 451, friends_leaderboard = 452, friends_leaderboard_for_game = 453,
-  friends_leaderboard_for_game_source = 454, leaderboard_for_game_source = 4516,
-  user_tailored_leaderboard = 4505, user_tailored_leaderboard_for_game = 4515,
-  user_tailored_leaderboard_for_game_source = 4517, friends_predictions_for_pool = 460,
-  friends_predictions_for_game = 461, user_joined_game = 470, user_left_game = 480,
-  games_i_am_admin_of = 620, game_sources_i_am_admin_of = 621, became_admin_for_game = 640,
-  become_admin_for_game_fail = 645, my_current_balance = 800, my_available_balance = 810,
-  balance_update = 815, my_exposure = 840, error = 666, new_text_message = 901,
+  betting_for_game_and_action_allowed = 371, leaderboard = 450, leaderboard_for_game = 451,
+  friends_leaderboard = 452, friends_leaderboard_for_game = 453,
+  leaderboard_friends_for_game_source = 454, your_friends_predictions_for_pool = 460,
+  your_friends_predictions_for_game = 461, user_joined_game = 470, user_left_game = 480,
+  game_admin_appointed = 617, games_i_am_admin_of_list = 620,
+  game_sources_i_am_admin_of_list = 621, become_an_admin_for_game_success = 640,
+  become_an_admin_for_game_fail = 645, error = 666, your_current_balance = 800,
+  your_available_balance = 810, balance_update = 815, your_exposure = 840,
+  new_text_message = 901, game_created = 3401, game_opened = 3402,
+  upcoming_games_list_for_source = 3461, all_betting_pools_for_game = 3535,
+  leaderboard_tailored = 4505, leaderboard_for_game_tailored = 4515,
+  leaderboard_for_game_source = 4516, leaderboard_for_game_source_tailored = 4517,
 }
+
+-- The documents misspell it, and the server may do as they do.
+local misspelled = { bet_pool_expired = "bet_pool_expored" }
 
 -- Ours, the venue's numbers over them; and the names that the venue did not tell.
 local function merge(ours, theirs)
   local merged, untold = {}, {}
   for name, number in pairs(ours) do
-    local told = type(theirs) == "table" and tonumber(theirs[name])
+    local told = type(theirs) == "table" and tonumber(theirs[name] or theirs[misspelled[name]])
     merged[name] = told or number
     if not told then untold[#untold + 1] = name end
   end
