@@ -105,9 +105,30 @@ function Sim:joined(user_id, key)
   return id
 end
 
+--- A connection of the admin's, who is in the game and one of its admins.
+function Sim:boss()
+  local id = self:joined("19", "boss-key")
+  self:ask(id, 616, { game_id = self.game.id })
+  self:heard(id)
+  return id
+end
+
 --- Bets over a connection; the answer.
 function Sim:bet(id, target, amount, pool)
   return (self:ask(id, 392, { pool_id = (pool or self.pool).id, target = target, amount = amount }))
+end
+
+--- A simulator with two players in the game: it, and their connections.
+function M.two(options)
+  local sim = M.new(options)
+  local mara, nick = sim:joined(), sim:joined("18", "nick-key")
+  return sim, mara, nick
+end
+
+--- Whether the venue's books add up.
+function M.checked(sim)
+  local result = sim:control "check"
+  if not result.ok then error(result.problem, 2) end
 end
 
 return M

@@ -51,16 +51,16 @@ function Instamrkt.new(options)
   local sim = setmetatable({ settings = options.settings, schedule = options.schedule,
                              clock = clock }, Instamrkt)
   local function stream(name) return random_module.new(options.seed, name) end
-  local sources = { [SOURCE] = true }
   sim.auth = Auth.new { settings = sim.settings, random = stream "keys", sha256 = options.sha256 }
   sim.desk = Games.new { random = stream "ids", schedule = sim.schedule, clock = clock }
-  sim.rest = Rest.new { floor = sim.desk, auth = sim.auth, sources = sources }
+  sim.rest = Rest.new { floor = sim.desk, auth = sim.auth }
   sim.socket = Socket.new {
     floor = sim.desk, auth = sim.auth, codes = Codes.new(sim.settings.remap), clock = clock,
-    settings = sim.settings, random = stream "socket", sources = sources, source_id = SOURCE }
+    settings = sim.settings, random = stream "socket" }
   sim.desk.on = sim.socket
   sim.crowd = Crowd.new { floor = sim.desk, schedule = sim.schedule, random = stream "crowd",
                           clock = clock, flush = function() sim:flush() end }
+  sim.desk:open_source("instamrkt", "Default source.", SOURCE)
   sim.crowd:open(SOURCE, clock:venue(options.now))
   return sim
 end

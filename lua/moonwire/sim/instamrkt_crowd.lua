@@ -23,7 +23,7 @@ function Crowd:open(source_id, now)
   local floor = self.floor
   self.game = floor:create_game({
     source_id = source_id, name = "Harbour v. Hill", actions = { "goal", "corner", "card" },
-    targets = { { id = "harbour", targets = { "7", "9" } }, { id = "hill", targets = { "8" } } },
+    targets = { "harbour", "harbour:7", "harbour:9", "hill", "hill:8" },
   }, now)
   assert(floor:open_pool(self.game, { description = "Who scores next?", type = 1,
     action_id = "goal", targets = { "harbour", "hill" }, recreate_on_end = true }, now))

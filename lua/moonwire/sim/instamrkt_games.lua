@@ -3,9 +3,10 @@
 
 local decimal = require "moonwire.decimal"
 local Ledger  = require "moonwire.sim.ledger"
+local lineup  = require "moonwire.sim.instamrkt_lineup"
 
 local ZERO, ONE = decimal "0", decimal "1"
-local NONE = "none"
+local NONE = lineup.NONE
 
 ---@class moonwire.sim.InstamrktGames
 local Games = { __name = "moonwire.sim.InstamrktGames" }
@@ -14,8 +15,8 @@ Games.__index = Games
 --- `options`: on (hears "event"(name, ...)), random, schedule, clock.
 function Games.new(options)
   local games = setmetatable({ ledger = Ledger.new(), members = {}, member_list = {}, by_id = {},
-                               games = {}, game_list = {}, pools = {}, default_asset = "DON" },
-                             Games)
+                               sources = {}, games = {}, game_list = {}, pools = {},
+                               default_asset = "DON" }, Games)
   for name, value in pairs(options) do games[name] = value end
   return games
 end
@@ -37,49 +38,84 @@ end
 function Games:available(member, currency) return self.ledger:free(member.name, currency) end
 function Games:exposure(member, currency) return self.ledger:held(member.name, currency) end
 
--- Games -------------------------------------------------------------------------------------------
+-- Sources -----------------------------------------------------------------------------------------
 
--- Adds a tree of targets: "harbour", { id =, name =, targets = {...} }, ...
-local function add_targets(game, list, parent, level, into)
-  for _, entry in ipairs(list) do
-    if type(entry) == "string" then entry = { id = entry } end
-    local id = parent and not entry.id:find(":", 1, true) and parent .. ":" .. entry.id or entry.id
-    local target = { id = id, name = entry.name or id:gsub("^%l", string.upper), level = level,
-                     targets = {} }
-    game.targets[id] = target
-    into[#into + 1] = target
-    add_targets(game, entry.targets or {}, id, level + 1, target.targets)
+--- Opens a source of games. `id`: made up when missing.
+function Games:open_source(name, description, id)
+  local source = { id = id or self.random:uuid(), name = name, description = description or "" }
+  self.sources[source.id] = source
+  return source
+end
+
+--- Closes a source, and its games: none can be opened there any more.
+function Games:close_source(source, now)
+  self.sources[source.id] = nil
+  for _, game in ipairs { unpack(self.game_list) } do
+    if game.source_id == source.id and game.status ~= "game_closed" then
+      self:close_game(game, now)
+    end
   end
 end
 
+-- Games -------------------------------------------------------------------------------------------
+
+--- Calls act(now) when the venue's clock will be there; at once when it is.
+function Games:later(at, now, act)
+  if at <= now then return act(now) end
+  self.schedule:at(self.clock:real(at), function(real) act(self.clock:venue(real)) end)
+end
+
+local function status_at(game, now)
+  if game.is_upcoming or now < game.open_at then return "betting_not_yet_active" end
+  if now < game.live_start_at then return "pre_game_betting_active" end
+  return "game_in_progress_betting_active"
+end
+
+-- A game goes on by its times, until it is closed.
+local function follow(self, game, now)
+  local function look(later)
+    if not game.is_closing then game.status = status_at(game, later) end
+  end
+  look(now)
+  self:later(game.open_at, now, look)
+  self:later(game.live_start_at, now, look)
+  if not game.close_at then return end
+  self:later(game.close_at, now, function(later)
+    if game.status ~= "game_closed" then self:close_game(game, later) end
+  end)
+end
+
 --- Creates a game: source_id, name, type, actions and targets (lists), currency, times in ms.
+--- `is_upcoming`: it is opened later, with its actions and targets.
 function Games:create_game(fields, now)
   local game = {
     id = self.random:uuid(), source_id = fields.source_id, name = fields.name,
-    type = fields.type or "football", currency = fields.currency or "DON", actions = {},
-    targets = {}, tree = {}, pools = {}, events = {}, status = "game_in_progress_betting_active",
-    open_at = fields.open_at or now, close_at = fields.close_at, live_start_at = now,
-    hashtag = fields.hashtag or "", image_url = fields.image_url or "", created_at = now,
+    type = fields.type or "football", currency = fields.currency or self.default_asset,
+    actions = {}, targets = {}, tree = {}, pools = {}, events = {}, admins = {},
+    is_upcoming = fields.is_upcoming or false, open_at = fields.open_at or now,
+    close_at = fields.close_at, live_start_at = fields.live_start_at or fields.open_at or now,
+    live_finish_at = fields.live_finish_at, image_url = fields.image_url or "", created_at = now,
+    hashtag = fields.hashtag or "#" .. fields.name:gsub("[^%w]", ""),
   }
-  for i, action in ipairs(fields.actions) do game.actions[i] = action end
-  add_targets(game, fields.targets, nil, 1, game.tree)
+  game.status = status_at(game, now)
+  if not game.is_upcoming then
+    lineup.add_actions(game, fields.actions)
+    lineup.add_targets(game, fields.targets)
+    follow(self, game, now)
+  end
   self.games[game.id] = game
   self.game_list[#self.game_list + 1] = game
   return game
 end
 
-local depth_of
-function depth_of(tree)
-  local deepest = 0
-  for _, target in ipairs(tree) do deepest = math.max(deepest, depth_of(target.targets)) end
-  return #tree > 0 and deepest + 1 or 0
-end
-
-local function has_action(game, action_id)
-  for _, action in ipairs(game.actions) do
-    if action == action_id then return true end
-  end
-  return false
+--- Opens an upcoming game; nil when it is open already.
+function Games:open_game(game, actions, targets, now)
+  if not game.is_upcoming then return nil, "the game is open already" end
+  lineup.add_actions(game, actions)
+  lineup.add_targets(game, targets)
+  game.is_upcoming = false
+  follow(self, game, now)
+  return game
 end
 
 -- Pools -------------------------------------------------------------------------------------------
@@ -87,31 +123,15 @@ end
 --- Whether a pool is shared out (types 1 and 2); else it has two sides, and a person decides it.
 function Games.is_parimutuel(pool) return pool.type <= 2 end
 
-local function check_pool_targets(game, targets)
-  local level
-  for _, id in ipairs(targets) do
-    local target = game.targets[id]
-    if not target and id ~= NONE then return nil, "unknown target " .. id end
-    if target and level and target.level ~= level then
-      return nil, "targets must be of one level"
-    end
-    level = target and target.level or level
-  end
-  return level or 1
-end
-
 --- Opens a pool: description, type (1 to 4), action_id, targets, and times in ms. nil and what is
 --- wrong.
 function Games:open_pool(game, fields, now)
-  if game.status == "game_closed" then return nil, "the game is closed" end
-  if not has_action(game, fields.action_id) then return nil, "unknown action" end
-  local targets = {}
-  for _, id in ipairs(fields.targets) do
-    if id ~= NONE then targets[#targets + 1] = id end
-  end
-  local level, err = check_pool_targets(game, targets)
-  if not level then return nil, err end
-  if #targets == 0 then return nil, "a pool needs targets" end
+  if game.is_closing then return nil, "the game is closed" end
+  if game.status == "betting_not_yet_active" then return nil, "the game is not open yet" end
+  if not lineup.has_action(game, fields.action_id) then return nil, "unknown action" end
+  if fields.finish_at and fields.finish_at <= now then return nil, "finish_at is over" end
+  local level, targets = lineup.check_pool_targets(game, fields.targets)
+  if not level then return nil, targets end
   targets[#targets + 1] = NONE
   local pool = {
     id = self.random:uuid(), game = game, description = fields.description, type = fields.type,
@@ -123,8 +143,8 @@ function Games:open_pool(game, fields, now)
   game.pools[#game.pools + 1] = pool
   self.on:event("new_pool", pool)
   if pool.finish_at and Games.is_parimutuel(pool) then
-    self.schedule:at(self.clock:real(pool.finish_at), function(later)
-      if not pool.winner then self:resolve(pool, NONE, self.clock:venue(later), nil, true) end
+    self:later(pool.finish_at, now, function(later)
+      if not pool.winner then self:resolve(pool, NONE, later, nil, true) end
     end)
   end
   return pool
@@ -155,7 +175,8 @@ end
 
 -- Bets --------------------------------------------------------------------------------------------
 
-local function has_target(pool, target)
+--- Whether a pool is on a target.
+function Games.has_target(pool, target)
   for _, id in ipairs(pool.targets) do
     if id == target then return true end
   end
@@ -163,7 +184,7 @@ local function has_target(pool, target)
 end
 
 local function check_bet(self, member, pool, target, amount, now)
-  if not has_target(pool, target) then return nil, "unknown target" end
+  if not Games.has_target(pool, target) then return nil, "unknown target" end
   if not amount then return nil, "amount is not a number" end
   if amount <= ZERO then return nil, "amount must be above 0" end
   if pool.winner or pool.game.status == "game_closed" then return nil, "the pool is closed" end
@@ -282,30 +303,21 @@ function Games:recreate(pool, now)
   return self:open_pool(pool.game, fields, now)
 end
 
--- The target that an event names at a pool's level: harbour:9 is harbour one level up.
-local function at_level(target, level)
-  local parts = {}
-  for part in target:gmatch "[^:]+" do parts[#parts + 1] = part end
-  return table.concat(parts, ":", 1, math.min(level, #parts))
-end
-
 local function decided_by(pool, event)
   if pool.winner or pool.action_id ~= event.action_id then return nil end
-  local target = at_level(event.target_id, pool.level)
-  if has_target(pool, target) then return target end
+  local target = lineup.at_level(event.target_id, pool.level)
+  if Games.has_target(pool, target) then return target end
   return Games.is_parimutuel(pool) and NONE or nil
 end
 
 --- Something happened in a game: it decides the pools on it. nil and what is wrong.
 function Games:register_event(game, action_id, target_id, happened_at, now)
   local target = game.targets[target_id]
-  if not has_action(game, action_id) then return nil, "unknown action" end
-  if not target and target_id ~= NONE then return nil, "unknown target" end
-  if target and target.level < depth_of(game.tree) and #target.targets > 0 then
-    return nil, "target must be of the deepest level"
-  end
+  if not lineup.has_action(game, action_id) then return nil, "unknown action" end
+  if not target then return nil, "unknown target" end
+  if not lineup.is_deepest(game, target) then return nil, "target must be of the deepest level" end
   local event = { id = self.random:uuid(), game = game, action_id = action_id,
-                  target_id = target_id, happened_at = happened_at, name = target and target.name }
+                  target_id = target_id, happened_at = happened_at, name = target.name }
   table.insert(game.events, 1, event)
   self.on:event("happened", event)
   local pools = {}
@@ -336,7 +348,7 @@ end
 --- Closes a game: what is shared out is decided for none, what a person decides is blocked, and the
 --- game ends once nothing is left of that. Returns whether it has ended.
 function Games:close_game(game, now)
-  game.status = "game_in_progress_betting_closed"
+  game.is_closing, game.status = true, "game_in_progress_betting_closed"
   local left, pools = 0, {}
   for i, pool in ipairs(game.pools) do pools[i] = pool end
   for _, pool in ipairs(pools) do
@@ -353,6 +365,37 @@ function Games:close_game(game, now)
   game.status = "game_closed"
   self.on:event("game_closed", game)
   return true
+end
+
+-- What a member won and lost in decided pools of games that `fits`.
+local function won_by(self, member, currency, fits)
+  local points = ZERO
+  for _, game in ipairs(self.game_list) do
+    for _, pool in ipairs(game.currency == currency and fits(game) and game.pools or {}) do
+      if pool.winner then
+        points = points + (pool.net[member] or ZERO) - (pool.lost[member] or ZERO)
+      end
+    end
+  end
+  return points
+end
+
+--- Members by their points, best first: name, points, rank. Points are what one has; or, in games
+--- that `fits`, what one won. `only`: of this member.
+function Games:leaderboard(currency, fits, only)
+  local board = {}
+  for _, member in ipairs(only and { only } or self.member_list) do
+    board[#board + 1] = {
+      name = member.name, id = member.id,
+      points = fits and won_by(self, member, currency, fits)
+               or self:available(member, currency) + self:exposure(member, currency) }
+  end
+  table.sort(board, function(a, b)
+    if a.points ~= b.points then return a.points > b.points end
+    return a.id < b.id
+  end)
+  for i, row in ipairs(board) do row.rank = i end
+  return board
 end
 
 --- Whether the money adds up: that of the ledger, and exposure is what is at stake.
@@ -374,7 +417,5 @@ function Games:check()
   end
   return true
 end
-
-Games.NONE = NONE
 
 return Games

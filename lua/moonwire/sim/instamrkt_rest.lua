@@ -13,7 +13,7 @@ local text, object, list = wire.text, wire.object, wire.list
 local Rest = { __name = "moonwire.sim.InstamrktRest" }
 Rest.__index = Rest
 
---- `options`: floor, auth, settings, sources, source_id.
+--- `options`: floor, auth.
 function Rest.new(options)
   local rest = setmetatable({}, Rest)
   for name, value in pairs(options) do rest[name] = value end
@@ -95,10 +95,10 @@ end
 -- Lists -------------------------------------------------------------------------------------------
 
 function calls.active(self, _, _, path)
-  if not self.sources[path[1]] then return refuse(500, "unknown source") end
+  if not self.floor.sources[path[1]] then return refuse(500, "unknown source") end
   local listed = {}
   for _, game in ipairs(self.floor.game_list) do
-    if game.source_id == path[1] and game.status ~= "game_closed" then
+    if game.source_id == path[1] and game.status ~= "game_closed" and not game.is_upcoming then
       listed[#listed + 1] = object(
         "game_id", text(game.id), "opening_source_id", text(game.source_id), "name",
         text(game.name), "teams", "[]", "type", text(game.type), "status", text(game.status),
@@ -110,12 +110,18 @@ function calls.active(self, _, _, path)
 end
 
 function calls.upcoming(self, _, _, path)
-  if not self.sources[path[1]] then return refuse(500, "unknown source") end
-  return answer(200, '{"upcoming_games":[]}')
+  if not self.floor.sources[path[1]] then return refuse(500, "unknown source") end
+  local listed = {}
+  for _, game in ipairs(self.floor.game_list) do
+    if game.source_id == path[1] and game.is_upcoming and game.status ~= "game_closed" then
+      listed[#listed + 1] = rows.upcoming_game(game)
+    end
+  end
+  return answer(200, object("upcoming_games", list(listed)))
 end
 
 -- Pools that run; without those in which the user of that id has bet, or these alone.
-local function pool_list(is_running)
+local function pool_list(is_running, row_of)
   return function(self, _, _, path)
     local game = self.floor.games[path[2]]
     if not game then return refuse(500, "unknown game") end
@@ -124,13 +130,15 @@ local function pool_list(is_running)
       local is_his = false
       for _, bet in ipairs(pool.bets) do is_his = is_his or tostring(bet.member.id) == path[3] end
       if not pool.winner and is_his == is_running then
-        listed[#listed + 1] = rows.listed_pool(pool)
+        listed[#listed + 1] = row_of(pool)
       end
     end
     return answer(200, object("pools", list(listed)))
   end
 end
-calls.open_pools, calls.running_pools = pool_list(false), pool_list(true)
+calls.open_pools = pool_list(false, rows.listed_pool)
+calls.upcoming_open_pools = pool_list(false, rows.upcoming_pool)
+calls.upcoming_running_pools = pool_list(true, rows.upcoming_pool)
 
 local GAMES = "^/r/sources/([^/]+)/games/"
 
@@ -142,8 +150,8 @@ local routes = {
   { "PUT", GAMES .. "active/([^/]+)/pools/open/([^/]+)/predictions/?$", "bet" },
   { "GET", GAMES .. "active/?$", "active" }, { "GET", GAMES .. "upcoming/?$", "upcoming" },
   { "GET", GAMES .. "active/([^/]+)/pools/open/?([^/]*)$", "open_pools" },
-  { "GET", GAMES .. "upcoming/([^/]+)/pools/open/?([^/]*)$", "open_pools" },
-  { "GET", GAMES .. "upcoming/([^/]+)/pools/running/([^/]+)$", "running_pools" },
+  { "GET", GAMES .. "upcoming/([^/]+)/pools/open/?([^/]*)$", "upcoming_open_pools" },
+  { "GET", GAMES .. "upcoming/([^/]+)/pools/running/([^/]+)$", "upcoming_running_pools" },
 }
 
 -- Paths are listed with and without the prefix /i.

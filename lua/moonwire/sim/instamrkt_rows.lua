@@ -38,7 +38,7 @@ function M.distribution(pool, without_bets)
       if bet.target == id and not bet.is_invalid then bets[#bets + 1] = M.bet(bet) end
     end
     local target = pool.game.targets[id]
-    rows[i] = object("target_id", text(id), "display_name", text(target and target.name or "None"),
+    rows[i] = object("target_id", text(id), "display_name", text(target.name),
                      "backing_people", entry.people, "backing_money", M.float(entry.money),
                      "to_win_if_backed", M.float(Games.multiplier(entry, total)),
                      "bets", not without_bets and list(bets) or nil)
@@ -77,8 +77,17 @@ local function with(members, ...)
   return object(unpack(all, 1, #members + select("#", ...)))
 end
 
+local upcoming_names = { amount_total = "money_at_stake", participants = "people_involved" }
+
 --- A pool in a list.
 function M.listed_pool(pool) return object(unpack(pool_members(pool, true))) end
+
+--- A pool of an upcoming game in a list, with other names for the same.
+function M.upcoming_pool(pool)
+  local members = pool_members(pool, true)
+  for i = 1, #members, 2 do members[i] = upcoming_names[members[i]] or members[i] end
+  return object(unpack(members))
+end
 
 --- One that a member has bet in and that runs: its description is called name.
 function M.running_pool(pool, member)
@@ -125,7 +134,7 @@ end
 local function actions_of(game)
   local rows = {}
   for i, action in ipairs(game.actions) do
-    rows[i] = object("action_id", text(action), "name", text(action:gsub("^%l", string.upper)))
+    rows[i] = object("action_id", text(action.id), "name", text(action.name))
   end
   return list(rows)
 end
@@ -133,7 +142,7 @@ end
 local function targets_of(tree)
   local rows = {}
   for i, target in ipairs(tree) do
-    rows[i] = object("target_id", text(target.id), "symbol", text(target.id:sub(1, 3):upper()),
+    rows[i] = object("target_id", text(target.id), "symbol", text(target.symbol),
                      "display_name", text(target.name), "targets", targets_of(target.targets))
   end
   return list(rows)
@@ -147,6 +156,49 @@ function M.listed_game(game)
                 "actions", actions_of(game))
 end
 
+--- An upcoming game in a list, with other names for the same.
+function M.upcoming_game(game)
+  return object("id", text(game.id), "source_id", text(game.source_id), "game_name",
+                text(game.name), "currency", text(game.currency), "game_type_id", text(game.type),
+                "live_start_at", time_of(game.live_start_at, true), "hashtag", text(game.hashtag))
+end
+
+--- The members of an answer that tells of a new game; without its lineup while it is upcoming.
+function M.created_members(game)
+  local members = { "source_id", text(game.source_id), "game_id", text(game.id), "game_name",
+                    text(game.name), "type", text(game.type), "open_at", time_of(game.open_at),
+                    "live_start_at", time_of(game.live_start_at), "live_finish_at",
+                    time_of(game.live_finish_at), "close_at", time_of(game.close_at), "hashtag",
+                    text(game.hashtag) }
+  if game.is_upcoming then return members end
+  local more = { "actions", actions_of(game), "targets", targets_of(game.tree) }
+  for _, item in ipairs(more) do members[#members + 1] = item end
+  return members
+end
+
+-- How often an action has happened, by outermost target; numbers are texts.
+local function counts_of(game, action_id)
+  local counts, texts = {}, {}
+  for _, event in ipairs(game.events) do
+    local id = event.target_id:match "^[^:]+"
+    if event.action_id == action_id then counts[id] = (counts[id] or 0) + 1 end
+  end
+  for id, count in pairs(counts) do texts[id] = text(count) end
+  return texts
+end
+
+local function state_of(game)
+  local rows = {}
+  for _, action in ipairs(game.actions) do
+    local counts = counts_of(game, action.id)
+    if next(counts) then
+      counts.action_id = text(action.id)
+      rows[#rows + 1] = wire.map(counts)
+    end
+  end
+  return list(rows)
+end
+
 --- The members of a game's details.
 function M.details_members(game)
   local events = {}
@@ -156,28 +208,18 @@ function M.details_members(game)
   end
   return { "status", text(game.status), "game_id", text(game.id), "name", text(game.name), "type",
            text(game.type), "actions", actions_of(game), "targets", targets_of(game.tree),
-           "game_state", "{}", "past_events", list(events), "open_at", time_of(game.open_at),
-           "live_start_at", time_of(game.live_start_at), "live_finish_at", "null",
-           "close_at", time_of(game.close_at), "currency", text(game.currency),
-           "hashtag", text(game.hashtag), "image_url", text(game.image_url) }
-end
-
--- How often it has happened, by target; numbers are texts.
-local function counts_of(event)
-  local counts, texts = {}, {}
-  for _, other in ipairs(event.game.events) do
-    local id = other.target_id:match "^[^:]+"
-    if other.action_id == event.action_id then counts[id] = (counts[id] or 0) + 1 end
-  end
-  for id, count in pairs(counts) do texts[id] = text(count) end
-  return wire.map(texts)
+           "game_state", state_of(game), "past_events", list(events), "open_at",
+           time_of(game.open_at), "live_start_at", time_of(game.live_start_at), "live_finish_at",
+           time_of(game.live_finish_at), "close_at", time_of(game.close_at), "currency",
+           text(game.currency), "hashtag", text(game.hashtag), "image_url", text(game.image_url) }
 end
 
 --- The members of a push of what happened.
 function M.event_members(event)
   return { "game_id", text(event.game.id), "action_id", text(event.action_id), "target_id",
-           text(event.target_id), "target_display_name", text(event.name or "None"),
-           "current_count", counts_of(event), "happened_at", event.happened_at }
+           text(event.target_id), "target_display_name", text(event.name),
+           "current_count", wire.map(counts_of(event.game, event.action_id)), "happened_at",
+           event.happened_at }
 end
 
 return M

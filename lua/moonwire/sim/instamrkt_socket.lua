@@ -15,7 +15,7 @@ local text, object = wire.text, wire.object
 local Socket = { __name = "moonwire.sim.InstamrktSocket" }
 Socket.__index = Socket
 
---- `options`: floor, auth, codes, settings, random, clock, sources, source_id.
+--- `options`: floor, auth, codes, settings, random, clock.
 function Socket.new(options)
   local socket = setmetatable({ connections = {}, pushes = {} }, Socket)
   for name, value in pairs(options) do socket[name] = value end
@@ -71,15 +71,13 @@ local function tell(self, connection, number, members, subject)
                                     text = message_of(self, number, members) }
 end
 
--- Numbers of pushes that have no name in the table.
-local nameless = { hot = 367, blocked_action = 370, allowed_action = 371 }
-local push_subjects = { bet_pool_resolved = "resolved", bet_pool_expired = "resolved",
+local push_subjects = { bet_pool_resolved = "resolved", bet_pool_expored = "resolved",
                         betting_pool_bets_distribution_update = "distribution",
                         balance_update = "balance" }
 
 --- Tells everybody in a game, but for one connection.
 function Socket:tell_game(game, name, members, except)
-  local number = self.codes:push(name) or nameless[name]
+  local number = self.codes:push(name)
   for _, connection in ipairs(self.connections) do
     if connection.subscribed[game.id] and connection ~= except then
       tell(self, connection, number, members, push_subjects[name])
@@ -96,17 +94,22 @@ function Socket:tell_all(name, members, except)
   end
 end
 
---- Tells a member what it has, on all its connections.
+--- Tells a member, on all its connections.
+function Socket:tell_member(member, name, members)
+  for _, connection in ipairs(self.connections) do
+    if connection.member == member and connection.is_in then
+      tell(self, connection, self.codes:push(name), members, push_subjects[name])
+    end
+  end
+end
+
+--- Tells a member what it has.
 function Socket:tell_balance(member, currency)
   local floor = self.floor
   local available = floor:available(member, currency)
-  local members = { "current_balance", rows.float(available + floor:exposure(member, currency)),
-                    "available_balance", rows.float(available), "currency", text(currency) }
-  for _, connection in ipairs(self.connections) do
-    if connection.member == member and connection.is_in then
-      tell(self, connection, self.codes:push "balance_update", members, "balance")
-    end
-  end
+  self:tell_member(member, "balance_update", {
+    "current_balance", rows.float(available + floor:exposure(member, currency)),
+    "available_balance", rows.float(available), "currency", text(currency) })
 end
 
 --- Sends what is waiting.
@@ -125,7 +128,7 @@ local function log_on(connection)
   return "logon_success", { "session_key", text "4" }
 end
 
--- The number and the members of the answer to a message.
+-- The number and the members of the answer to a message; nil where there is none.
 local function answer_to(self, connection, message, operation, now)
   local function failed(words) return self.codes:push "error", { "text", text(words) } end
   if type(message) ~= "table" then return failed "malformed request" end
@@ -138,20 +141,21 @@ local function answer_to(self, connection, message, operation, now)
   if not connection.is_in and operation ~= "ping" and operation ~= "get_opcodes" then
     return failed "not logged on"
   end
-  local members, err = Ops.run(connection, operation, message, now)
-  if not members then return failed(err) end
-  return self.codes:answer(operation), members
+  local members, other = Ops.run(connection, operation, message, now)
+  if members == false then return nil end
+  if not members then return failed(other) end
+  return other and self.codes:push(other) or self.codes:answer(operation), members
 end
 
 local function process(self, connection, message, operation, real_now, give)
   local now = self.clock:venue(real_now)
   local number, members = answer_to(self, connection, message, operation, now)
-  local answer = message_of(self, number, members)
+  local answer = number and message_of(self, number, members)
   if self.is_early then
     self.is_early = false
     self:flush()
   end
-  give(answer)
+  if answer then give(answer) end
   self:flush()
 end
 
@@ -189,7 +193,7 @@ function on.bet(self, bet)
 end
 
 function on.resolved(self, pool)
-  self:tell_game(pool.game, pool.is_expired and "bet_pool_expired" or "bet_pool_resolved",
+  self:tell_game(pool.game, pool.is_expired and "bet_pool_expored" or "bet_pool_resolved",
                  rows.decided_members(pool))
   local seen = {}
   for _, bet in ipairs(pool.bets) do
@@ -210,7 +214,8 @@ function on.blocked(self, pool, now)
 end
 
 function on.action_blocked(self, game, action_id, is_blocked, now)
-  self:tell_game(game, is_blocked and "blocked_action" or "allowed_action",
+  self:tell_game(game, is_blocked and "betting_for_game_and_action_blocked"
+                 or "betting_for_game_and_action_allowed",
                  { "game_id", text(game.id), "action_id", text(action_id),
                    is_blocked and "blocked_at" or "allowed_at", now })
 end
