@@ -108,4 +108,10 @@ function Sim:heard(id)
   return text
 end
 
+--- Whether the venue's books add up.
+function M.checked(sim)
+  local result = sim:control "check"
+  if not result.ok then error(result.problem, 2) end
+end
+
 return M

@@ -120,4 +120,45 @@ function Sim:subscribed(key, secret)
   return id
 end
 
+M.TRADE = "method=trade&pair=btc_idr&"
+M.BUY  = M.TRADE .. "type=buy&price=1500000000&btc=0.0002&order_type=limit"
+M.SELL = M.TRADE .. "type=sell&price=1600000000&btc=0.0002&order_type=limit"
+
+--- error, error_code of a TAPI call, and its answer.
+function M.problem(sim, parameters)
+  local answer = json.decode((sim:tapi(parameters)))
+  return answer.error or "", answer.error_code or "", answer
+end
+
+--- Expects an error text (a part of it) and, where given, its code.
+function M.expect(sim, parameters, text, code)
+  local err, got = M.problem(sim, parameters)
+  if not err:find(text, 1, true) then error(parameters .. ": " .. err, 2) end
+  if code and got ~= code then error(("%s: code %s, not %s"):format(parameters, got, code), 2) end
+end
+
+--- The market rests an order.
+function M.quote(sim, side, price, qty, pair)
+  sim:control(string.format("quote?pair=%s&side=%s&price=%s&qty=%s", pair or "btc_idr", side, price,
+                            qty))
+end
+
+--- "3501 bad request" when a connection was closed, "drop" when it was dropped, else "open".
+function M.fate(sim, id)
+  local close = sim.closed[id]
+  return close and close.code .. " " .. close.reason or sim.dropped[id] or "open"
+end
+
+--- Passes time in seconds while each ping frame is answered.
+function M.stay_alive(sim, id, seconds)
+  local answered = #sim.pings[id]
+  for _ = 1, seconds do
+    sim:pass(1000)
+    if #sim.pings[id] > answered then
+      answered = #sim.pings[id]
+      sim:pong(id)
+    end
+  end
+end
+
 return M
