@@ -98,4 +98,23 @@ function Sim:call(id, method, content, ms)
   return reply
 end
 
+--- One with a market of two levels a side: 65000 x 1, 64900 x 2 | 65100 x 1, 65200 x 2.
+function M.with_book(options)
+  local sim = M.new(options)
+  for _, quote in ipairs { { "buy", 65000, 1 }, { "buy", 64900, 2 }, { "sell", 65100, 1 },
+                           { "sell", 65200, 2 } } do
+    sim:control(("quote?pair=BTC-USD&side=%s&price=%d&qty=%d"):format(unpack(quote)))
+  end
+  return sim
+end
+
+local BUY = '"instrument":"BTC-USD","side":"bid","type":"%s","price":%s,"size":%s'
+
+--- The content of a bid.
+function M.limit(kind, price, size, more)
+  return BUY:format(kind, price, size) .. (more and "," .. more or "")
+end
+
+M.checked = fixture.checked
+
 return M

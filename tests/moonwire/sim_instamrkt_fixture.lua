@@ -125,10 +125,6 @@ function M.two(options)
   return sim, mara, nick
 end
 
---- Whether the venue's books add up.
-function M.checked(sim)
-  local result = sim:control "check"
-  if not result.ok then error(result.problem, 2) end
-end
+M.checked = fixture.checked
 
 return M

@@ -164,6 +164,20 @@ t.test("a question that is asked again is another pool", function()
   t.equal(#json.decode(sim:request("GET", "/sim/pools?open=1").body), 2)
 end)
 
+t.test("a pool that is decided, or takes no bets any more, refuses them in words", function()
+  local sim = new()
+  local mara, boss = sim:joined(), sim:boss()
+  sim:control "resolve?winner=none"
+  t.equal(sim:bet(mara, "harbour", "1").text, "the pool is closed")
+  t.equal(sim:ask(mara, 393, { pool_id = sim.pool.id }).text, "the pool is closed")
+  local pool = sim:ask(boss, 385, { game_id = sim.game.id, action_id = "goal", pool_type = 1,
+                                    targets = "hill", stop_accepting_bets_at = sim.now + 1000 })
+  sim:pass(1000)
+  t.equal(sim:bet(mara, "hill", "1", { id = pool.pool_id }).text,
+          "the pool accepts no bets any more")
+  t.equal(sim:ask(mara, 810).available_balance, 100)
+end)
+
 t.test("a blocked pool takes no bets until it is allowed again", function()
   local sim, mara = two()
   sim:heard(mara)

@@ -185,6 +185,16 @@ t.test("an answer can be late behind another's", function()
   t.equal(sim:heard(id)[1].res, 356)
 end)
 
+t.test("the venue can stall, and says all of it afterwards, in its order", function()
+  local sim = new { fault = "delay:ws:3s:1", settings = { "distribution=after" } }
+  local id = sim:open(sim:query("17", KEY))
+  t.equal(sim:ask(id, 100), nil)
+  t.equal(sim:ask(id, 1), nil)
+  sim:pass(3000)
+  t.equal(sim:codes(id), "100 1")
+  t.equal(sim:ask(id, 1).res, 1)
+end)
+
 t.test("a decision can be told twice, pings go unanswered, words come out of nowhere", function()
   local sim = new { fault = "duplicate:resolved,swallow:ping" }
   local id = sim:joined()
