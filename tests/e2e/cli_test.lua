@@ -54,6 +54,12 @@ test("bad usage is said on standard error with status 2", function()
     { { "run", "--config", "/nonexistent/moonwire.lua" }, "/nonexistent/moonwire.lua" },
     { { "sim", "indodax", "--fault", "explode:trade" }, "explode" },
     { { "sim", "indodax", "--port", "seventy" }, "seventy" },
+    { { "sim", "instamrkt", "--socket-port", "65536" }, "--socket-port 65536: expected 0 to" },
+    { { "sim", "indodax", "--socket-port", "1" }, "--socket-port: it is an option of instamrkt, peatio" },
+    { { "sim", "finery", "--dialect", "ranger" }, "--dialect: it is an option of peatio" },
+    { { "sim", "finery", "--pairs", "BTC-XYZ" }, '--pairs "BTC-XYZ": there is BTC-USD' },
+    { { "sim", "indodax", "--member", "name=a" }, "--member: wants name=, key= and secret=" },
+    { { "sim", "peatio", "--member", "name=maker" }, "--member maker: name or key is taken" },
   } do
     local status, out, err = moonwire(case[1])
     local name = table.concat(case[1], " ")

@@ -2,6 +2,7 @@
 --- WebSocket alone, and with a login.
 
 local e2e = require "tests.e2e.lib"
+local http = require "moonwire.http"
 local test, long_test, equal = e2e.test, e2e.long_test, e2e.equal
 
 -- A strategy that bets what it is told at the start and prints all that it hears. TARGET is of the
@@ -66,6 +67,22 @@ end
 
 local function bets(sim) return sim:control("orders", { member = "mara" }) end
 local function count(text, pattern) return select(2, text:gsub(pattern, "")) end
+
+test("requests and WebSockets have a port each, and find nothing at the other's", function()
+  local sim = new()
+  local rest, socket = sim.info.rest_url, sim.info.private_url:gsub("^wss", "https")
+  local function status_of(url, headers)
+    return (http.call { method = "GET", url = url, ca_file = sim.info.ca_file, headers = headers,
+                        timeout = e2e.patience })
+  end
+  equal(status_of(rest .. "/i/"), 200)
+  equal(status_of(socket .. "i/"), 404)
+  local upgrade = { { "Connection", "Upgrade" }, { "Upgrade", "websocket" },
+                    { "Sec-WebSocket-Version", "13" },
+                    { "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==" } }
+  equal(status_of(rest .. "/?id=17&n=1&h=x", upgrade), 404)
+  equal(status_of(socket .. "?id=17&n=1&h=x", upgrade), 403)
+end)
 
 -- Life cycles -------------------------------------------------------------------------------------
 

@@ -144,6 +144,17 @@ test("an engine that starts anew changes nothing", function()
   equal(run:stop(), 0)
 end)
 
+test("a bare WebSocket is enough on loopback, beside REST over TLS", function()
+  local sim = daemon:sim { "--socket-port", "0" }
+  equal(sim.info.private_url:match "^%a+://", "ws://")
+  equal(sim.info.rest_url:match "^%a+://", "https://")
+  local run = sim:run(daemon:sends("sell", "7000", "1"))
+  run:wait_for "pending_new>new"
+  daemon:take(sim, "buy", "7000", "1")
+  run:wait_for "order sell .->filled cum=1"
+  equal(run:stop(), 0)
+end)
+
 test("junk between frames is counted and changes nothing", function()
   local sim = daemon:sim { "--fault", "junk:trade:text", "--fault", "junk:orderbook:nested",
                         "--set", "extra_fields=on" }

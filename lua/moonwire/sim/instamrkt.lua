@@ -17,7 +17,7 @@ local SOURCE = "c295ecdc-9194-428a-8353-20513856cda1"      -- the venue's, for d
 
 ---@class moonwire.sim.Instamrkt
 local Instamrkt = { __name = "moonwire.sim.Instamrkt", venue = "instamrkt", config_name = "im",
-                    private_path = "/", source_id = SOURCE }
+                    private_path = "/", source_id = SOURCE, socket_port = "tls" }
 Instamrkt.__index = Instamrkt
 
 --- What a fault can meet.

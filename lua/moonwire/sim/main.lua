@@ -23,15 +23,19 @@ local venues = {
   peatio = "moonwire.sim.peatio_options",
 }
 
-local function venue_names()
+local function names_of(set)
   local names = {}
-  for name in pairs(venues) do names[#names + 1] = name end
+  for name in pairs(set) do names[#names + 1] = name end
   table.sort(names)
   return table.concat(names, ", ")
 end
 
+-- What not all venues have says in its text whose it is.
 M.options = {
   port   = { value = "N", doc = "port on 127.0.0.1 (default: a free one)" },
+  ["socket-port"] = { value = "N",
+                      doc = "instamrkt: port of its WebSocket (default: a free one);"
+                            .. " peatio: a port for bare WebSockets, without TLS" },
   fault  = { value = "SPEC", many = true,
              doc = "a fault, such as swallow:trade:0.1, repeatable; help: all of them" },
   market = { value = "on|off", doc = "a made market that moves (default on)" },
@@ -55,6 +59,29 @@ M.options = {
   ["public-key"] = { value = "FILE", doc = "peatio: PEM that RS256 and ES256 tokens verify by" },
   ["lazy-flush"] = { doc = "peatio: events leave only when bytes arrive, or with a ping" },
 }
+
+-- The venues that an option names in its text; nil when it is for all of them.
+local function owners_of(option)
+  local owners
+  for name in option.doc:gmatch "(%l+): " do
+    if venues[name] then
+      owners = owners or {}
+      owners[name] = true
+    end
+  end
+  return owners
+end
+
+-- Whether all options mean something to a venue; nil and which does not.
+local function check_options(options, venue)
+  for name in pairs(options) do
+    local owners = M.options[name] and owners_of(M.options[name])
+    if owners and not owners[venue] then
+      return nil, ("--%s: it is an option of %s"):format(name, names_of(owners))
+    end
+  end
+  return true
+end
 
 -- A directory of our own, mode 0700, and the certificate in it.
 local function make_files()
@@ -146,6 +173,28 @@ function Server:on_server_ws_close(id)
   arm(self)
 end
 
+-- Venues that have a port for requests and one for WebSockets: what comes to the wrong one finds
+-- nothing there.
+local NOT_FOUND = { { "Content-Type", "text/plain" } }
+
+local function rest_door(server)
+  return {
+    on_server_request = function(_, ...) server:on_server_request(...) end,
+    on_server_upgrade = function(_, id) host.server_refuse(id, 404, NOT_FOUND, "not found") end,
+  }
+end
+
+local function socket_door(server)
+  local door = {
+    on_server_request = function(_, id) host.server_reply(id, 404, NOT_FOUND, "not found") end,
+  }
+  for _, name in ipairs { "on_server_upgrade", "on_server_ws_open", "on_server_ws_message",
+                          "on_server_ws_ping", "on_server_ws_pong", "on_server_ws_close" } do
+    door[name] = function(_, ...) server[name](server, ...) end
+  end
+  return door
+end
+
 --- SIGINT and SIGTERM: takes everything down and ends with status 0. SIGHUP has nothing to reload.
 function Server:on_signal(number)
   if number == 1 or self.is_stopped then return end
@@ -218,36 +267,61 @@ local function new_gateway(sim, options)
                        out = setmetatable({}, Out) }
 end
 
-local function serve(server, port)
+-- A port that leads to `door`; its number, or nil and the error.
+local function listen(files, port, door, is_bare)
+  local listener, bound = host.serve { port = port, cert_file = not is_bare and files.cert_file
+                                       or nil, key_file = not is_bare and files.key_file or nil }
+  if not listener then return nil, bound end
+  dispatch.bind(listener, door)
+  return bound
+end
+
+-- Opens the doors: the ports of requests and of WebSockets, mostly the same; or nil and the error.
+-- `apart`: "tls" or "bare" where WebSockets have a port of their own.
+local function serve(server, ports, apart)
   local files, err = make_files()
   if not files then return nil, err end
   server.files = files
-  local listener, bound = host.serve { host = "127.0.0.1", port = port, cert_file = files.cert_file,
-                                       key_file = files.key_file }
-  if not listener then
-    remove_files(files)
-    return nil, bound
+  local port, socket_port
+  port, err = listen(files, ports.port, apart == "tls" and rest_door(server) or server)
+  socket_port = port
+  if port and apart then
+    socket_port, err = listen(files, ports.socket_port, socket_door(server), apart == "bare")
   end
-  server.listener = listener
-  dispatch.bind(listener, server)
+  if not socket_port then
+    remove_files(files)
+    return nil, err
+  end
   dispatch.listen("signal", server)
-  return bound
+  return port, socket_port
+end
+
+local function read_port(options, name)
+  local port = tonumber(options[name] or "0")
+  if port and port % 1 == 0 and port >= 0 and port <= 65535 then return port end
+  return nil, ("--%s %s: expected 0 to 65535"):format(name, options[name])
 end
 
 -- The options that are numbers or a choice; nil and what is wrong.
 local function read_numbers(options)
-  local port, seed = tonumber(options.port or "0"), tonumber(options.seed or "1")
-  if not port or port % 1 ~= 0 or port < 0 or port > 65535 then
-    return nil, "--port " .. options.port .. ": expected 0 to 65535"
-  end
+  local seed, socket_port = tonumber(options.seed or "1"), nil
+  local port, err = read_port(options, "port")
+  if port then socket_port, err = read_port(options, "socket-port") end
+  if not socket_port then return nil, err end
   if not seed or seed % 1 ~= 0 then
     return nil, "--seed " .. options.seed .. ": expected a whole number"
   end
   if options.market and options.market ~= "on" and options.market ~= "off" then
     return nil, "--market " .. options.market .. ": expected on or off"
   end
-  return { port = port, seed = seed, fault = options.fault or {},
+  return { port = port, socket_port = socket_port, seed = seed, fault = options.fault or {},
            with_market = options.market ~= "off" }
+end
+
+local function urls_of(sim, port, socket_port, apart)
+  local sockets = (apart == "bare" and "ws" or "wss") .. "://127.0.0.1:" .. socket_port
+  return { rest_url = "https://127.0.0.1:" .. port, private_url = sockets .. sim.private_path,
+           market_url = sim.market_path and sockets .. sim.market_path }
 end
 
 --- Starts the simulator; bad usage ends with status 2, a failure with 1.
@@ -255,7 +329,7 @@ function M.run(options, files)
   local name = files[1]
   if not venues[name] or files[2] then
     return cli.usage_error(("sim: which venue? there is %s; see moonwire sim --help")
-      :format(venue_names()))
+      :format(names_of(venues)))
   end
   local venue = require(venues[name])
   local asks_set = options.set and options.set[1] == "help"
@@ -264,7 +338,8 @@ function M.run(options, files)
     host.print_line(asks_set and venue.describe_settings() or Faults.describe(venue.subjects))
     return host.stop(0)
   end
-  local read, err = read_numbers(options)
+  local read, err = check_options(options, name)
+  if read then read, err = read_numbers(options) end
   local sim, credentials, fields, gateway
   if read then
     read.schedule = Schedule.new()
@@ -274,18 +349,15 @@ function M.run(options, files)
   if sim then gateway, err = new_gateway(sim, read) end
   if not gateway then return cli.usage_error("sim: " .. err) end
   local server = setmetatable({ gateway = gateway }, Server)
-  local port
-  port, err = serve(server, read.port)
+  local apart = sim.socket_port or options["socket-port"] and "bare" or nil
+  local port, socket_port = serve(server, read, apart)
   if not port then
-    io.stderr:write("moonwire: sim: ", tostring(err), "\n")
+    io.stderr:write("moonwire: sim: ", tostring(socket_port), "\n")
     return host.stop(1)
   end
   sim:start(dispatch.now_ms(), read.with_market)
   arm(server)
-  local authority = "://127.0.0.1:" .. port
-  local urls = { rest_url = "https" .. authority,
-                 private_url = "wss" .. authority .. sim.private_path,
-                 market_url = sim.market_path and "wss" .. authority .. sim.market_path }
+  local urls = urls_of(sim, port, socket_port, apart)
   fields = fields or {}
   if options.json then return print_json(name, urls, server.files, credentials, fields) end
   print_configuration(name, sim.config_name, urls, server.files, credentials, fields, venue.curl)
