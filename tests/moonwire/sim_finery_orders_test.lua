@@ -91,6 +91,22 @@ t.test("what is wrong with an order has its number, and its field", function()
   t.equal(sim:call(id, "add", good), "error 84")
 end)
 
+t.test("how long a taker is held, and what the end of a filled order says, are switches", function()
+  local sim = with_book { settings = { "hold_ms=100", "removed_when_filled=off" } }
+  local id = sim:connected()
+  sim:ask(id, '{"event":"bind","feed":"O"}')
+  local good = limit("limitIOC", "6510000000000", "1000")
+  t.equal(sim:call(id, "add", good, 99), nil)
+  sim:pass(1)
+  local text = sim:heard(id)
+  t.ok(text:find '"reply"' and text:find '"O",0,"D"' and not text:find '"O",0,"%-"', text)
+  sim = with_book()
+  id = sim:connected()
+  sim:ask(id, '{"event":"bind","feed":"O"}')
+  sim:call(id, "add", good)
+  t.ok(sim.last_heard:find '"O",0,"D".*"O",0,"%-"', sim.last_heard)
+end)
+
 -- A maker's orders --------------------------------------------------------------------------------
 
 local function maker()

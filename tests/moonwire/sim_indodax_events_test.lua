@@ -125,6 +125,19 @@ t.test("the optional fields are switches", function()
   t.ok(order.futureField)
 end)
 
+t.test("older fills name no client order id; a market buy may count in its amount", function()
+  local sim = fixture.new { settings = { "fill_client_order_ids=off", "market_buy_qty=quote" } }
+  local id = sim:subscribed()
+  quote(sim, "sell", 1500000000, 1)
+  sim:ok(BUY .. "&client_order_id=mine")
+  local ids = {}
+  for i, event in ipairs(sim:events(id)) do ids[i] = event.order.clientOrderId or "-" end
+  t.equal(table.concat(ids, " "), "mine - mine")
+  sim:ok(TRADE .. "type=buy&order_type=market&idr=60000")
+  local new = sim:events(id)[1].order
+  t.equal(new.status .. " " .. new.origQty, "NEW 60000")
+end)
+
 t.test("default client ids may carry a coin's old name; ids count per pair", function()
   local sim = fixture.new { balances = { idr = "1000000000" } }
   local A = "method=trade&pair=aave_idr&type=buy&price=2000000&aave=0.02&order_type=limit"

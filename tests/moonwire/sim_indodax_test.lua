@@ -361,6 +361,17 @@ t.test("20 trades a second and pair, then the pair is blocked for 5 s; cancels g
   t.ok(sim:ok(BUY))
 end)
 
+t.test("an address has a limit over all keys and methods, by option", function()
+  local sim = fixture.new { settings = { "ip_limit=3" } }
+  for _ = 1, 3 do sim:ok "method=getInfo" end
+  local body, status = sim:tapi(BUY)
+  t.equal(status, 429)
+  t.equal(body, '{"success":0,"error":"Too many requests from your IP",'
+                .. '"error_code":"too_many_requests_from_your_ip"}')
+  sim:pass(1000)
+  t.ok(sim:ok(BUY))
+end)
+
 t.test("30 cancels a second", function()
   local sim = fixture.new()
   for _ = 1, 30 do problem(sim, "method=cancelByClientOrderId&client_order_id=x") end

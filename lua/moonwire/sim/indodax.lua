@@ -38,6 +38,7 @@ function Indodax.new_settings()
   return settings.new {
     { "token_life", 86400, "seconds that a token lives" },
     { "rate_limits", true, "obey the venue's limits of requests" },
+    { "ip_limit", 0, "calls of TAPI in a second from one address, then 429; 0: any number" },
     { "connection_limit", 0, "private connections of a user; one more gets 3504; 0: any number" },
     { "refresh", true, "the private socket's refresh command; off: error 108" },
     { "channel_history", false, "offset, epoch and recovery on the private channel" },
@@ -164,7 +165,7 @@ end
 --- page of the proxy before it.
 function Indodax.fault_page(_, status)
   if status == 429 then
-    return JSON, Tapi.failure("Too many requests from your IP", "too_many_requests_from_your_ip")
+    return JSON, Tapi.too_many_from_address()
   end
   return { { "Content-Type", "text/html; charset=UTF-8" } },
          "<!DOCTYPE html>\n<html><head><title>indodax.com | " .. status

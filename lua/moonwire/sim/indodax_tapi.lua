@@ -65,6 +65,12 @@ local function over_trade_limit(self, member, pair, now)
   end
 end
 
+-- 5.3: a limit that is not documented; there is one address, loopback.
+local function over_address_limit(self, now)
+  local count = self.settings.ip_limit
+  return count > 0 and not limit(self, "address " .. count, count, 1000)(now)
+end
+
 local function over_cancel_limit(self, member, now)
   if self.settings.rate_limits and not limit(self, member.name .. " cancel", 30, 1000)(now) then
     return failure("Your User ID sent too many cancel order requests", "too_many_requests")
@@ -424,6 +430,7 @@ local states = { locked = "Your account is locked.", disabled = "Your account is
 
 --- Answers POST /tapi. `now`: the venue's clock in ms. Returns status and body.
 function Tapi:answer(headers, query, body, now)
+  if over_address_limit(self, now) then return 429, Tapi.too_many_from_address() end
   local entry, fields, code = self.auth:check(headers, query, body, now)
   if not entry then return 200, failure(fields, code) end
   local member, name = entry.member, fields.method or ""
@@ -440,4 +447,10 @@ function Tapi:answer(headers, query, body, now)
 end
 
 Tapi.failure = failure
+
+--- What the proxy before the venue says with a 429.
+function Tapi.too_many_from_address()
+  return failure("Too many requests from your IP", "too_many_requests_from_your_ip")
+end
+
 return Tapi
