@@ -2,6 +2,7 @@
 --- balance step, sizes in steps of the base's.
 
 local decimal = require "moonwire.decimal"
+local wire    = require "moonwire.sim.wire"
 
 local M = {}
 local UNIT = decimal "0.00000001"
@@ -36,10 +37,6 @@ local function new_instrument(row)
 end
 
 --- All instruments, each a table of its own.
-function M.list()
-  local list = {}
-  for i, row in ipairs(rows) do list[i] = new_instrument(row) end
-  return list
-end
+function M.list() return wire.each(rows, new_instrument) end
 
 return M

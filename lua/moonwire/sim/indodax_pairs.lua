@@ -2,6 +2,7 @@
 --- base_currency, `base` its traded_currency.
 
 local decimal = require "moonwire.decimal"
+local wire    = require "moonwire.sim.wire"
 
 local M = {}
 
@@ -60,10 +61,6 @@ local function new_pair(row)
 end
 
 --- All pairs, each a table of its own.
-function M.list()
-  local list = {}
-  for i, row in ipairs(rows) do list[i] = new_pair(row) end
-  return list
-end
+function M.list() return wire.each(rows, new_pair) end
 
 return M

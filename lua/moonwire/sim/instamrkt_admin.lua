@@ -76,33 +76,26 @@ local function create_game(c, message, now, is_upcoming)
     image_url = fields.text(message.image_url) }, now)
 end
 
--- The answer about a new game, which everybody else hears as well.
-local function announce(c, name, game)
-  local members = rows.created_members(game)
-  c.hub:tell_all(name, members, c)
-  return members
-end
-
-function of_source.create_and_open_game(c, message, now)
-  local game, err = create_game(c, message, now, false)
-  if not game then return nil, err end
-  return announce(c, "game_created_and_opened", game)
-end
-
-function of_source.create_game(c, message, now)
-  local game, err = create_game(c, message, now, true)
-  if not game then return nil, err end
-  return announce(c, "game_created", game)
-end
-
-function of_source.open_game(c, message, now)
+local function open_game(c, message, now)
   local game, err = fields.game(c.hub.floor, message)
   if not game then return nil, err end
-  game, err = c.hub.floor:open_game(game, lineup.list_of(message.actions),
-                                    lineup.list_of(message.targets), now)
-  if not game then return nil, err end
-  return announce(c, "game_opened", game)
+  return c.hub.floor:open_game(game, lineup.list_of(message.actions),
+                               lineup.list_of(message.targets), now)
 end
+
+-- The answer is about the new game, and everybody else hears it as well.
+local function announced(name, make, is_upcoming)
+  return function(c, message, now)
+    local game, err = make(c, message, now, is_upcoming)
+    if not game then return nil, err end
+    local members = rows.created_members(game)
+    c.hub:tell_all(name, members, c)
+    return members
+  end
+end
+of_source.create_and_open_game = announced("game_created_and_opened", create_game, false)
+of_source.create_game = announced("game_created", create_game, true)
+of_source.open_game = announced("game_opened", open_game)
 
 --- The new details go to everybody in the game, the admin too.
 function of_game.update_game_details(c, message)

@@ -2,6 +2,7 @@
 --- side: ask_precision counts decimals of quantities, bid_precision those of prices.
 
 local decimal = require "moonwire.decimal"
+local wire    = require "moonwire.sim.wire"
 
 local M = {}
 
@@ -26,10 +27,6 @@ local function new_pair(row)
 end
 
 --- All markets, each a table of its own.
-function M.list()
-  local list = {}
-  for i, row in ipairs(rows) do list[i] = new_pair(row) end
-  return list
-end
+function M.list() return wire.each(rows, new_pair) end
 
 return M

@@ -209,12 +209,6 @@ local function page_of(list, fields, limit, descending)
   return result
 end
 
-local function map(list, f)
-  local result = {}
-  for i, item in ipairs(list) do result[i] = f(item) end
-  return result
-end
-
 local function check_page(check)
   check.range("limit", 1, 1000)
   check.one_of("order_by", DIRECTIONS)
@@ -231,7 +225,7 @@ routes["GET /orders"] = function(self, member, fields)
   end
   local page = page_of(list, { page = fields.page }, tonumber(fields.limit) or 100,
                        fields.order_by == "desc")
-  return wire.list(map(page, function(order) return rows.order(self.floor, order) end))
+  return wire.list(wire.each(page, function(order) return rows.order(self.floor, order) end))
 end
 
 -- The trades of a market, of a member or of all.
@@ -252,13 +246,13 @@ local function trades_of(self, fields, member)
 end
 
 routes["GET /trades/my"] = function(self, member, fields)
-  return wire.list(map(trades_of(self, fields, member), function(trade)
+  return wire.list(wire.each(trades_of(self, fields, member), function(trade)
     return rows.my_trade(self.floor, trade, member)
   end))
 end
 
 routes["GET /trades"] = function(self, _, fields)
-  return wire.list(map(trades_of(self, fields), function(trade)
+  return wire.list(wire.each(trades_of(self, fields), function(trade)
     return rows.public_trade(self.floor, trade)
   end))
 end
@@ -270,7 +264,7 @@ local function accounts(self, member)
   local names = {}
   for asset in pairs(assets) do names[#names + 1] = asset end
   table.sort(names)
-  return wire.list(map(names, function(asset)
+  return wire.list(wire.each(names, function(asset)
     return object("currency", text(asset),
                   "balance", quoted(self.floor.ledger:free(member.name, asset)),
                   "locked", quoted(self.floor.ledger:held(member.name, asset)))
@@ -288,7 +282,7 @@ routes["GET /accounts"] = accounts
 -- Public ------------------------------------------------------------------------------------------
 
 routes["GET /markets"] = function(self)
-  return wire.list(map(self.floor.pairs, function(pair)
+  return wire.list(wire.each(self.floor.pairs, function(pair)
     return object("id", text(pair.id), "name", text(pair.name))
   end))
 end
@@ -297,7 +291,7 @@ routes["GET /fees/trading"] = function(self)
   local function fee(rate)
     return object("type", text "relative", "value", text(tostring(rate)))
   end
-  return wire.list(map(self.floor.pairs, function(pair)
+  return wire.list(wire.each(self.floor.pairs, function(pair)
     return object("market", text(pair.id), "ask_fee", fee(pair.ask_fee),
                   "bid_fee", fee(pair.bid_fee))
   end))
@@ -322,7 +316,7 @@ routes["GET /order_book"] = function(self, _, fields)
   check.range("bids_limit", 1, 200)
   local pair = market_of(self, fields, check)
   local function side(name, limit)
-    return wire.list(map(resting(pair, name, tonumber(limit) or 20), function(order)
+    return wire.list(wire.each(resting(pair, name, tonumber(limit) or 20), function(order)
       return rows.order(self.floor, order)
     end))
   end
@@ -338,7 +332,7 @@ routes["GET /depth"] = function(self, _, fields, now)
   local cached = self.depths[key]
   if cached and now - cached.at < DEPTH_MS then return cached.body end
   local function levels(name)
-    return map(self.floor.engine:depth(pair.id, name, limit), function(level)
+    return wire.each(self.floor.engine:depth(pair.id, name, limit), function(level)
       return "[" .. quoted(level.price) .. "," .. quoted(level.qty) .. "]"
     end)
   end

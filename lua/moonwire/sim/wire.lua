@@ -33,6 +33,13 @@ function M.list(texts)
   return "[" .. table.concat(texts, ",") .. "]"
 end
 
+--- A list of f(item).
+function M.each(items, f)
+  local list = {}
+  for i, item in ipairs(items) do list[i] = f(item) end
+  return list
+end
+
 --- A JSON object of a table; names sorted, values are JSON text already.
 function M.map(values)
   local names, parts = {}, {}
