@@ -344,6 +344,15 @@ t.test("a game that is opened later is joined", function()
   t.equal(#s.session.markets, 0)
 end)
 
+t.test("a game that was not open yet takes bets once a pool is opened in it", function()
+  local early = frames.details:gsub("game_in_progress_betting_active", "betting_not_yet_active")
+  local s = play { ops = { [372] = early }, pools = {} }
+  s.ops[372] = frames.details
+  s:hear((frames.pool:gsub("^{", '{"res":352,')))
+  t.equal(#s:asked_for(372), 2)
+  t.equal(s:send("2.5").status, "new")
+end)
+
 -- Books -------------------------------------------------------------------------------------------
 
 t.test("a book is what a target stands at, told at once and with each bet of anybody", function()

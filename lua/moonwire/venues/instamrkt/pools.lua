@@ -125,6 +125,13 @@ function M.read_details(game, row)
   game.currency = wire.given(row.currency) or game.currency
 end
 
+--- Asks what the venue says of a game now; waits.
+function M.refresh(s, game)
+  local answer, err = wire.ask(s, "get_game_details", ANSWERS.details, { game_id = game.id })
+  if not answer then return s.log.warn("game %s: %s", game.id, err) end
+  M.read_details(game, answer)
+end
+
 -- Joins a game, without which nothing is heard of its pools; its markets.
 local function enter(s, game)
   local fields = { game_id = game.id }

@@ -123,11 +123,14 @@ local function game_of(s, message)
   return s.memory.games[wire.id(message.game_id) or ""]
 end
 
+-- Nothing tells that a game goes on, from not yet to before the game to in it; but pools are opened
+-- only where bets are possible.
 local function read_new_pool(link, message)
   local s = link.session
   local game = game_of(s, message)
   if not game then return link:on_bad_message "a pool of a game that we are not in" end
   for _, market in ipairs(pools.add(s, message, game)) do s:add_market(market) end
+  if not pools.takes_bets(game) then s:in_task("game", pools.refresh, game) end
 end
 
 local function read_distribution(link, decoder)
