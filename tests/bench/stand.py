@@ -61,6 +61,10 @@ def children(pid):
         return [int(child) for child in file.read().split()]
 
 
+def descendants(pid):
+    return [pid for child in children(pid) for pid in (child, *descendants(child))]
+
+
 def memory_kb(pid, what="VmRSS"):
     with open(f"/proc/{pid}/status", encoding="ascii") as status:
         for line in status:
@@ -106,7 +110,7 @@ class Stand:
         server = subprocess.Popen(
             [os.path.join(BUILD, "bench", "server"), self.cert, self.key, mode, str(events),
              "spin" if spin else "block", shape], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            text=True, start_new_session=True)
+            text=True)
         return server, last_json("the server", server.stdout.readline())["port"]
 
     def configure(self, port, strategy, spin=False, connections=1, shape="indodax", **more):
@@ -137,10 +141,13 @@ class Stand:
                           MW_BENCH_SECRET=secret, XDG_RUNTIME_DIR=self.directory)
 
     def spawn(self, command, **environment):
-        with open(self.path("client.err"), "w", encoding="utf-8") as errors:
+        errors_path = self.path("client.err")
+        if os.path.exists(errors_path):
+            os.unlink(errors_path)         # one that ends late writes to its own
+        with open(errors_path, "w", encoding="utf-8") as errors:
             return subprocess.Popen(command, env=dict(os.environ, **NODE, **environment),
                                     stdout=subprocess.PIPE, stderr=errors, text=True,
-                                    cwd=self.directory, start_new_session=True)
+                                    cwd=self.directory)
 
     def start(self, client, port, mode, events, spin=False, connections=1, shape="indodax"):
         if client.startswith("moonwire"):
@@ -190,10 +197,9 @@ class Stand:
     def end(self, *processes):
         """Kills them with all that they have started."""
         for process in processes:
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass                       # it has ended, and nothing of it is left
+            for pid in descendants(process.pid) if process.poll() is None else ():
+                os.kill(pid, signal.SIGKILL)
+            process.kill()
             process.wait()
             for pipe in (process.stdin, process.stdout):
                 if pipe:

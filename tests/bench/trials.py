@@ -77,7 +77,7 @@ def simulate(stand):
     process = subprocess.Popen([MOONWIRE, "sim", "indodax", "--json", "--market", "off",
                                 "--log-level", "error"],
                                env=dict(os.environ, XDG_RUNTIME_DIR=stand.directory),
-                               stdout=subprocess.PIPE, text=True, start_new_session=True)
+                               stdout=subprocess.PIPE, text=True)
     return process, last_json("the simulator", process.stdout.readline())
 
 
