@@ -2,6 +2,7 @@
 --- rate, and asks nobody.
 
 local decimal = require "moonwire.decimal"
+local fee_estimate = require "moonwire.fee_estimate"
 local order_module = require "moonwire.order"
 
 local M = {}
@@ -43,22 +44,30 @@ end
 ---@param session moonwire.ConsoleSession
 ---@param request table  as Strategy:submit takes it, with venue and symbol
 ---@return { venue: string, symbol: string, side: string, qty: any, price: any, notional: any,
----          quote: string, mid: any, from_mid: string|nil, left: table|nil, problem: string|nil }
----        problem: why it would be refused
+---          quote: string, fee: string|nil, fee_from: string|nil, fee_seen: string|nil, mid: any,
+---          from_mid: string|nil, left: table|nil, problem: string|nil }
+---        fee: see fee_estimate.lua; problem: why it would be refused
 function M.of(session, request)
   local desk, price = session.desk, amount("price", request.price)
   local draft = order_module.draft(request.side, request.venue, request.symbol,
     request.type or (price and "limit" or "market"), request.time_in_force or "gtc", price,
     amount("qty", request.qty), amount("amount", request.amount), session.runner.name)
-  local market = desk:session(draft.venue):market_of(draft.symbol)
+  local venue = desk:session(draft.venue)
+  local market = venue:market_of(draft.symbol)
   local book = desk:book(draft.venue, draft.symbol)
   local mid = book and book.mid
   local at = price or market and market.unit_cost or mid
   local notional = draft.amount or draft.qty and at and draft.qty * at
   local ok, problem = desk:check(draft)
+  local fee, fee_from, fee_seen
+  if market then
+    fee, fee_from, fee_seen = fee_estimate.of(venue, market, draft, notional, mid,
+                                              session.console:list_fills())
+  end
   return {
     venue = draft.venue, symbol = draft.symbol, side = draft.side, type = draft.type,
     qty = draft.qty, price = price, amount = draft.amount, notional = notional,
+    fee = fee, fee_from = fee_from, fee_seen = fee_seen,
     quote = market and market.quote or draft.symbol:match "/(.+)$" or "", mid = mid,
     from_mid = distance(price, mid), left = market and room(desk, draft, market, notional),
     problem = not ok and problem or nil,

@@ -188,6 +188,15 @@ function Venue.fetch_time(s) end
 ---@return moonwire.Class|nil class
 function Venue.fetch_markets(s) end
 
+--- Optional: what an execution costs, where the venue tells it: shares of the quantity where
+--- `asset` is the market's base, else of the notional. nil: not known.
+---@param s table
+---@param market moonwire.Market
+---@param side moonwire.Side
+---@return { asset: string, maker: moonwire.decimal|nil, taker: moonwire.decimal|nil,
+---          beside: string|nil }|nil rates  beside: what else is charged, and not told before
+function Venue.fee_rates(s, market, side) end
+
 --- Refuses what this venue cannot do, before anything is recorded or sent.
 ---@param s table
 ---@param order moonwire.OrderRequest

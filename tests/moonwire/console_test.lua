@@ -281,6 +281,24 @@ t.test("preview sends nothing and tells what is left", function()
   t.equal(#s:asked "trade", 0)
 end)
 
+t.test("preview tells the fee by the venue's rates, and by own fills", function()
+  local p, s = play()
+  p:shows('preview(buy, "BTC/IDR", "0.001", 950e6).fee', '"1900 IDR"')
+  p:shows('preview(buy, "BTC/IDR", "0.001", 950e6).fee_from',
+    '"the venue\'s rate, 0.2% as maker; clearing and tax come on top"')
+  p:shows('preview(buy, "BTC/IDR", "0.001", 950e6).fee_seen', "nil")
+  p:type(BUY)
+  local order = s.desk.orders:list_open()[1]
+  s:push(s:fill(order, "0.001", "0.001", { price = "950000000" }))
+  local fill = p.console:list_fills()[1]
+  t.ok(#fill.fees >= 1)
+  local total = ("%s %s"):format(fill.fees[1].amount * 2, fill.fees[1].asset)
+  local text = p:type 'preview(buy, "BTC/IDR", "0.002", 950e6).fee_seen'
+  t.ok(text:find(total, 1, true), text .. " has no " .. total)
+  t.ok(text:find "by the last fill", text)
+  p:shows('preview(sell, "BTC/IDR", "0.002", 950e6).fee_seen', "nil")
+end)
+
 t.test("beyond the size that is configured it asks", function()
   local console_config = { confirm_notional = { IDR = decimal "900000" } }
   local p, s = play { console = console_config }

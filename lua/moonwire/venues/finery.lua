@@ -79,6 +79,12 @@ function M.fetch_markets(s)
   return markets
 end
 
+--- A taker pays no trading fee; what a maker pays is not published.
+function M.fee_rates(s, market)
+  if s.config.role == "maker" then return nil end
+  return { asset = market.quote, taker = decimal "0" }
+end
+
 -- Orders ------------------------------------------------------------------------------------------
 
 -- [role][type][time_in_force] = the venue's type (add). A market order never rests.

@@ -62,6 +62,11 @@ function M.fetch_time(s)
   return tonumber(answer.server_time) or nil, "server_time: no number in the answer"
 end
 
+local function percent_of(value)
+  local percent = decimal_of(value)
+  return percent and percent * decimal "0.01"
+end
+
 --- Markets by symbol, and as a list; `names` are the venue's own names of one.
 function M.fetch_markets(s)
   local pairs_answer, err = public(s, "/api/pairs")
@@ -81,6 +86,8 @@ function M.fetch_markets(s)
         price_step = step, qty_step = decimal_of(row.quantity_increment) or decimal "0.00000001",
         min_notional = decimal_of(row.trade_min_base_currency),
         min_qty = decimal_of(row.trade_min_traded_currency),
+        maker_fee = percent_of(row.trade_fee_percent_maker or row.trade_fee_percent),
+        taker_fee = percent_of(row.trade_fee_percent_taker or row.trade_fee_percent),
         names = { row.id, row.ticker_id, row.symbol },
       }
       markets[#markets + 1] = market
@@ -88,6 +95,13 @@ function M.fetch_markets(s)
     end
   end
   return markets
+end
+
+--- What an execution costs (9): a buyer pays in quote as well. What is charged beyond that only a
+--- fill tells.
+function M.fee_rates(_, market)
+  return { asset = market.quote, maker = market.maker_fee, taker = market.taker_fee,
+           beside = "clearing and tax" }
 end
 
 -- Orders: TAPI ------------------------------------------------------------------------------------

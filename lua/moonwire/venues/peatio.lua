@@ -95,6 +95,7 @@ local function dialect(generation, private, market, on_answered)
   end
   P.fetch_markets, P.fetch_balances = understood(generation.fetch_markets),
                                       understood(generation.fetch_balances)
+  P.fee_rates = orders.fee_rates
   P.fetch_time = generation.fetch_time and understood(generation.fetch_time)
   if generation.time_path then
     function P.warm(s)

@@ -43,6 +43,13 @@ function M.read_order(s, row)
   return report
 end
 
+--- Before there is an execution: the same for maker and taker, taken from what comes in (6).
+function M.fee_rates(_, market, side)
+  local rate = market.buy_fee
+  if side == "sell" then rate = market.sell_fee end
+  return { asset = side == "sell" and market.quote or market.base, maker = rate, taker = rate }
+end
+
 --- The fee of an execution, which 1.8 does not tell: income x rate of the market (6).
 local function fee_of(market, side, price, qty)
   if side == "sell" then
