@@ -36,7 +36,10 @@ static void read_locks(lua_State *L, struct mw_plan *plan)
     luaL_checktype(L, -1, LUA_TTABLE);
     size_t count = lua_objlen(L, -1);
     if (count > MW_LOCKS_MAX)
-        luaL_error(L, "more than %d locks", MW_LOCKS_MAX);
+        luaL_error(L,
+                   "venues: one runtime trades %d accounts at most: give the others a runtime of "
+                   "their own",
+                   MW_LOCKS_MAX - 1); /* one is the journal's */
     for (size_t i = 0; i < count; i++) {
         lua_rawgeti(L, -1, (int)i + 1); /* locks lock */
         luaL_checktype(L, -1, LUA_TTABLE);

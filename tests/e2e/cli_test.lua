@@ -55,7 +55,8 @@ test("bad usage is said on standard error with status 2", function()
     { { "sim", "indodax", "--fault", "explode:trade" }, "explode" },
     { { "sim", "indodax", "--port", "seventy" }, "seventy" },
     { { "sim", "instamrkt", "--socket-port", "65536" }, "--socket-port 65536: expected 0 to" },
-    { { "sim", "indodax", "--socket-port", "1" }, "--socket-port: it is an option of instamrkt, peatio" },
+    { { "sim", "indodax", "--socket-port", "1" },
+      "--socket-port: it is an option of instamrkt, peatio" },
     { { "sim", "finery", "--dialect", "ranger" }, "--dialect: it is an option of peatio" },
     { { "sim", "finery", "--pairs", "BTC-XYZ" }, '--pairs "BTC-XYZ": there is BTC-USD' },
     { { "sim", "indodax", "--member", "name=a" }, "--member: wants name=, key= and secret=" },
@@ -103,6 +104,19 @@ test("a strategy that does not load is told with file and line", function()
   local status, _, err = moonwire({ "check", "--config", config, strategy }, ENVIRONMENT)
   equal(status, 2)
   has(err, "s.lua:2:")
+end)
+
+test("more accounts than one runtime locks are refused before anything starts", function()
+  local venue = '{ protocol = "indodax", environment = "demo", key = env "MW_KEY", '
+    .. 'secret = env "MW_SECRET" }'
+  local path = e2e.directory() .. "/moonwire.lua"
+  local venues = {}
+  for i = 1, 32 do venues[i] = ("v%d = %s"):format(i, venue) end
+  e2e.write(path, "return { venues = { " .. table.concat(venues, ", ") .. " } }")
+  local status, out, err = moonwire({ "run", "--config", path }, ENVIRONMENT)
+  equal(status, 2)
+  equal(out, "")
+  has(err, path .. ": venues: one runtime trades 31 accounts at most: give the others a runtime")
 end)
 
 test("a secret that is not there is told by its name, and no value is printed", function()
