@@ -79,7 +79,7 @@ static size_t cut(const char *bytes, size_t len)
 static int write_some(struct mw_drain *drain, struct mw_err *err)
 {
     size_t len;
-    const char *bytes = mw_ring_peek(drain->ring, &len);
+    char *bytes = mw_ring_peek(drain->ring, &len);
     size_t used = cut(bytes, len);
     if (len && !used) {
         mw_logf(drain->log, MW_LOG_ERROR, "%zu bytes in the ring are no records: dropped", len);

@@ -147,24 +147,34 @@ static bool has_numbers(unsigned kind)
     return kind == MW_RECORD_order || kind == MW_RECORD_order_status || kind == MW_RECORD_fill;
 }
 
-/* Copies one record without its secrets. */
-static void take(struct mw_journal *journal, const struct mw_record *r)
+/* A text that is zeros was learned before. */
+static void learn(struct mw_journal *journal, struct mw_record *r)
 {
-    char *to = journal->taken + journal->len;
-    const char *from = (const char *)r;
+    void (*add)(struct mw_redactor *, const char *, size_t) =
+        r->flags & MW_SECRET_FLAG_key ? mw_redactor_add_key : mw_redactor_add;
+    char *text = (char *)(r + 1) + r->data_len;
+    if (!r->text_len || !*text)
+        return;
+    add(journal->redactor, text, r->text_len);
+    memset(text, 0, r->text_len);
+}
+
+/* Copies one record without its secrets, and leaves it so. */
+static void take(struct mw_journal *journal, struct mw_record *r)
+{
+    char *to = journal->taken + journal->len, *from = (char *)r;
     size_t begin = sizeof *r, end = sizeof *r + r->data_len + r->text_len;
     journal->is_first = journal->is_first || r->number <= journal->number;
     journal->number = r->number;
     if (r->kind == MW_RECORD_secret) {
-        void (*add)(struct mw_redactor *, const char *, size_t) =
-            r->flags & MW_SECRET_FLAG_key ? mw_redactor_add_key : mw_redactor_add;
-        add(journal->redactor, mw_record_text(r), r->text_len);
+        learn(journal, r);
         return;
     }
     if (has_numbers(r->kind))
         begin += r->data_len;
     memcpy(to, from, begin);
-    mw_redact_copy(journal->redactor, to + begin, from + begin, end - begin);
+    if (mw_redact_copy(journal->redactor, to + begin, from + begin, end - begin))
+        memcpy(from + begin, to + begin, end - begin);
     memset(to + end, 0, r->size - end);
     if (journal->is_first)
         ((struct mw_record *)(void *)to)->flags |= MW_RECORD_FIRST;
@@ -189,20 +199,19 @@ static int make_room(struct mw_journal *journal, size_t len, struct mw_err *err)
     return 0;
 }
 
-int mw_journal_write(struct mw_journal *journal, const void *records, size_t len,
-                     struct mw_err *err)
+int mw_journal_write(struct mw_journal *journal, void *records, size_t len, struct mw_err *err)
 {
-    const char *at = records, *end = at + len;
+    char *at = records, *end = at + len;
     for (const struct mw_record *r; at < end; at += r->size)
         if (!(r = mw_record_at(at, (size_t)(end - at)))) {
             mw_err_set(err, "journal %s: no record at byte %zu of %zu", journal->path,
-                       (size_t)(at - (const char *)records), len);
+                       (size_t)(at - (char *)records), len);
             return -1;
         }
     if (make_room(journal, len, err) < 0)
         return -1;
-    for (at = records; at < end; at += ((const struct mw_record *)(const void *)at)->size)
-        take(journal, (const struct mw_record *)(const void *)at);
+    for (at = records; at < end; at += ((struct mw_record *)(void *)at)->size)
+        take(journal, (struct mw_record *)(void *)at); /* was checked */
     return 0;
 }
 

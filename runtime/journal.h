@@ -35,8 +35,9 @@ MW_MUST_USE struct mw_journal *mw_journal_open(const struct mw_journal_options *
 void mw_journal_close(struct mw_journal *journal); /* takes NULL; what was not committed is lost */
 
 /* Takes records (whole ones, as the ring gives them) for the next commit; they are copied, and
- * secrets are masked. -1 and `err`: nothing of this call was taken, it can be made again. */
-MW_MUST_USE int mw_journal_write(struct mw_journal *journal, const void *records, size_t len,
+ * secrets are masked: in `records` as well, where they would stay for as long as nobody writes over
+ * them. What was masked may be taken again. -1 and `err`: nothing of this call was taken, it can be made again. */
+MW_MUST_USE int mw_journal_write(struct mw_journal *journal, void *records, size_t len,
                                  struct mw_err *err);
 
 /* Writes all that was taken in one transaction. -1 and `err` with path and cause (no space, ...):

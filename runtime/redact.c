@@ -253,19 +253,23 @@ static void cover(char *at, size_t len)
     at[len - 1] = mask[MASK_LEN - 1];
 }
 
-/* The known texts that have a window at from[at]. */
-static void cover_known(const struct mw_redactor *redactor, char *to, const char *from, size_t len,
+/* The known texts that have a window at from[at]; whether there are any. */
+static bool cover_known(const struct mw_redactor *redactor, char *to, const char *from, size_t len,
                         size_t at)
 {
+    bool is_covered = false;
     uint32_t bytes = window_at(from + at);
     for (uint16_t n = redactor->heads[hash(bytes)]; n; n = redactor->windows[n - 1].next) {
         size_t place = (n - 1U) / STRIDE, offset = (n - 1U) % STRIDE;
         if (redactor->windows[n - 1].bytes != bytes || offset > at)
             continue;
         size_t begin = at - offset, known = redactor->lens[place];
-        if (known <= len - begin && memcmp(from + begin, redactor->texts[place], known) == 0)
+        if (known <= len - begin && memcmp(from + begin, redactor->texts[place], known) == 0) {
             cover(to + begin, known);
+            is_covered = true;
+        }
     }
+    return is_covered;
 }
 
 static bool is_run_char(char c)
@@ -277,9 +281,9 @@ static bool is_run_char(char c)
 }
 
 /* What looks like a secret in a long run of characters that secrets are made of. */
-static void cover_run(char *to, const char *from, size_t len)
+static bool cover_run(char *to, const char *from, size_t len)
 {
-    bool at_start = true;
+    bool at_start = true, is_covered = false;
     char before = ' ';
     size_t no_jwt_before = 0, barren;
     for (size_t i = 0; i < len;) {
@@ -292,18 +296,21 @@ static void cover_run(char *to, const char *from, size_t len)
             secret = looks_secret(from + i, len - i);
         if (secret)
             cover(to + i, secret);
+        is_covered = is_covered || secret;
         before = from[i];
         at_start = secret || !is_token_char(before);
         if (secret)
             before = ' ';
         i += secret ? secret : 1;
     }
+    return is_covered;
 }
 
 /* Looks backwards from the end of each stretch that could be a long run: most of the text is never
  * looked at. */
-static void cover_looks(char *to, const char *from, size_t len)
+static bool cover_looks(char *to, const char *from, size_t len)
 {
+    bool is_covered = false;
     for (size_t i = 0; i + LOOKS_SECRET <= len;) {
         size_t end = i + LOOKS_SECRET, back = end;
         while (back > i && is_run_char(from[back - 1]))
@@ -314,16 +321,18 @@ static void cover_looks(char *to, const char *from, size_t len)
         }
         while (end < len && is_run_char(from[end]))
             end++;
-        cover_run(to + i, from + i, end - i);
+        is_covered = cover_run(to + i, from + i, end - i) || is_covered;
         i = end;
     }
+    return is_covered;
 }
 
-void mw_redact_copy(const struct mw_redactor *redactor, char *to, const char *from, size_t len)
+bool mw_redact_copy(const struct mw_redactor *redactor, char *to, const char *from, size_t len)
 {
+    bool is_covered = false;
     memcpy(to, from, len);
     for (size_t i = 0; i + WINDOW <= len; i += STRIDE)
         if (redactor->heads[hash(window_at(from + i))])
-            cover_known(redactor, to, from, len, i);
-    cover_looks(to, from, len);
+            is_covered = cover_known(redactor, to, from, len, i) || is_covered;
+    return cover_looks(to, from, len) || is_covered;
 }

@@ -32,7 +32,7 @@ size_t mw_redact(struct mw_redactor *redactor, char *text, size_t len);
 
 /* Copies `len` bytes; in the copy every secret is overwritten and nothing has moved. For whatever
  * passes by, at some GB/s. What looks like a secret is one here only from 64 characters on, so that
- * ids of orders stay as they are. */
-void mw_redact_copy(const struct mw_redactor *redactor, char *to, const char *from, size_t len);
+ * ids of orders stay as they are. Returns whether there was any. */
+bool mw_redact_copy(const struct mw_redactor *redactor, char *to, const char *from, size_t len);
 
 #endif

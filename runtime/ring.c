@@ -138,7 +138,7 @@ void mw_ring_commit(struct mw_ring *ring, size_t len)
 
 /* The reader ----------------------------------------------------------------------------------- */
 
-const void *mw_ring_peek(struct mw_ring *ring, size_t *len)
+void *mw_ring_peek(struct mw_ring *ring, size_t *len)
 {
     uint64_t tail = atomic_load_explicit(&ring->ends->tail, memory_order_relaxed);
     uint64_t used = atomic_load_explicit(&ring->ends->head, memory_order_acquire) - tail;

@@ -21,8 +21,9 @@ size_t mw_ring_size(const struct mw_ring *ring);
 void *mw_ring_reserve(struct mw_ring *ring, size_t len);
 void mw_ring_commit(struct mw_ring *ring, size_t len);
 
-/* The reader: all that was committed and not consumed, in one piece; *len 0 when there is none. */
-const void *mw_ring_peek(struct mw_ring *ring, size_t *len);
+/* The reader: all that was committed and not consumed, in one piece; *len 0 when there is none. It
+ * may write there. What is consumed stays in the memory until the writer comes round to it. */
+void *mw_ring_peek(struct mw_ring *ring, size_t *len);
 void mw_ring_consume(struct mw_ring *ring, size_t len);
 
 #endif

@@ -81,7 +81,7 @@ static void store(struct mw_journal *journal)
 {
     struct mw_err err;
     size_t len;
-    const void *records = mw_ring_peek(ring, &len);
+    void *records = mw_ring_peek(ring, &len);
     if (mw_journal_write(journal, records, len, &err) < 0 || mw_journal_commit(journal, &err) < 0)
         fail(err.text);
     mw_ring_consume(ring, len);

@@ -173,6 +173,31 @@ static void upgraded(void)
     CHECK_TEXT(ask(tables), "20|20|20");
 }
 
+static bool is_in_memory(const char *text, const char *memory, size_t len)
+{
+    return memmem(memory, len, text, strlen(text)) != NULL;
+}
+
+/* Records that could not be committed are taken once more, by another journal. */
+static void masked_before(void)
+{
+    size_t len;
+    begin();
+    put_run();
+    put((struct mw_record){.kind = MW_RECORD_secret}, NULL, "hunter2hunter2", 14);
+    put_message("{\"key\":\"hunter2hunter2\"}");
+    void *records = mw_ring_peek(ring, &len);
+    CHECK_INT(mw_journal_write(journal, records, len, &err), 0);
+    reopen();
+    put((struct mw_record){.kind = MW_RECORD_log, .num = 2}, NULL, "a\0\0\0\0\0\0\0\0\0\0\0\0\0\0b",
+        16); /* no zeros were learned */
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT hex(text) FROM log"), "61000000000000000000000000000062");
+    CHECK_TEXT(ask("SELECT count(*), instr(bytes, CAST('{\"key\":\"[secret......]\"}' AS BLOB)) > 0"
+                   " FROM chunks"),
+               "1|1");
+}
+
 static void secrets_are_nowhere(void)
 {
     begin();
@@ -187,8 +212,15 @@ static void secrets_are_nowhere(void)
     }
     put_message("{\"key\":\"hunter2hunter2\",\"token\":\"token-099\",\"id\":\"mw-a-1\"}");
     put(log, NULL, "key=hunter2hunter2", 18);
+    put_message("sign=5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566");
     put_order(1, 0, "mw-a-1", NULL);
+    size_t len;
+    const char *memory = mw_ring_peek(ring, &len);
+    CHECK(is_in_memory("hunter2", memory, len) && is_in_memory("token-0", memory, len));
     CHECK_INT(drain(), 0);
+    CHECK(!is_in_memory("hunter2", memory, len)); /* nor there, where it was consumed */
+    CHECK(!is_in_memory("token-0", memory, len));
+    CHECK(!is_in_memory("5f2d9c0e", memory, len));
     CHECK_TEXT(ask("SELECT text FROM log"), "key=[secret......]");
     CHECK_TEXT(ask("SELECT count(*), sum(instr(bytes, CAST('hunter2' AS BLOB))),"
                    " sum(instr(bytes, CAST('token-099' AS BLOB))) FROM chunks"),
@@ -204,7 +236,7 @@ static void no_record(void)
     begin();
     put_run();
     size_t len;
-    const char *records = mw_ring_peek(ring, &len);
+    char *records = mw_ring_peek(ring, &len);
     CHECK_INT(mw_journal_write(journal, records, len - 8, &err), -1);
     CHECK(strstr(err.text, "no record at byte 0 of "));
     CHECK_INT(mw_journal_commit(journal, &err), 0);
@@ -221,6 +253,7 @@ static const struct test_case cases[] = {
     {"a limit of size does not take what has no rows yet", undrawn_is_kept},
     {"a file of version 1 becomes one of version 2", upgraded},
     {"no secret is anywhere, and ids stay as they are", secrets_are_nowhere},
+    {"what was masked and could not be stored is taken again", masked_before},
     {"what is no record is refused, and nothing of it is taken", no_record},
 };
 

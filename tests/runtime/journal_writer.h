@@ -80,7 +80,7 @@ static inline void put_run(void)
 static inline int store(void)
 {
     size_t len;
-    const void *records = mw_ring_peek(ring, &len);
+    void *records = mw_ring_peek(ring, &len);
     int result = mw_journal_write(journal, records, len, &err);
     mw_ring_consume(ring, len);
     return result < 0 ? -1 : mw_journal_commit(journal, &err);

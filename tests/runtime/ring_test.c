@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -85,6 +86,33 @@ static void empty_and_full(void)
     CHECK(mw_ring_reserve(ring, PAGE) != NULL);
     mw_ring_free(ring);
     mw_ring_free(NULL);
+}
+
+/* Requests stand in it: a core dump of whoever maps it must not have them. */
+static void not_dumped(void)
+{
+    struct mw_ring *ring = new_ring(1 << 20);
+    uintptr_t memory = (uintptr_t)mw_ring_reserve(ring, 1), from = 0, to = 0;
+    FILE *maps = fopen("/proc/self/smaps", "re");
+    char line[512];
+    int seen = 0, left_out = 0;
+    while (maps && fgets(line, sizeof line, maps)) {
+        uintptr_t begin, end;
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+            from = begin;
+            to = end;
+        }
+        bool is_ring = memory < to && from < memory + (2 << 20); /* it is there twice */
+        if (is_ring && strncmp(line, "VmFlags:", 8) == 0) {
+            seen++;
+            left_out += strstr(line, " dd") != NULL;
+        }
+    }
+    CHECK(maps && seen >= 2);
+    CHECK_INT(left_out, seen);
+    if (maps)
+        (void)fclose(maps); /* was only read */
+    mw_ring_free(ring);
 }
 
 static void sizes(void)
@@ -280,6 +308,7 @@ int main(void)
     static const struct test_case cases[] = {
         {"a ring is empty, and full to the last byte", empty_and_full},
         {"a size is rounded up, and one that cannot be is an error", sizes},
+        {"its memory is left out of core dumps", not_dumped},
         {"only what was committed is seen", only_what_is_committed},
         {"a piece over the ring's end is in one piece", in_one_piece_over_the_end},
         {"a reader that keeps up lets the ring stay small", in_the_first_of_the_memory},
