@@ -19,7 +19,7 @@ VENUE_EVENTS = 100000
 TRIPS = {("floor", False): 5000, ("floor", True): 5000, ("moonwire", False): 5000,
          ("moonwire", True): 5000, (JOURNALED, True): 5000, ("node", False): 3000,
          ("python", False): 2000}
-ORDERS = int(os.environ.get("MW_BENCH_ORDERS", "100000"))
+ORDERS = int(os.environ.get("MW_BENCH_ORDERS", "100000"))     # 10000000: a long run
 
 
 def rate(mine):
@@ -29,6 +29,12 @@ def rate(mine):
 
 def medians(rows):
     return {name: statistics.median(row[name] for row in rows) for name in rows[0]}
+
+
+def spread(turns):
+    """How many times the best turn's events per second are the worst one's."""
+    rates = [turn["events_per_second"] for turn in turns]
+    return max(rates) / min(rates)
 
 
 def one_turn(stand, rows):
@@ -70,6 +76,7 @@ def measure(stand):
     results = {table: {row: medians(figures) for row, figures in of_table.items()}
                for table, of_table in rows.items()}
     results["venues"] = by_venue(results)
+    results["spread"] = {client: spread(turns) for client, turns in rows["flood"].items()}
     results["idle"].update({client: idle(stand, client) for client in ("node", "python")})
     for client, row in results["idle"].items():
         many_kb, _ = stand.idle(client, CONNECTIONS)
