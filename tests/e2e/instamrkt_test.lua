@@ -464,6 +464,27 @@ test("both are killed, the pool is decided, and the next run books what it came 
   equal(#sim:requests "bet", 1)
 end)
 
+for _, way in ipairs { { "a session key", new }, { "a login", with_login } } do
+  test("with " .. way[1] .. ": a game that ended while nobody was here is found in the history",
+       function()
+    local sim = way[2](OTHERS)
+    other_bets(sim, "none", "6")
+    local r = run(sim)
+    r:wait_for "order pending_new>new"
+    until_written(r, bets(sim)[1].bet_id)
+    r:kill_all()
+    sim:control("resolve", { winner = "none" })
+    sim:control "close_game"
+    local again = e2e.moonwire({ "run", "--config", r.config,
+                                 (r.config:gsub("moonwire.lua$", "strategy1.lua")) },
+                               sim:environment())
+    again:wait_for("fill 4@0 pool realized=%-4", 30)
+    equal(again:stop(), 0)
+    equal(#sim:requests "bet", 1)
+    check_books(sim)
+  end)
+end
+
 -- Others' programs --------------------------------------------------------------------------------
 
 for _, client in ipairs { { "/usr/bin/python3", "instamrkt.py" }, { "node", "instamrkt.js" } } do

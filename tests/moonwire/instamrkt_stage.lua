@@ -87,6 +87,7 @@ function M.play(options)
   for name, value in pairs(options.config or {}) do config[name] = value end
   local S = trader()
   local answers = {
+    ["/i/r/games/history/17"] = '{"game_history":[]}',
     ["/i/"] = { 200, "<html>", "Content-Type: text/html\r\nSet-Cookie: _xsrf=token1; Path=/\r\n" },
     ["/i/r/login/"] = { 200, frames.login, "Set-Cookie: im_user=\"secret17\"; Path=/\r\n"
                         .. "set-cookie: user_session_key=9f1c; Path=/\r\n" },

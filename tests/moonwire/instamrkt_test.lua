@@ -742,6 +742,40 @@ t.test("a bet in a game that is over is looked up there", function()
   t.equal(tostring(order.avg_price), "0")
 end)
 
+-- A bet whose pool is decided in a game that the source's list leaves out by now.
+local function decided_elsewhere(game_id, history)
+  local s = play { ops = { [390] = function(m, s)
+    return ('{"res":355,"pools_list":[%s]}'):format(m.game_id == game_id and s.old or "")
+  end }, answers = { ["/i/r/games/history/17"] = history } }
+  local order = placed(s, "4")
+  s.old = row({ bet_row("bet1", 4) }, ',"winning_target":"none","total_winnings":0')
+  s.ops[380] = '{"res":345,"games":[]}'
+  s:close(s:private())
+  s:advance(3)
+  return s, order
+end
+
+t.test("a game that ended while we were away and is listed no more is asked for its pools",
+       function()
+  local s, order = decided_elsewhere "G"
+  t.equal(order.status, "filled")
+  t.equal(#s:asked "/i/r/games/history/17", 0)
+end)
+
+t.test("what is in no game that we know is looked for in the history of our games", function()
+  local _, order = decided_elsewhere("gone", '{"game_history":[{"id":"gone","name":"Over"}]}')
+  t.equal(order.status, "filled")
+end)
+
+t.test("without a history a bet that is nowhere stays as it is, and that is told", function()
+  for _, history in ipairs { { 500, '{"msg":"no"}' }, { 404, "" }, "{}" } do
+    local s, order = decided_elsewhere("gone", history)
+    t.equal(order.status, "new")
+    t.ok(#s:logged "was seen alive and the venue does not find it" > 0)
+    t.equal(#s:logged "games that are over: history: " > 0, history ~= "{}")
+  end
+end)
+
 t.test("bets that were placed elsewhere show as external, and end like ours", function()
   local running = row { bet_row("web", 4) }
   local s = play { ops = { [389] = ('{"res":354,"pools_list":[%s]}'):format(running) } }

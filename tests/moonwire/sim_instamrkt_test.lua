@@ -185,6 +185,22 @@ t.test("an answer can be late behind another's", function()
   t.equal(sim:heard(id)[1].res, 356)
 end)
 
+t.test("a game that is over is in the history of who bet there, and not in the lists", function()
+  local sim = new()
+  local mara = sim:joined()
+  local source = { source_id = sim.venue.source_id }
+  local function history(id)
+    return #json.decode(sim:request("GET", "/r/games/history/" .. id).body).game_history
+  end
+  sim:bet(mara, "harbour", "1")
+  t.equal(history(17), 0)
+  sim:control "close_game"
+  t.equal(history(17) .. " " .. history(18), "1 0")
+  t.equal(#sim:ask(mara, 380, source).games, 0)
+  sim:control "set?set=closed_games%3Dlisted"
+  t.equal(sim:ask(mara, 380, source).games[1].status, "game_closed")
+end)
+
 t.test("the venue can stall, and says all of it afterwards, in its order", function()
   local sim = new { fault = "delay:ws:3s:1", settings = { "distribution=after" } }
   local id = sim:open(sim:query("17", KEY))

@@ -38,6 +38,8 @@ function Instamrkt.new_settings()
       choices = { "upgrade", "110", "close" } },
     { "sign_in", "key", "what the printed configuration has: user_id and session_key, or a login",
       choices = { "key", "login" } },
+    { "closed_games", "hidden", "games that are over, in the list of a source's (380)",
+      choices = { "hidden", "listed" } },
     { "remap", false, "operations and answers have other numbers than the documents say" },
     { "distribution", "seeded", "361 before the answer to a bet, after it, or as it comes",
       choices = { "seeded", "before", "after" } },

@@ -62,10 +62,12 @@ local function game_list(c, message, row, fit)
   return { "source_id", text(source.id), "games", list(listed) }
 end
 
---- Games that are over stay in it: nothing else tells a client who was away in which game its pools
---- were decided.
+--- A game that is over disappears from the lists, say the documents, which have a status for it.
 function ops.list_games_for_source(c, message)
-  return game_list(c, message, rows.listed_game, function(game) return not game.is_upcoming end)
+  local has_closed = c.hub.settings.closed_games == "listed"
+  return game_list(c, message, rows.listed_game, function(game)
+    return not game.is_upcoming and (has_closed or game.status ~= "game_closed")
+  end)
 end
 
 function ops.list_upcoming_games_for_source(c, message)

@@ -120,6 +120,28 @@ function calls.upcoming(self, _, _, path)
   return answer(200, object("upcoming_games", list(listed)))
 end
 
+local function has_bet(game, user_id)
+  for _, pool in ipairs(game.pools) do
+    for _, bet in ipairs(pool.bets) do
+      if tostring(bet.member.id) == user_id then return true end
+    end
+  end
+  return false
+end
+
+--- Games that are over and in which a user has bet.
+function calls.history(self, _, _, path)
+  local listed = {}
+  for _, game in ipairs(self.floor.game_list) do
+    if game.status == "game_closed" and has_bet(game, path[1]) then
+      listed[#listed + 1] = object("id", text(game.id), "name", text(game.name), "type",
+                                   text(game.type), "open_at", game.open_at, "close_at",
+                                   game.close_at or "null")
+    end
+  end
+  return answer(200, object("game_history", list(listed)))
+end
+
 -- Pools that run; without those in which the user of that id has bet, or these alone.
 local function pool_list(is_running, row_of)
   return function(self, _, _, path)
@@ -148,6 +170,7 @@ local routes = {
   { "POST", "^/r/logout/?$", "logout" },
   { "POST", GAMES .. "active/([^/]+)/pools/open/([^/]+)/predictions/?$", "bet" },
   { "PUT", GAMES .. "active/([^/]+)/pools/open/([^/]+)/predictions/?$", "bet" },
+  { "GET", "^/r/games/history/([^/]+)/?$", "history" },
   { "GET", GAMES .. "active/?$", "active" }, { "GET", GAMES .. "upcoming/?$", "upcoming" },
   { "GET", GAMES .. "active/([^/]+)/pools/open/?([^/]*)$", "open_pools" },
   { "GET", GAMES .. "upcoming/([^/]+)/pools/open/?([^/]*)$", "upcoming_open_pools" },

@@ -79,7 +79,9 @@ end
 --- Joins the games; a market for each target of each pool, by symbol and as a list.
 function M.fetch_markets(s)
   local memory = s.memory
-  memory.games, memory.pools, memory.ended = {}, {}, memory.ended or {}
+  memory.ended = memory.ended or {}
+  for id in pairs(memory.games or {}) do memory.ended[id] = true end     -- which some are by now
+  memory.games, memory.pools = {}, {}
   local ok, err, class = pools.enter_games(s)
   if not ok then return nil, err, class end
   local markets = {}
@@ -220,17 +222,6 @@ end
 
 -- Questions ---------------------------------------------------------------------------------------
 
-local LISTS = {
-  list_my_running_pools_for_game = { your_running_pools_for_game = true },
-  list_my_resolved_pools_for_game = { your_resolved_pools_for_game = true },
-}
-
-local function fetch_pools(s, list, game_id)
-  local answer, err, class = wire.ask(s, list, LISTS[list], { game_id = game_id })
-  if not answer then return nil, err, class end
-  return answer.pools_list or {}
-end
-
 -- Our bets in a pool's row, as reports; `symbol_of` a target.
 local function bets_in(s, row, currency)
   local user_id, reports = s.memory.user_id, {}
@@ -250,15 +241,6 @@ local function bets_in(s, row, currency)
   return reports
 end
 
-local function sorted_ids(set)
-  local ids = {}
-  for id in pairs(set or {}) do ids[#ids + 1] = id end
-  table.sort(ids)
-  return ids
-end
-
-local function game_ids(s) return sorted_ids(s.memory.games) end
-
 local function has_lost_orders(s)
   for _, order in ipairs(s.orders.open) do
     if order.venue == s.name and not order.order_id then return true end
@@ -277,7 +259,7 @@ end
 
 local function currencies(s)
   local seen, list = { [wire.DEFAULT_CURRENCY] = true }, { wire.DEFAULT_CURRENCY }
-  for _, id in ipairs(game_ids(s)) do
+  for _, id in ipairs(pools.game_ids(s)) do
     local currency = s.memory.games[id].currency
     if not seen[currency] then seen[currency], list[#list + 1] = true, currency end
   end
@@ -287,9 +269,9 @@ end
 -- All our bets in pools that run, as reports; and their stakes by currency.
 local function fetch_running(s)
   local reports, stakes = {}, {}
-  for _, game_id in ipairs(game_ids(s)) do
+  for _, game_id in ipairs(pools.game_ids(s)) do
     local currency = s.memory.games[game_id].currency
-    local rows, err, class = fetch_pools(s, "list_my_running_pools_for_game", game_id)
+    local rows, err, class = pools.fetch(s, "list_my_running_pools_for_game", game_id)
     if not rows then return nil, err, class end
     for _, row in ipairs(rows) do
       for _, report in ipairs(bets_in(s, row, currency)) do
@@ -356,21 +338,6 @@ local function decided_report(s, row, order_id)
     :format(tostring(row.pool_id), tostring(outcome.won)), "ambiguous"
 end
 
--- The pool of that id among our decided ones, also of games that are over; false when it is not
--- there.
-local function find_decided(s, pool_id)
-  for _, set in ipairs { s.memory.games or {}, s.memory.ended or {} } do
-    for _, game_id in ipairs(sorted_ids(set)) do
-      local rows, err, class = fetch_pools(s, "list_my_resolved_pools_for_game", game_id)
-      if not rows and class ~= "refused" then return nil, err, class end
-      for _, row in ipairs(rows or {}) do
-        if wire.id(row.pool_id) == pool_id then return row end
-      end
-    end
-  end
-  return false
-end
-
 local function with_fills(report)
   if report and report.trade_id then
     report.fills = { {
@@ -389,7 +356,7 @@ local function fetch_known(s, order, pool_id)
     if report.order_id == order.order_id then return report end
   end
   local row
-  row, err, class = find_decided(s, pool_id)
+  row, err, class = pools.find_decided(s, pool_id)
   if row == nil then return nil, err, class end
   if not row then return nil, "not_found" end
   local report
@@ -408,7 +375,7 @@ local function fetch_pool(s, pool_id)
     return row
   end
   if class ~= "refused" then return nil, err, class end
-  return find_decided(s, pool_id)
+  return pools.find_decided(s, pool_id)
 end
 
 -- Whether more is at stake than what is shown: then a bet may stand and not be listed yet.

@@ -5,6 +5,7 @@ local book = require "moonwire.book"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
+local rest = require "moonwire.venues.instamrkt.rest"
 local wire = require "moonwire.venues.instamrkt.wire"
 
 local M = {}
@@ -190,6 +191,62 @@ function M.block(s, message, is_blocked)
       M.tell_books(s, pool)
     end
   end
+end
+
+-- Our pools ---------------------------------------------------------------------------------------
+
+local function sorted_ids(set)
+  local ids = {}
+  for id in pairs(set or {}) do ids[#ids + 1] = id end
+  table.sort(ids)
+  return ids
+end
+
+--- The games that we are in.
+function M.game_ids(s) return sorted_ids(s.memory.games) end
+
+local LISTS = {
+  list_my_running_pools_for_game = { your_running_pools_for_game = true },
+  list_my_resolved_pools_for_game = { your_resolved_pools_for_game = true },
+}
+
+--- Our pools of a game, by the name of the list; waits.
+function M.fetch(s, list, game_id)
+  local answer, err, class = wire.ask(s, list, LISTS[list], { game_id = game_id })
+  if not answer then return nil, err, class end
+  return answer.pools_list or {}
+end
+
+-- The pool of that id among our decided ones in these games, but for those that were asked;
+-- false when it is not there.
+local function find_decided_in(s, pool_id, games, asked)
+  for _, game_id in ipairs(sorted_ids(games)) do
+    local rows, err, class
+    if not asked[game_id] then
+      rows, err, class = M.fetch(s, "list_my_resolved_pools_for_game", game_id)
+      if not rows and class ~= "refused" then return nil, err, class end
+    end
+    asked[game_id] = true
+    for _, row in ipairs(rows or {}) do
+      if wire.id(row.pool_id) == pool_id then return row end
+    end
+  end
+  return false
+end
+
+--- The pool of that id among our decided ones, also of games that are over; false for none.
+--- The source's list may leave such games out: what is not found in a game that we know is looked
+--- for in the history of ours. Waits.
+function M.find_decided(s, pool_id)
+  local asked, memory = {}, s.memory
+  for _, games in ipairs { memory.games or {}, memory.ended or {} } do
+    local row, err, class = find_decided_in(s, pool_id, games, asked)
+    if row ~= false then return row, err, class end
+  end
+  local games, err = rest.game_history(s)
+  if games then return find_decided_in(s, pool_id, games, asked) end
+  s.log.warn("games that are over: %s", err)
+  return false
 end
 
 return M

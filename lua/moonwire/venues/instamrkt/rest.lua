@@ -141,6 +141,23 @@ function M.socket_url(s)
   return ("%s?id=%s&n=%s&h=%s"):format(url, wire.escape(memory.user_id), nonce, digest)
 end
 
+-- Games -------------------------------------------------------------------------------------------
+
+--- The ids of games that are over and in which we bet, as a set; nil, err. Waits.
+function M.game_history(s)
+  local status, body = s:call {
+    method = "GET", headers = headers_with(s.memory.cookies or {}),
+    url = ("%s/r/games/history/%s"):format(s.config.rest_url, wire.escape(s.memory.user_id)) }
+  local answer, reason = M.read_answer(status, body)
+  if not answer then return nil, "history: " .. reason end
+  local games = {}
+  for _, row in ipairs(type(answer.game_history) == "table" and answer.game_history or {}) do
+    local id = wire.id(row.id)
+    if id then games[id] = true end
+  end
+  return games
+end
+
 -- Bets --------------------------------------------------------------------------------------------
 
 --- The request that places a bet in an active game.
