@@ -42,6 +42,19 @@ t.test("an error names what is wrong and lists what there is", function()
   refused("junk:push:mud", "text nested huge empty")
 end)
 
+t.test("a delay of a socket is one of its frames: a handshake cannot wait", function()
+  t.equal(assert(parsed "delay:private:50ms").is_request, false)
+  t.equal(assert(parsed "http:503:private").is_request, true)
+  local _, err = parsed "delay:upgrade:50ms"
+  t.ok(err:find('delay has no subject "upgrade": there is cancel', 1, true), err)
+  t.equal(err:find("upgrade ", 1, true), nil)
+  local sim = fixture.new { fault = "delay:private:50ms" }
+  local id = sim:subscribed()
+  t.equal(sim:heard(id), "")
+  sim:pass(50)
+  t.ok(sim:heard(id):find '"connect"')
+end)
+
 t.test("a list is added whole or not at all", function()
   local f = faults.new(Indodax.subjects, 1)
   t.equal(f:add("swallow:trade, nonsense:push", 0), nil)

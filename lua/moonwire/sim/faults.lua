@@ -116,6 +116,14 @@ local function read_option(fault, text)
     or fault.action == "junk" and " text nested huge empty" or "")
 end
 
+-- The requests that an action can meet: a handshake is answered at once or not at all.
+local function requests_of(action, subjects)
+  if action ~= "delay" then return subjects.requests end
+  local names = {}
+  for name in pairs(subjects.requests) do names[name] = not subjects.handshakes[name] or nil end
+  return names
+end
+
 local function read_action(fault, pieces, subjects)
   local action = table.remove(pieces, 1)
   if not request_actions[action] and not frame_actions[action] then
@@ -131,12 +139,13 @@ local function read_action(fault, pieces, subjects)
     end
   end
   local subject = table.remove(pieces, 1)
-  local fits = request_actions[action] and subjects.requests[subject]
+  local requests = request_actions[action] and requests_of(action, subjects) or {}
+  local frames = frame_actions[action] and subjects.frames or {}
+  local fits = requests[subject]
   fault.is_request = fits or false
-  if not fits and not (frame_actions[action] and subjects.frames[subject]) then
+  if not fits and not frames[subject] then
     return nil, string.format('%s has no subject "%s": there is %s', action, subject or "",
-                              sorted_names(request_actions[action] and subjects.requests or {},
-                                           frame_actions[action] and subjects.frames or {}))
+                              sorted_names(requests, frames))
   end
   fault.subject = subject
   fault.moment = fits and request_actions[action] or nil
@@ -144,7 +153,8 @@ local function read_action(fault, pieces, subjects)
 end
 
 --- Reads one fault.
----@param subjects { requests: table<string, true>, frames: table<string, true> }
+---@param subjects { requests: table<string, true>, handshakes: table<string, true>,
+---                   frames: table<string, true> }  handshakes are among the requests
 ---@return table|nil fault
 ---@return string|nil err
 function M.parse(spec, subjects)
@@ -166,7 +176,7 @@ end
 local Faults = { __name = "moonwire.sim.Faults" }
 Faults.__index = Faults
 
----@param subjects { requests: table<string, true>, frames: table<string, true> }
+---@param subjects table  as M.parse wants them
 function M.new(subjects, seed)
   return setmetatable({ subjects = subjects, seed = seed, list = {}, made = 0 }, Faults)
 end

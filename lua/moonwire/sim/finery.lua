@@ -23,6 +23,7 @@ Finery.__index = Finery
 Finery.subjects = {
   requests = { rest = true, request = true, add = true, mod = true, del = true, query = true,
                upgrade = true },
+  handshakes = { upgrade = true },
   frames = { ws = true, private = true, market = true, push = true, feed = true, bind = true,
              reply = true, add = true, mod = true, del = true, query = true, status = true,
              ping = true },

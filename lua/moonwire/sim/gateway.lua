@@ -300,13 +300,12 @@ function Gateway:upgrade(id, text, now)
   self.now = now
   local _, target, headers = wire.parse_head(text)
   local path = wire.split_target(target)
-  for _, fault in ipairs(self.faults:strike(true, self.venue:upgrade_names(path), now)) do
-    if fault.action == "http" or fault.action == "html" then
-      local page_headers, page = self.venue:fault_page(fault.code or 502)
-      return self.out:refuse(id, fault.code or 200, page_headers, page)
-    elseif fault.action ~= "delay" then
-      return self.out:drop(id, fault.action == "swallow" and "half_open" or nil)
-    end
+  local fault = self.faults:strike(true, self.venue:upgrade_names(path), now)[1]
+  if fault and (fault.action == "http" or fault.action == "html") then
+    local page_headers, page = self.venue:fault_page(fault.code or 502)
+    return self.out:refuse(id, fault.code or 200, page_headers, page)
+  elseif fault then
+    return self.out:drop(id, fault.action == "swallow" and "half_open" or nil)
   end
   local connection, status, answer_headers, body = self.venue:handle_upgrade(target, headers, now)
   if status == "drop" then return self.out:drop(id) end

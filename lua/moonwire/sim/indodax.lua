@@ -29,6 +29,7 @@ Indodax.subjects = {
   requests = { rest = true, tapi = true, trade = true, cancel = true, query = true, token = true,
                countdown = true, history = true, public = true, upgrade = true, private = true,
                market = true },
+  handshakes = { upgrade = true, private = true, market = true },
   frames = { ws = true, private = true, market = true, push = true, feed = true, reply = true,
              ping = true },
 }

@@ -25,6 +25,7 @@ Instamrkt.subjects = {
   requests = { rest = true, request = true, page = true, login = true, bet = true, query = true,
                ping = true, logon = true, opcodes = true, join = true, upgrade = true,
                other = true },
+  handshakes = { upgrade = true },
   frames = { ws = true, private = true, reply = true, push = true, bet = true, query = true,
              ping = true, logon = true, opcodes = true, join = true, other = true,
              resolved = true, distribution = true, balance = true },

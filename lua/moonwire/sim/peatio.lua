@@ -26,6 +26,7 @@ Peatio.__index = Peatio
 Peatio.subjects = {
   requests = { rest = true, trade = true, cancel = true, query = true, public = true,
                upgrade = true, private = true, market = true },
+  handshakes = { upgrade = true, private = true, market = true },
   frames = { ws = true, private = true, orderbook = true, trade = true, order = true,
              market = true, reply = true, ping = true },
 }
