@@ -53,6 +53,30 @@ t.test("what is wrong with a request is told as text", function()
   t.equal(#sim.venue.desk.members.mara.bets, 0)
 end)
 
+t.test("the requests that the general page prints get the answers that it prints", function()
+  local sim = new()
+  local id = sim:open(sim:query("17", KEY))
+  local function answer_to(text)
+    sim:say(id, text)
+    local message = sim:heard(id)[1]
+    t.equal(message.response_header.t, sim.now)
+    return message
+  end
+  t.equal(answer_to '{"header":{},"op":1}'.res, 1)
+  local codes = answer_to '{"header":{},"op":2}'
+  t.equal(codes.res .. " " .. codes.opcodes.logon .. " " .. codes.response_codes.logon_success,
+          "2 100 100")
+  t.equal(codes.opcodes.get_opcodes .. " " .. codes.response_codes.opcodes, "2 2")
+  local first = answer_to '{"header":{},"op":100}'
+  t.equal(first.res .. first.session_key, "1004")
+  local header = '{"session_key":"","t":1422006034742,"api_version":1.0}'
+  t.equal(answer_to('{"header":' .. header .. ',"op":100}').res, 112)
+  sim = new { settings = { "refuse=110" } }
+  id = sim:open(sim:query("17", "wrong"))
+  t.equal(answer_to '{"header":{},"op":100}'.res, 110)
+  t.equal(answer_to '{"op":1}'.text, "missing header")
+end)
+
 -- Every call --------------------------------------------------------------------------------------
 
 -- op, who asks, what with, the answer's number, its members besides res and response_header.

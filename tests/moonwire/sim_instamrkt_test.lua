@@ -162,6 +162,42 @@ t.test("lists show games and pools", function()
   t.equal(sim:request("GET", "/r/nothing").status, 404)
 end)
 
+t.test("what a user won, and where that ranks", function()
+  local sim = new()
+  local mara = sim:joined()
+  sim:bet(mara, "harbour", "4")
+  sim:bet(mara, "none", "1")
+  sim:control "bet?member=nick&target=none&amount=6"
+  sim:control "resolve?winner=none"
+  local function get(path)
+    local answer = sim:request("GET", "/i/r/" .. path)
+    return json.decode(answer.body), answer.status
+  end
+  local statistics = get("statistics/17").statistics
+  t.equal(statistics.total_bets_won .. " " .. statistics.total_bets_lost, "1 1")
+  t.equal(statistics.average_number_of_bets_per_game, 2)
+  t.equal(next(get("friends/17").friends), nil)
+  local function shown(path)
+    local names = {}
+    local told = get("leaderboard/" .. path)
+    for i, row in ipairs(told.leaderboard) do names[i] = row.rank .. row.username end
+    return table.concat(names, " ") .. (told.break_after_rank and #told.break_after_rank or "")
+  end
+  local game, source = sim.game.id, sim.venue.source_id
+  t.equal(shown "global/", "1nick 2boss 3mara0")
+  t.equal(shown "global/17?top_count=1&bottom_count=0&surrounding_count=0", "1nick 3mara1")
+  t.equal(shown("global/game/" .. game .. "/"), "1nick 2boss 3mara0")
+  t.equal(shown("global/source/" .. source .. "/18?top_count=0"), "1nick 2boss 3mara0")
+  t.equal(shown "personal/17?start=2&end=2", "2boss")
+  t.equal(shown("personal/game/" .. game .. "/17"), "1nick 2boss 3mara")
+  t.equal(shown("personal/source/" .. source .. "/17?start=3"), "3mara")
+  for _, path in ipairs { "statistics/99", "friends/99", "games/history/99",
+                          "leaderboard/global/99", "leaderboard/global/game/x/17",
+                          "leaderboard/personal/source/x/17" } do
+    t.equal(select(2, get(path)), 500, path)
+  end
+end)
+
 -- Faults ------------------------------------------------------------------------------------------
 
 t.test("an answer can be swallowed after the bet was taken, or the line be cut", function()

@@ -89,8 +89,7 @@ function Instamrkt.upgrade_names() return { "upgrade" } end
 
 --- Answers a request: status, headers, body.
 function Instamrkt:handle_request(method, target, headers, body, now)
-  return self.rest:handle(method, (wire.split_target(target)), headers, body,
-                          self.clock:venue(now))
+  return self.rest:handle(method, target, headers, body, self.clock:venue(now))
 end
 
 --- What the venue says with a status that a fault made up: a page of the proxy before it.

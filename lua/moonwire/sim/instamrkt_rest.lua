@@ -1,9 +1,10 @@
 --- The simulated Instamrkt's REST calls (page section 2): the anti-forgery token, login, signup and
---- logout, lists, and bets in active games.
+--- logout, lists, and bets in active games; and people (instamrkt_people).
 
 local Auth    = require "moonwire.sim.instamrkt_auth"
 local decimal = require "moonwire.decimal"
 local json    = require "moonwire.json"
+local people  = require "moonwire.sim.instamrkt_people"
 local rows    = require "moonwire.sim.instamrkt_rows"
 local wire    = require "moonwire.sim.wire"
 
@@ -120,28 +121,6 @@ function calls.upcoming(self, _, _, path)
   return answer(200, object("upcoming_games", list(listed)))
 end
 
-local function has_bet(game, user_id)
-  for _, pool in ipairs(game.pools) do
-    for _, bet in ipairs(pool.bets) do
-      if tostring(bet.member.id) == user_id then return true end
-    end
-  end
-  return false
-end
-
---- Games that are over and in which a user has bet.
-function calls.history(self, _, _, path)
-  local listed = {}
-  for _, game in ipairs(self.floor.game_list) do
-    if game.status == "game_closed" and has_bet(game, path[1]) then
-      listed[#listed + 1] = object("id", text(game.id), "name", text(game.name), "type",
-                                   text(game.type), "open_at", game.open_at, "close_at",
-                                   game.close_at or "null")
-    end
-  end
-  return answer(200, object("game_history", list(listed)))
-end
-
 -- Pools that run; without those in which the user of that id has bet, or these alone.
 local function pool_list(is_running, row_of)
   return function(self, _, _, path)
@@ -162,6 +141,25 @@ calls.open_pools = pool_list(false, rows.listed_pool)
 calls.upcoming_open_pools = pool_list(false, rows.upcoming_pool)
 calls.upcoming_running_pools = pool_list(true, rows.upcoming_pool)
 
+-- People ------------------------------------------------------------------------------------------
+
+local function told(call)
+  return function(self, _, _, path, _, query)
+    local body, err = call(self, path, query)
+    if not body then return refuse(500, err) end
+    return answer(200, body)
+  end
+end
+calls.history, calls.statistics = told(people.history), told(people.statistics)
+calls.friends = told(people.friends)
+calls.ranks, calls.own_ranks = told(people.global_ranks()), told(people.personal_ranks())
+for _, scope in ipairs { "game", "source" } do
+  calls["ranks_of_" .. scope] = told(people.global_ranks(scope))
+  calls["own_ranks_of_" .. scope] = told(people.personal_ranks(scope))
+end
+
+-- Requests ----------------------------------------------------------------------------------------
+
 local GAMES = "^/r/sources/([^/]+)/games/"
 
 -- { method, pattern, call, whether it is a public one }
@@ -171,6 +169,14 @@ local routes = {
   { "POST", GAMES .. "active/([^/]+)/pools/open/([^/]+)/predictions/?$", "bet" },
   { "PUT", GAMES .. "active/([^/]+)/pools/open/([^/]+)/predictions/?$", "bet" },
   { "GET", "^/r/games/history/([^/]+)/?$", "history" },
+  { "GET", "^/r/statistics/([^/]+)/?$", "statistics" },
+  { "GET", "^/r/friends/([^/]+)/?$", "friends" },
+  { "GET", "^/r/leaderboard/global/game/([^/]+)/?([^/]*)$", "ranks_of_game" },
+  { "GET", "^/r/leaderboard/global/source/([^/]+)/?([^/]*)$", "ranks_of_source" },
+  { "GET", "^/r/leaderboard/global/?([^/]*)$", "ranks" },
+  { "GET", "^/r/leaderboard/personal/game/([^/]+)/([^/]+)/?$", "own_ranks_of_game" },
+  { "GET", "^/r/leaderboard/personal/source/([^/]+)/([^/]+)/?$", "own_ranks_of_source" },
+  { "GET", "^/r/leaderboard/personal/([^/]+)/?$", "own_ranks" },
   { "GET", GAMES .. "active/?$", "active" }, { "GET", GAMES .. "upcoming/?$", "upcoming" },
   { "GET", GAMES .. "active/([^/]+)/pools/open/?([^/]*)$", "open_pools" },
   { "GET", GAMES .. "upcoming/([^/]+)/pools/open/?([^/]*)$", "upcoming_open_pools" },
@@ -205,7 +211,8 @@ local function page(self, headers)
 end
 
 --- Answers a request: status, headers, body. `now`: the venue's ms.
-function Rest:handle(method, path, headers, body, now)
+function Rest:handle(method, target, headers, body, now)
+  local path, query = wire.split_target(target)
   local call, parts = route_of(method, path)
   if not call then
     if method == "GET" and (path == "/" or path == "/i/" or path == "/i/play") then
@@ -220,7 +227,7 @@ function Rest:handle(method, path, headers, body, now)
   if call == "logout" then fields = {} end
   if type(fields) ~= "table" then return refuse(500, "malformed JSON") end
   for i, part in ipairs(parts) do parts[i] = wire.unescape(part) end
-  return calls[call](self, fields, self.auth:user_of(headers), parts, now)
+  return calls[call](self, fields, self.auth:user_of(headers), parts, now, wire.parse_form(query))
 end
 
 return Rest

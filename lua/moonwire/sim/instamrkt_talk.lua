@@ -3,10 +3,10 @@
 
 local fields = require "moonwire.sim.instamrkt_fields"
 local lineup = require "moonwire.sim.instamrkt_lineup"
-local rows   = require "moonwire.sim.instamrkt_rows"
+local ranks  = require "moonwire.sim.instamrkt_ranks"
 local wire   = require "moonwire.sim.wire"
 
-local text, list = wire.text, wire.list
+local text = wire.text
 
 local M = {}
 
@@ -46,35 +46,6 @@ end
 
 -- Leaderboards ------------------------------------------------------------------------------------
 
-local function count_of(message, name, default)
-  return math.floor(fields.number(message[name]) or default)
-end
-
--- All ranks from `start` (left out) to `end`.
-local function pick_range(board, message)
-  local first, last = count_of(message, "start", 0), count_of(message, "end", 1000000)
-  local picked = {}
-  for i = math.max(first, 0) + 1, math.min(last, #board) do picked[#picked + 1] = board[i] end
-  return picked
-end
-
--- The top, the bottom and the player's own surroundings, and the ranks that a gap follows.
-local function pick_tailored(board, message, name)
-  local own = 0
-  for i, row in ipairs(board) do if row.name == name then own = i end end
-  local top, bottom = count_of(message, "top_count", 3), count_of(message, "bottom_count", 3)
-  local around = count_of(message, "surrounding_count", 1)
-  local picked, breaks = {}, {}
-  for i, row in ipairs(board) do
-    if i <= top or i > #board - bottom or math.abs(i - own) <= around then
-      local last = picked[#picked]
-      if last and last.rank < i - 1 then breaks[#breaks + 1] = string.format("%d", last.rank) end
-      picked[#picked + 1] = row
-    end
-  end
-  return picked, breaks
-end
-
 local scopes = {}
 function scopes.all() return {}, function() return true end end
 function scopes.game(c, message)
@@ -98,14 +69,9 @@ local function leaderboard(scope, is_of_friends, is_tailored)
     local board = c.hub.floor:leaderboard(currency, where ~= "all" and fits or nil,
                                           is_of_friends and c.member or nil)
     local picked, breaks
-    if is_tailored then picked, breaks = pick_tailored(board, message, c.member.name)
-    else picked = pick_range(board, message) end
-    for i, row in ipairs(picked) do
-      picked[i] = wire.object("username", text(row.name), "points", rows.float(row.points), "rank",
-                              row.rank)
-    end
-    local more = { "currency", text(currency), "leaderboard", list(picked), "break_after_rank",
-                   breaks and list(breaks) }
+    if is_tailored then picked, breaks = ranks.tailored(board, message, c.member.name)
+    else picked = ranks.range(board, message, 1) end
+    local more = { "currency", text(currency), "leaderboard", picked, "break_after_rank", breaks }
     if where == "all" then members = { "game_type", text "INSTAMRKT" } end
     for i = 1, 6 do members[#members + 1] = more[i] end
     return members, is_tailored and where == "game" and "leaderboard_for_game_tailored" or nil
