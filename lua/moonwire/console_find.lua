@@ -72,4 +72,49 @@ function M.order(session, id)
   return fail("%d open orders end with %s: give more of the id", #found, id)
 end
 
+local FILTERS = { strategy = true, venue = true, symbol = true, side = true, status = true }
+
+-- Whether there is such a strategy, venue or symbol; one that is not configured any more may still
+-- have orders.
+local is_known = {
+  strategy = function(desk, name) return desk.runners[name] ~= nil end,
+  venue = function(desk, name) return desk.sessions[name] ~= nil end,
+  symbol = function(desk, name)
+    for _, session in ipairs(desk.session_list) do
+      if session.markets and session.markets[name] then return true end
+    end
+    return false
+  end,
+}
+
+local function is_there(desk, field, name)
+  return is_known[field](desk, name) or #desk.orders:list_open { [field] = name } > 0
+end
+
+--- Which orders are meant: a symbol, a strategy, a venue by name, or a table of fields. A name that
+--- nothing has raises: an order that was to be canceled would stay.
+---@param desk moonwire.Desk
+---@param what string|table|nil
+---@return table|nil filter  of Orders:list_open
+function M.filter(desk, what)
+  if what == nil then return nil end
+  if type(what) == "string" then
+    for _, field in ipairs { "strategy", "venue", "symbol" } do
+      if is_there(desk, field, what) then return { [field] = what } end
+    end
+    fail("nothing here is called %s: a symbol, a strategy or a venue is wanted", what)
+  end
+  if type(what) ~= "table" or getmetatable(what) then
+    fail "a symbol, strategy or venue, or { strategy =, venue =, symbol =, side =, status = }"
+  end
+  for field, name in pairs(what) do
+    if not FILTERS[field] then
+      fail("unknown field %s: there are strategy, venue, symbol, side and status", tostring(field))
+    elseif is_known[field] and not is_there(desk, field, name) then
+      fail("no %s is called %s", field, tostring(name))
+    end
+  end
+  return what
+end
+
 return M

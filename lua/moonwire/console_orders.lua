@@ -133,20 +133,14 @@ commands.cancel = {
 local order_columns = { "created_at", "client_order_id", "strategy", "venue", "symbol", "side",
                         "qty", "price", "cum_qty", "status" }
 
-local function filter_of(filter)
-  if type(filter) == "string" then return { symbol = filter } end
-  if filter ~= nil and type(filter) ~= "table" then
-    fail 'a symbol, or { strategy =, venue =, symbol =, side = }'
-  end
-  return filter
-end
-
 commands.cancel_all = {
-  usage = "cancel_all([symbol or { strategy =, venue =, symbol = }])", sends = true,
-  about = "Cancels all open orders of ours, or those; returns them.",
+  usage = "cancel_all([name or { strategy =, venue =, symbol =, side = }])", sends = true,
+  about = "Cancels all open orders of ours, or those of a symbol, strategy or venue; returns "
+    .. "them.",
   run = function(session, filter)
     local list = {}
-    for _, order in ipairs(session.desk.orders:list_open(filter_of(filter))) do
+    local chosen = session.desk.orders:list_open(find.filter(session.desk, filter))
+    for _, order in ipairs(chosen) do
       if not order.external and session.desk.sessions[order.venue].can_cancel then
         list[#list + 1] = cancel_one(session, order)
       end
@@ -175,8 +169,9 @@ commands.adopt = {
 -- Orders that are known -------------------------------------------------------------------------
 
 commands.orders = {
-  usage = 'orders([symbol or { strategy =, venue =, symbol =, side = }])',
-  about = 'Open orders, oldest first; orders "all" has those that are finished as well.',
+  usage = 'orders([name or { strategy =, venue =, symbol =, side = }])',
+  about = 'Open orders, oldest first, all or those of a symbol, strategy or venue; orders "all" '
+    .. 'has those that are finished as well.',
   run = function(session, filter)
     local orders, list = session.desk.orders, {}
     if filter == "all" then
@@ -186,7 +181,8 @@ commands.orders = {
       end
       filter = nil
     end
-    for _, order in ipairs(orders:list_open(filter_of(filter))) do list[#list + 1] = order end
+    local open = orders:list_open(find.filter(session.desk, filter))
+    for _, order in ipairs(open) do list[#list + 1] = order end
     return format.list(list, order_columns, "no open orders")
   end,
 }
