@@ -32,7 +32,8 @@
     X(console_open, "num: the client's process; num2, of all three: the listener, or 0")           \
     X(console_line, "data: the line, without LF")                                                  \
     X(console_close, "text: why it was sent away, or empty")                                       \
-    X(term, "num: enum mw_term_what; data: the line, or the line up to the cursor")
+    X(term, "num: enum mw_term_what; data: the line, or the line up to the cursor")                \
+    X(compiled, "data: bytecode; text: without it, what is wrong with the text")
 
 #define MW_EVENT_ENUM(kind, carries) MW_EVENT_##kind,
 enum mw_event_kind { MW_EVENT_KINDS(MW_EVENT_ENUM) MW_EVENT_COUNT };
@@ -47,7 +48,7 @@ struct mw_event {
     const char *text; /* likewise */
     size_t text_len;
     int64_t num, num2;
-    bool is_secret; /* data and text bring a secret: they are not recorded */
+    bool is_secret; /* data and text bring a secret, or what is recorded elsewhere: not recorded */
 };
 
 const char *mw_event_name(uint32_t kind); /* "ws_open"; "?" for an unknown kind */

@@ -20,6 +20,7 @@ struct mw_redactor;
 struct mw_recorder;
 struct mw_shared;
 struct mw_budget;
+struct mw_compiler;
 struct mw_watch;
 struct mw_console;
 struct mw_term;
@@ -40,6 +41,7 @@ struct mw_api {
     struct mw_watch *watch; /* made by who watches first, as */
     struct mw_console *console;
     struct mw_term *term;
+    struct mw_compiler *compiler;
 };
 
 /* Once a state, before the bindings are used. `api` stays the caller's and outlives the state. */
@@ -77,6 +79,7 @@ extern const luaL_Reg mw_lua_journal[];
 extern const luaL_Reg mw_lua_record[];
 extern const luaL_Reg mw_lua_budget[];
 extern const luaL_Reg mw_lua_watch[];
+extern const luaL_Reg mw_lua_compile[];
 extern const luaL_Reg mw_lua_console[];
 extern const luaL_Reg mw_lua_term[];
 extern const luaL_Reg mw_lua_host[];

@@ -1,5 +1,6 @@
 #include "runtime.h"
 #include "budget.h"
+#include "compile.h"
 #include "console.h"
 #include "http.h"
 #include "log.h"
@@ -148,6 +149,7 @@ void mw_runtime_free(struct mw_runtime *runtime)
     mw_term_close(api->term);
     mw_console_free(api->console);
     mw_watch_free(api->watch);
+    mw_compiler_free(api->compiler);
     mw_server_free(api->server);
     mw_http_free(api->http);
     mw_ws_pool_free(api->ws);

@@ -151,6 +151,7 @@ local arguments = {
   console_line      = function(_, data) return data end,
   term              = function(num, data) return num, data end,
   console_close     = function(_, _, text) return text end,
+  compiled          = function(_, data, text) return data, text end,
 }
 
 local function handle(kind, id, num, data, text, num2)
@@ -168,7 +169,7 @@ local function handle(kind, id, num, data, text, num2)
   local is_served = name:find "^server_" or name:find "^console_"
   local object = bound[id] or is_served and bound[num2]
   if object then object[methods[kind]](object, id, arguments[name](num, data, text, num2)) end
-  if name == "ws_close" or name == "http_done" then bound[id] = nil end
+  if name == "ws_close" or name == "http_done" or name == "compiled" then bound[id] = nil end
 end
 
 -- What was asked for until the end of the event is done in calls of its own, without a kind: the

@@ -179,7 +179,9 @@ end
 local function apply_all(self, plans, with_config, by)
   local change, err
   if with_config then
+    reload_change.pause(self)
     change, err = change_of_config(self, plans)
+    reload_change.pause(self)
     if not change then
       self.log.error("configuration not reloaded (%s), the one before counts: %s", by, err)
       return nil, err

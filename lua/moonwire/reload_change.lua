@@ -3,6 +3,7 @@
 --- task.
 
 local code = require "moonwire.code"
+local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local jit = require "jit"
 local task = require "moonwire.task"
@@ -12,9 +13,8 @@ local M = {}
 -- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
 -- into new ones: now and then it is made anew.
 local FLUSH_EVERY = 64
--- What is done before events go on, in bytes that are compiled (about 30 ns each); what reading a
--- file and running one cost, in the same.
-local AT_ONCE, READ, RUN = 8192, 400, 3000
+-- How many files are read, or loaded when they are compiled, before events go on.
+local READ_AT_ONCE, LOAD_AT_ONCE = 16, 2
 
 ---@class moonwire.ReloadPlan
 ---@field unit moonwire.ReloadUnit
@@ -27,42 +27,66 @@ local AT_ONCE, READ, RUN = 8192, 400, 3000
 ---@field version table|nil        by unit:fit
 ---@field err string|nil           why there is no version
 
--- Lets events come, and notes how long they had to wait.
-local function pause(reload)
+-- Notes how long events had to wait, before they come.
+local function note_wait(reload)
   reload.longest, reload.done = math.max(reload.longest, host.event_age()), 0
+end
+
+--- Lets events come.
+---@param reload moonwire.Reload
+function M.pause(reload)
+  note_wait(reload)
   task.sleep(0)
 end
 
--- Something is about to be done that costs so much.
-local function take(reload, cost)
-  if reload.done > 0 and reload.done + cost > AT_ONCE then pause(reload) end
-  reload.done = reload.done + cost
+local pause = M.pause
+
+-- Something is about to be done of which `most` may be done at once.
+local function take(reload, count, most)
+  if reload.done > 0 and reload.done + count / most > 1 then pause(reload) end
+  reload.done = reload.done + count / most
 end
 
 --- Some files are about to be read: lets events come when many have been.
 ---@param reload moonwire.Reload
 ---@param count integer
-function M.may_read(reload, count) take(reload, count * READ) end
+function M.may_read(reload, count) take(reload, count, READ_AT_ONCE) end
 
 -- Loading aside -----------------------------------------------------------------------------------
+
+-- Who waits for a text's bytecode.
+local Compiling = { __name = "moonwire.Compiling" }
+Compiling.__index = Compiling
+function Compiling:on_compiled(_, bytecode, err) self.task:wake(bytecode or false, err) end
+
+-- Events go on meanwhile: bytecode, or false, err.
+local function compiled(reload, text, source)
+  local id, err = host.compile(text, source)
+  if not id then return nil, err end
+  dispatch.bind(id, setmetatable({ task = task.current() }, Compiling))
+  note_wait(reload)
+  return task.wait()
+end
 
 -- Compiles each file that the unit has, so that its load need not. What was compiled counts for the
 -- same text alone.
 local function compile_ahead(reload, plan)
   local ready = {}
   for _, path in ipairs(versions.paths(plan.unit:files())) do
-    take(reload, READ)
-    local text = (plan.read or code.read_file)(path)
+    take(reload, 1, READ_AT_ONCE)
+    local text, source = (plan.read or code.read_file)(path), "@" .. path
     if text then
-      take(reload, #text)
-      ready["@" .. path] = { text = text, chunk = load(text, "@" .. path, "t") }
+      local bytecode, err = compiled(reload, text, source)
+      ready[source] = { text = text, bytecode = bytecode, err = err }
     end
   end
   function plan.compile(text, source)
     local found = ready[source]
-    ready[source] = nil                          -- one environment each
-    if found and found.chunk and found.text == text then return found.chunk end
-    return loadstring(text, source)
+    if not found or found.text ~= text or found.bytecode == nil then
+      return loadstring(text, source)
+    end
+    if not found.bytecode then return nil, found.err end
+    return load(found.bytecode, source, "b")
   end
 end
 
@@ -70,7 +94,7 @@ local function load_all(reload, plans)
   for _, plan in ipairs(plans) do
     if not plan.keeps_code then
       compile_ahead(reload, plan)
-      take(reload, RUN)
+      take(reload, 1, LOAD_AT_ONCE)
       plan.loaded, plan.err = plan.unit:load(plan)
     end
   end
@@ -159,7 +183,7 @@ function M.apply(reload, plans, by)
   if not fit_all(plans) then return refuse(reload, plans, by) end
   local told = put_in(reload, plans, by)
   reload:watch_all()
-  reload.longest = math.max(reload.longest, host.event_age())
+  note_wait(reload)
   for i, plan in ipairs(plans) do
     plan.unit.log.info("reloaded (%s): %s, events waited %.2f ms at most", by, told[i],
                        reload.longest * 1000)

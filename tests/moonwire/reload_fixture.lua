@@ -1,5 +1,6 @@
 --- Strategies in files on a stage, to be changed while they run.
 
+local dump = string.dump              -- before the sandbox takes it away
 local stage = require "tests.moonwire.stage"
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
@@ -35,6 +36,15 @@ function M.remove(name) os.remove(M.path(name)) end
 -- Watching is the host's; here a test says what changed.
 function host.watch() return true end
 function host.unwatch() end
+
+-- The thread that compiles has done so as soon as it is looked for.
+local compiling, last_compiled = {}, 1e6
+function host.compile(text, source)
+  local chunk, err = load(text, source, "t")
+  last_compiled = last_compiled + 1
+  table.insert(compiling, { id = last_compiled, bytecode = chunk and dump(chunk), err = err or "" })
+  return last_compiled
+end
 
 --- A stage with these strategies, { name = params }, of files of those names, started.
 ---@param strategies table<string, table>
@@ -72,7 +82,11 @@ end
 --- Plays until no change of code is under way. No time passes.
 function M.finish(s)
   s:settle()
-  while s.reloader.is_working or s.reloader.jobs[1] do s:advance(0) end
+  while s.reloader.is_working or s.reloader.jobs[1] do
+    for _, each in ipairs(compiling) do s:event("compiled", each.id, each.bytecode, each.err) end
+    compiling = {}
+    s:advance(0)
+  end
 end
 
 local finish = M.finish

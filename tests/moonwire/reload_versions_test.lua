@@ -337,6 +337,7 @@ t.test("memory does not grow over 10,000 reloads", function()
   local function turn(count)
     for _ = 1, count do
       s:run(caller, "again")
+      f.finish(s)
       s:advance(1)
       runner.instance.state.said, s.lines, s.records = nil, {}, {}
     end

@@ -228,6 +228,11 @@ function Stage:run(object, method, ...)
   enter("http_done", id)
 end
 
+--- Any other event of the host.
+function Stage:event(kind, id, data, text) -- luacheck: no self
+  enter(kind, id, 0, data, text)
+end
+
 --- Answers one request that is pending.
 function Stage:answer(request, status, body, text, maybe_sent)
   for i, other in ipairs(self.pending) do
