@@ -179,23 +179,24 @@ end
 
 --- Calls visit(fill, order, number) for each fill of a strategy's order, in the order in which they
 --- were counted, behind number `after`; `order` has strategy, venue, symbol, side and both ids,
---- `fill` has booked_at (seconds since 1970) as well.
+--- `fill` has booked_at (seconds since 1970) as well. `of_all`: those of orders of others, too.
 ---@return integer last  number of the last fill
-function Archive:each_fill(after, visit)
+function Archive:each_fill(after, visit, of_all)
   local last, problem = after, nil
   repeat
     local rows = rows_of(self, "SELECT f.fill, f.trade_id, f.qty, f.price, f.fees, f.flags, "
+      .. "f.liquidity, f.time_ns, "
       .. "f.booked_ns, o.strategy, o.venue, o.symbol, o.side, o.client_order_id, o.order_id "
       .. "FROM fills f CROSS JOIN orders o ON o.key = f.order_key WHERE f.fill > ? "
       .. "AND f.qty <> '0' ORDER BY f.fill LIMIT " .. PAGE, last)
     for _, row in ipairs(rows) do
       last = row.fill
       local ok, err = true, nil
-      if row.strategy then ok, err = pcall(visit_fill, visit, row) end
+      if row.strategy or of_all then ok, err = pcall(visit_fill, visit, row) end
       if not ok and err ~= problem then
         problem = err                            -- one cause may have a thousand consequences
         self.log.error("%s: a fill of %s is not understood and left out of the position: %s",
-                       self.path, row.strategy, err)
+                       self.path, row.strategy or "others", err)
       end
     end
   until #rows < PAGE

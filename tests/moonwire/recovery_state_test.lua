@@ -26,6 +26,18 @@ t.test("positions go on where they were", function()
   end)
 end)
 
+t.test("a stake that was decided leaves its profit or loss after a restart as well", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = id_of "one", status = "filled", symbol = "TEAM/USD" },
+                  { { trade_id = "1", qty = "10", price = "1.8", liquidity = "pool", fees = "" },
+                    { trade_id = "2", qty = "5", price = "0", liquidity = "pool", fees = "" } })
+    local s = take_over(journal, {})
+    local position = s.desk:position("one", "idx", "TEAM/USD")
+    t.equal(tostring(position.qty), "0")
+    t.equal(tostring(position.realized), "3")
+  end)
+end)
+
 -- What the position is after a start from this journal, and what that start kept of it.
 local function position_after(journal)
   local s = take_over(journal, {})
