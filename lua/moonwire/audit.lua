@@ -41,6 +41,23 @@ end
 
 local function plural(n, word) return ("%d %s%s"):format(n, word, n == 1 and "" or "s") end
 
+local function signed(amount) return (amount:sign() < 0 and "" or "+") .. tostring(amount) end
+
+-- What the journal makes of a balance (balances.lua).
+local function explanation(b)
+  local changes = ("own fills %s, fees %s%s"):format(signed(b.fills), signed(b.fees),
+    b.other_fills:is_zero() and "" or ", fills of others " .. signed(b.other_fills))
+  local held = b.held_unexplained:is_zero() and ""
+    or ("; %s held by no order that is open"):format(b.held_unexplained)
+  if not b.since then
+    return ("the journal has %s, and does not know what was there before%s"):format(changes, held)
+  end
+  return ("%s at %s UTC, since then %s: %s%s"):format(b.noted,
+    os.date("!%Y-%m-%d %H:%M:%S", math.floor(b.since)), changes,
+    b.unexplained:is_zero() and "all is explained"
+      or signed(b.unexplained) .. " is not explained (paid in or out, or traded elsewhere)", held)
+end
+
 local function print_venue(comparison)
   for _, d in ipairs(comparison.differences) do
     host.print_line(("%-8s %s %s: %s"):format(d.venue, d.client_order_id or d.order_id,
@@ -49,6 +66,7 @@ local function print_venue(comparison)
   for _, b in ipairs(comparison.balances) do
     host.print_line(("%-8s balance %s: %s free, %s held; open orders hold %s of ours, %s of others")
                     :format(b.venue, b.asset, b.free, b.held, b.own, b.others))
+    host.print_line(("%-8s         %s: %s"):format(b.venue, b.asset, explanation(b)))
   end
   host.print_line(("%-8s compared %s and %s of ours; %s of somebody else"):format(
     comparison.session.name, plural(comparison.orders, "order"), plural(comparison.fills, "fill"),

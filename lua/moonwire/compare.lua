@@ -2,6 +2,7 @@
 --- what differs is named. It may run while a runtime trades: an order that differs is looked at
 --- again a little later, so that what was under way is no difference.
 
+local balances_module = require "moonwire.balances"
 local decimal = require "moonwire.decimal"
 local order_fills = require "moonwire.order_fills"
 local order_module = require "moonwire.order"
@@ -208,19 +209,20 @@ end
 
 -- Balances ----------------------------------------------------------------------------------------
 
--- Where a venue has no client order ids, the journal knows.
-local function is_own(self, report)
-  local session = self.session
-  if session.orders:is_ours(report.client_order_id) then return true end
-  local archived = self.archive:order(session.name, report.client_order_id, report.order_id)
-  return archived ~= nil and not archived.external
+-- What is executed of an order that the venue lists: its list may not say it, or the journal not
+-- have it yet.
+local function executed_of(report, archived)
+  local total = decimal.ZERO
+  for _, fill in ipairs(archived and archived.fills or {}) do total = total + fill.qty end
+  return total:max(report.cum_qty or decimal.ZERO)
 end
 
 -- What this order holds: the rest of a sale in base currency, of a buy in quote currency at its
 -- price (a venue may hold a fee on top), or at what a unit costs whatever the price is.
-local function add_hold(self, holds, report)
+local function add_hold(self, holds, report, archived)
   local market = self.session.markets[report.symbol]
-  local left = report.qty and report.qty - (report.cum_qty or decimal.ZERO)
+  local qty = archived and archived.qty or report.qty
+  local left = qty and (qty - executed_of(report, archived)):max(decimal.ZERO)
   if not market or not left then return end
   local asset = report.side == "sell" and market.base or market.quote
   local amount = left
@@ -231,18 +233,31 @@ local function add_hold(self, holds, report)
   holds[asset] = (holds[asset] or decimal.ZERO) + amount
 end
 
+-- What open orders hold by asset, ours and those of others. Where a venue has no client order ids,
+-- the journal knows whose one is.
+local function read_holds(self)
+  local session, own, others = self.session, {}, {}
+  for _, report in ipairs(self.reports) do
+    local archived = self.archive:order(session.name, report.client_order_id, report.order_id)
+    local is_own = session.orders:is_ours(report.client_order_id)
+      or archived ~= nil and not archived.external
+    add_hold(self, is_own and own or others, report, archived)
+  end
+  return own, others
+end
+
 -- Each asset that is there, beside what open orders of ours and of others hold of it.
 local function read_balances(self)
   local session = self.session
   local balances, err = session.protocol.fetch_balances(session)
   if not balances then return nil, "balances: " .. tostring(err) end
-  local own, others = {}, {}
-  for _, report in ipairs(self.reports) do
-    add_hold(self, is_own(self, report) and own or others, report)
-  end
+  local own, others = read_holds(self)
+  local from = balances_module.noted(self.archive, session.name)
+  local noted = from and from.assets or {}
+  for asset in pairs(noted) do balances[asset] = balances[asset] or { free = decimal.ZERO } end
   for asset, balance in pairs(balances) do
     local held = balance.held or decimal.ZERO
-    if not (balance.free:is_zero() and held:is_zero()) or own[asset] then
+    if not (balance.free:is_zero() and held:is_zero()) or own[asset] or noted[asset] then
       table.insert(self.balances, {
         venue = session.name, asset = asset, free = balance.free, held = held,
         own = own[asset] or decimal.ZERO, others = others[asset] or decimal.ZERO,
@@ -250,6 +265,7 @@ local function read_balances(self)
     end
   end
   table.sort(self.balances, function(a, b) return a.asset < b.asset end)
+  balances_module.explain(session, self.archive, self.balances)
   return true
 end
 

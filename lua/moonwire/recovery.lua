@@ -76,6 +76,7 @@ end
 ---@param archive table
 ---@param version string  of the program, for the record
 function M.begin(desk, archive, version)
+  desk.notes_balances = archive:is_there()
   lookback.plan(desk, archive)
   M.begin_run(desk, archive, version)
   restore_persist(desk, archive)

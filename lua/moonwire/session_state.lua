@@ -1,6 +1,7 @@
 --- What a session is in: up, down or degraded, and what its connections' coming and going make of
 --- that; part of session.lua.
 
+local balances = require "moonwire.balances"
 local dispatch = require "moonwire.dispatch"
 local lookback = require "moonwire.lookback"
 local record = require "moonwire.record"
@@ -60,6 +61,7 @@ function State:on_link_live(which)
     end
     self:schedule_renewal()
     if self.countdown then self.countdown:on_live() end
+    balances.note(self)
   end
   self:settle_state()
 end

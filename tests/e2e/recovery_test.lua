@@ -206,6 +206,26 @@ test("audit names what differs, and nothing after the next run", function()
   equal(second:stop(), 0)
 end)
 
+test("audit explains each balance by what was there and by fills", function()
+  local sim = e2e.sim "indodax"
+  local run = keeper(sim)
+  two_open(sim)
+  local function explained(asset)
+    local process = audit(run, sim)
+    equal(process:wait_exit(), 0)
+    return process:out():match("balance +" .. asset .. ": .-\n([^\n]+)")
+  end
+  e2e.await("balances that were noted", function() return explained("BTC"):find "since then" end)
+  sell_into(sim, "0.0004")
+  run:wait_for "fill %d+ 0.0004"
+  until_written(run, sim)
+  for asset, fills in pairs { BTC = "%+0.0004, fees %+0", IDR = "%-599600, fees %-[%d.]+" } do
+    local text = explained(asset)
+    if not text:find("own fills " .. fills .. ": all is explained$") then error(text) end
+  end
+  equal(run:stop(), 0)
+end)
+
 test("what a sweep books behind a dead runtime is told by the next one", function()
   local sim = e2e.sim "indodax"
   local run = keeper(sim, "restart = true, ", 'on_crash = "cancel",')

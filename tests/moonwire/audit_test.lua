@@ -5,9 +5,11 @@ local t = require "tests.tap"
 local archive_module = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
 local compare = require "moonwire.compare"
+local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local archive_fixture = require "tests.moonwire.archive_fixture"
 local json = require "moonwire.json"
+local persist = require "moonwire.persist"
 local task = require "moonwire.task"
 
 local SINCE = 1789999900
@@ -183,6 +185,78 @@ t.test("balances stand beside what open orders hold", function()
   end)
 end)
 
+-- What the last run noted at its start.
+local function noted(journal, assets)
+  for asset, total in pairs(assets) do assets[asset] = decimal(total) end
+  journal:insert("persist", { strategy = "balances:idx", text = persist.encode {
+    time = 1789999990.2, asked_at = 1789999990.2, assets = assets } })
+end
+
+-- A balance of BTC and IDR, as the comparison explains it.
+local function explained(journal, btc, idr)
+  local _, comparison = compared(journal, {
+    getOrderByClientOrderId = one_order "filled", ["/api/v2/myTrades"] = trades("0.001", "0.001"),
+    getInfo = ('{"success":1,"return":{"balance":{"btc":"%s","idr":"%s"},'
+      .. '"balance_hold":{"btc":"0.002","idr":"0"}}}'):format(btc, idr),
+  })
+  local by_asset = {}
+  for _, b in ipairs(comparison.balances) do by_asset[b.asset] = b end
+  return by_asset
+end
+
+-- Two sales of 0.001 at 950000000 with 11 IDR of fees each: one before the balances were noted (at
+-- .2), one after (.5).
+local function two_sales(journal)
+  sell(journal, { status = "partially_filled" },
+       { { trade_id = "1", time_ns = "1789999990100000000" }, { trade_id = "2" } })
+end
+
+t.test("a balance is what the last run noted and what fills changed since", function()
+  with_journal(function(journal)
+    two_sales(journal)
+    noted(journal, { BTC = "1", IDR = "500" })
+    local b = explained(journal, "0.997", "950489")
+    t.equal(tostring(b.BTC.noted) .. " " .. tostring(b.BTC.fills), "1 -0.001")
+    t.equal(tostring(b.BTC.unexplained), "0")
+    t.equal(tostring(b.BTC.held_unexplained), "0.002", "no order that is open holds it")
+    t.equal(tostring(b.IDR.fills) .. " " .. tostring(b.IDR.fees), "950000 -11")
+    t.equal(tostring(b.IDR.unexplained), "0")
+    t.equal(b.IDR.since, 1789999990.2)
+  end)
+end)
+
+t.test("what is beyond that is not explained", function()
+  with_journal(function(journal)
+    two_sales(journal)
+    noted(journal, { BTC = "1", IDR = "500", ETH = "3" })
+    local b = explained(journal, "1.097", "950389")
+    t.equal(tostring(b.BTC.unexplained), "0.1")
+    t.equal(tostring(b.IDR.unexplained), "-100")
+    t.equal(tostring(b.ETH.unexplained), "-3", "it is not there any more")
+  end)
+end)
+
+t.test("a trade of somebody else that was seen is told apart", function()
+  with_journal(function(journal)
+    journal:order({ client_order_id = "web-1", order_id = "btcidr-limit-9", external = 1,
+                    strategy = false, status = "filled" }, { { trade_id = "9" } })
+    noted(journal, { BTC = "1", IDR = "1000000" })
+    local b = explained(journal, "0.999", "49989")
+    t.equal(tostring(b.BTC.other_fills), "0.001")
+    t.equal(tostring(b.BTC.fills), "0")
+    t.equal(tostring(b.IDR.unexplained), "0")
+  end)
+end)
+
+t.test("without a note the journal says what it knows, and no more", function()
+  with_journal(function(journal)
+    two_sales(journal)
+    local b = explained(journal, "1", "0")
+    t.equal(tostring(b.BTC.fills), "-0.002")
+    t.equal(b.BTC.unexplained, nil)
+  end)
+end)
+
 -- The command -------------------------------------------------------------------------------------
 
 local START = 0
@@ -226,8 +300,14 @@ t.test("audit says what differs and ends with 1, or that nothing does and 0", fu
          printed)
     t.ok(printed:find("idx      compared 1 order and 0 fills of ours; 0 open orders of somebody "
                       .. "else\n3 differences", 1, true), printed)
+    t.ok(printed:find("BTC: the journal has own fills +0, fees +0, and does not know what was "
+                      .. "there before", 1, true), printed)
+    noted(journal, { IDR = "1000" })
     printed, status = typed(journal, { openOrders = open_orders(row(ID, "0.003")) })
     t.equal(status, 0)
+    t.ok(printed:find("IDR: 1000 at 2026-09-21 14:13:10 UTC, since then own fills +0, fees +0: ",
+                      1, true), printed)
+    t.ok(printed:find("is not explained (paid in or out, or traded elsewhere)", 1, true), printed)
     t.ok(printed:find "\nno difference$", printed)
   end)
 end)
