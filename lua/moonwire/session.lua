@@ -239,6 +239,16 @@ local function build(self, what, order)
   return nil, "internal error in " .. what
 end
 
+-- What an answer says of the order; where reading it raises, it says nothing.
+local function read_answer(self, what, order, status, body, text)
+  local ok, report, err = xpcall(self.protocol[what], debug.traceback, self, order, status, body,
+                                 text)
+  if ok then return report, err end
+  self.log.error("%s %s: %s", what, order.client_order_id or order.order_id, report)
+  if self.probation then self.probation:on_error(what) end
+  return nil, "internal error in " .. what
+end
+
 --- Sends a request of the protocol; its answer is object[method](object, context, ...) as of
 --- http.send. nil, err when it did not leave.
 function Session:send_request(request, object, method, context)
@@ -280,7 +290,7 @@ function Session:on_submit_answer(order, status, body, text, maybe_sent)
     self.log.warn("no answer to submit %s: %s", order.client_order_id, text)
     return self:doubt(order)
   end
-  local report, err = self.protocol.submit_answer(self, order, status, body, text)
+  local report, err = read_answer(self, "submit_answer", order, status, body, text)
   if report then return self:apply(order, report) end
   self.log.warn("submit %s: %s", order.client_order_id, err)
   self:doubt(order)
@@ -334,7 +344,9 @@ end
 function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   order_module.cancel_of(order).is_under_way = nil
   local report, err
-  if status ~= 0 then report, err = self.protocol.cancel_answer(self, order, status, body, text) end
+  if status ~= 0 then
+    report, err = read_answer(self, "cancel_answer", order, status, body, text)
+  end
   if report then
     self:apply(order, report)
     -- Without the stream, what was executed before is not known, unless the answer says it.

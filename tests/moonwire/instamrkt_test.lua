@@ -420,6 +420,17 @@ t.test("an answer that names another pool is still the one bet's", function()
   t.equal(#s:logged "the answer names pool 7c1f", 1)
 end)
 
+t.test("an answer that comes behind the pool's end is still the bet's", function()
+  local s = play { ops = { [392] = false } }
+  local order = s:send "4"
+  s:hear(frames.resolved)
+  s:hear((frames.bet_placed:gsub('"2.5"', '"4"')))
+  t.equal(order.order_id, "5f0c")
+  t.equal(order.status, "new")
+  s:advance(1)
+  t.equal(#s:asked_for(389), 2, "it is asked for, as at the log-on")
+end)
+
 t.test("what the venue cannot do is refused before it is sent", function()
   local s = play()
   local function refused(request)

@@ -47,6 +47,26 @@ t.test("an answer that says nothing leaves the order in doubt as well", function
   end
 end)
 
+t.test("an answer that the venue's file stumbles over leaves the order in doubt", function()
+  local s = up { answers = { getOrderByClientOrderId = false } }
+  local protocol = s.session.protocol
+  s.session.protocol = setmetatable({
+    submit_answer = function() error "stumbled" end, cancel_answer = function() error "fell" end,
+  }, { __index = protocol })
+  local order = s:send()
+  s:settle()
+  t.equal(order.status, "unknown")
+  t.equal(#s:logged "error submit_answer " .. #s:logged "stumbled", "11")
+  s:push(s:update(order, {}))
+  t.equal(order.status, "new")
+  s:run(s.desk, "cancel", order)
+  s:settle()
+  t.equal(order:is_open(), true)
+  t.equal(#s:logged "error cancel_answer ", 1)
+  s:advance(1)
+  t.ok(#s:asked "getOrderByClientOrderId" > 0, "it is asked about")
+end)
+
 t.test("an answer without an error is no refusal: the order is in doubt", function()
   local s = up { answers = { trade = '{"success":0,"error":null}',
                              getOrderByClientOrderId = false } }

@@ -178,6 +178,12 @@ local function check_amount(s, order, amount)
   end
 end
 
+-- A pool that was decided before the answer came will not be told of again.
+local function taken(s, order, bet_id)
+  local is_running = s.memory.pools[pools.parts(order.symbol)]
+  return { status = "new", order_id = bet_id, needs_asking = not is_running or nil }
+end
+
 local slots = private.slots
 
 local function read_frame(s, order, decoder)
@@ -188,11 +194,11 @@ local function read_frame(s, order, decoder)
   local bet_id = decode.text(head[slots.bet_id])
   if not bet_id then return nil, "an answer without bet_id" end
   local pool_id = decode.text(head[slots.pool_id])
-  if pool_id ~= s.markets[order.symbol].pool_id then
+  if pool_id ~= pools.parts(order.symbol) then           -- which may be over: it is no market then
     s.log.warn("%s: the answer names pool %s; no other bet was on its way", order, pool_id)
   end
   check_amount(s, order, decode.decimal(head[slots.amount]))
-  return { status = "new", order_id = bet_id }
+  return taken(s, order, bet_id)
 end
 
 -- Who we are was not taken: a new login, and a new connection with it.
@@ -212,7 +218,7 @@ local function read_http(s, order, status, body)
   local bet_id = type(bet) == "table" and wire.id(bet.bet_id)
   if not bet_id then return nil, "an answer without bet_id" end
   check_amount(s, order, wire.amount(bet.amount))
-  return { status = "new", order_id = bet_id }
+  return taken(s, order, bet_id)
 end
 
 function M.submit_answer(s, order, status, answer)
