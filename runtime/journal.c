@@ -4,6 +4,7 @@
 #include "journal_file.h"
 #include "redact.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@ enum {
     KEPT_BYTES = 1 << 20,        /* of memory, when there was more to write */
     AT_ONCE_BYTES = 64 << 10,    /* of more than that rows are drawn later */
     TIDY_WAL_BYTES = 8 << 20,    /* so much waits in the WAL until it is quiet, */
-    MOST_WAL_BYTES = 512 << 20,  /* and so much in a flood */
+    MOST_WAL_BYTES = 512 << 20,  /* and so much in a flood, */
+    WAL_PART = 4,                /* or this part of the limit of size */
     MOST_LEFT_BYTES = 384 << 20, /* without rows: what is drawn in some seconds when a run ends */
 };
 static const int64_t RARELY_NS = INT64_C(10000000000), SLICE_NS = 4000000, SECOND_NS = 1000000000;
@@ -25,7 +27,8 @@ struct mw_journal {
     struct mw_journal_rows *rows;
     struct mw_draw draw;
     int64_t run, run_before; /* 0: none yet; run_before: when the transaction began */
-    int64_t wal_bytes;       /* of committed pages that the file does not have yet */
+    int64_t wal_bytes;       /* of committed pages in the WAL, */
+    int64_t wal_done;        /* and how many of them the last checkpoint has seen */
     char *taken;             /* records since the last commit; secrets are masked */
     size_t len, room;
     uint64_t number; /* of the last record; 0: none yet */
@@ -41,6 +44,8 @@ static int note_wal(void *arg, sqlite3 *db, const char *name, int pages)
     (void)db;
     (void)name;
     journal->wal_bytes = (int64_t)pages * MW_JOURNAL_PAGE;
+    if (journal->wal_bytes < journal->wal_done)
+        journal->wal_done = 0; /* it began anew */
     return SQLITE_OK;
 }
 
@@ -123,6 +128,7 @@ void mw_journal_pause(struct mw_journal *journal)
     mw_journal_rows_detach(journal->rows);
     (void)sqlite3_close(journal->db); /* has no statement: cannot be busy */
     journal->db = NULL;
+    journal->wal_bytes = journal->wal_done = 0;
 }
 
 void mw_journal_close(struct mw_journal *journal)
@@ -330,22 +336,42 @@ static int trim(struct mw_journal *journal, size_t written, struct mw_err *err)
     return mw_journal_file_trim(journal->db, &journal->options, now_ns, written, is_rare, err);
 }
 
-/* What the WAL has, into the file: waits for the disk. */
+/* What the WAL has, into the file: waits for the disk. What a reader still needs stays there: then
+ * it goes with the next one, and the WAL grows meanwhile. */
 static int checkpoint(struct mw_journal *journal, struct mw_err *err)
 {
     int result =
         sqlite3_wal_checkpoint_v2(journal->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    journal->wal_bytes = 0; /* what a reader still needs goes the next time */
+    journal->wal_done = journal->wal_bytes;
     if (result == SQLITE_OK || result == SQLITE_BUSY || result == SQLITE_LOCKED)
         return 0;
     mw_journal_suspect(journal->path, result);
     return mw_journal_failed(journal->db, journal->path, err);
 }
 
-/* After a transaction: bounds what a flood leaves in the WAL. */
+static int64_t most_wal_bytes(const struct mw_journal *journal)
+{
+    int64_t part = journal->options.max_bytes / WAL_PART;
+    if (!part || part > MOST_WAL_BYTES)
+        return MOST_WAL_BYTES;
+    return part > TIDY_WAL_BYTES ? part : TIDY_WAL_BYTES;
+}
+
+/* After a transaction: bounds what a flood leaves in the WAL. 0 with a text in `err`: somebody
+ * reads for so long that it cannot. */
 static int bound_wal(struct mw_journal *journal, struct mw_err *err)
 {
-    return journal->wal_bytes > MOST_WAL_BYTES ? checkpoint(journal, err) : 0;
+    int64_t most = most_wal_bytes(journal);
+    if (journal->wal_bytes - journal->wal_done <= most)
+        return 0;
+    if (checkpoint(journal, err) < 0)
+        return -1;
+    if (journal->wal_bytes > 2 * most)
+        mw_err_set(err,
+                   "journal %s: somebody has been reading it for long, so that %s-wal cannot be"
+                   " emptied and has %" PRId64 " MB: end what reads it",
+                   journal->path, journal->path, journal->wal_bytes >> 20);
+    return 0;
 }
 
 int mw_journal_commit(struct mw_journal *journal, struct mw_err *err)
@@ -381,7 +407,7 @@ int mw_journal_tidy(struct mw_journal *journal, struct mw_err *err)
     mw_err_set(err, "%s", "");
     if (journal->draw.drawn.left_bytes)
         return draw(journal, &SLICE_NS, err) < 0 ? -1 : 1;
-    if (!journal->db || journal->wal_bytes < TIDY_WAL_BYTES)
+    if (!journal->db || journal->wal_bytes - journal->wal_done < TIDY_WAL_BYTES)
         return 0;
     return checkpoint(journal, err);
 }

@@ -16,11 +16,13 @@
 
 struct mw_journal;
 
-/* Limits hold by deletion, whose space is used again: there is always one file. The oldest records
- * (chunks, and the log, sessions and dropped commands of their time) go first, a little with each
- * commit. What was the newest chunk, the last run, open orders, and orders with fills (positions
- * are counted from them) stay whatever the limits are; orders that ended without a fill stay until
- * they are older than max_age_ns. */
+/* Limits hold by deletion, whose space is used again: there is always one file. Its WAL beside it
+ * has a quarter of max_bytes (8 MiB at least, 512 MiB at most and without a limit) or some 256 KiB
+ * more, unless a reader holds a transaction open for long. The oldest records (chunks, and the log,
+ * sessions and dropped commands of their time) go first, a little with each commit. What was the
+ * newest chunk, the last run, open orders, and orders with fills (positions are counted from them)
+ * stay whatever the limits are; orders that ended without a fill stay until they are older than
+ * max_age_ns. */
 struct mw_journal_options {
     const char *path;              /* copied */
     int64_t max_bytes, max_age_ns; /* 0: no limit */
@@ -36,7 +38,8 @@ void mw_journal_close(struct mw_journal *journal); /* takes NULL; what was not c
 
 /* Takes records (whole ones, as the ring gives them) for the next commit; they are copied, and
  * secrets are masked: in `records` as well, where they would stay for as long as nobody writes over
- * them. What was masked may be taken again. -1 and `err`: nothing of this call was taken, it can be made again. */
+ * them. What was masked may be taken again. -1
+ * and `err`: nothing of this call was taken, it can be made again. */
 MW_MUST_USE int mw_journal_write(struct mw_journal *journal, void *records, size_t len,
                                  struct mw_err *err);
 

@@ -256,7 +256,7 @@ static int prepare(sqlite3 *db, const char *path, const struct found *found, cha
         failed = mw_journal_exec(db, path,
                                  MW_JOURNAL_VERSIONS
                                  "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                                 "PRAGMA journal_size_limit = 67108864; PRAGMA cache_size = -8192",
+                                 "PRAGMA journal_size_limit = 8388608; PRAGMA cache_size = -8192",
                                  err);
     if (failed && found->is_ours && is_damage(sqlite3_errcode(db))) {
         (void)snprintf(why, size, "%s", sqlite3_errmsg(db));

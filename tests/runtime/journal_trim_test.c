@@ -44,6 +44,73 @@ static void limited_by_size(void)
     options.max_bytes = 0;
 }
 
+static int64_t wal_bytes(void)
+{
+    char name[sizeof path + 8];
+    struct stat st;
+    (void)snprintf(name, sizeof name, "%s-wal", path); /* fits */
+    return stat(name, &st) == 0 ? st.st_size : 0;
+}
+
+/* So many MB, a message at a time; returns the largest that file and WAL were together. The first
+ * text that a commit leaves stays in `told`. */
+static int64_t flood(int megabytes, char *told, size_t size)
+{
+    static char message[100000];
+    int64_t largest = 0;
+    memset(message, ' ', sizeof message - 1);
+    told[0] = '\0';
+    for (int i = 0; i < 10 * megabytes; i++) {
+        struct stat st = {.st_size = 0};
+        put_message(message);
+        CHECK_INT(store(), 0);
+        if (!told[0])
+            (void)snprintf(told, size, "%s", err.text); /* cut, if need be */
+        while (mw_journal_is_behind(journal))           /* as drain.c does */
+            CHECK(mw_journal_tidy(journal, &err) >= 0);
+        int64_t both = (stat(path, &st) == 0 ? st.st_size : 0) + wal_bytes();
+        largest = both > largest ? both : largest;
+    }
+    return largest;
+}
+
+/* With what waits in the WAL: a quarter of the limit, or 8 MB. */
+static void limited_with_its_wal(void)
+{
+    char told[MW_ERR_MAX];
+    options.max_bytes = 16 << 20;
+    begin();
+    put_run();
+    CHECK(flood(60, told, sizeof told) < 26 << 20);
+    CHECK_TEXT(told, "");
+    CHECK_TEXT(ask("PRAGMA integrity_check"), "ok");
+    options.max_bytes = 0;
+}
+
+/* Who reads in one transaction sees one state, and the WAL must keep all that came after it. */
+static void held_by_a_reader(void)
+{
+    char told[MW_ERR_MAX], expected[sizeof path + 64];
+    sqlite3 *reader = NULL;
+    options.max_bytes = 16 << 20;
+    begin();
+    put_run();
+    CHECK_INT(store(), 0);
+    CHECK_INT(sqlite3_open(path, &reader), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM chunks", NULL, NULL, NULL),
+              SQLITE_OK);
+    (void)flood(40, told, sizeof told);
+    (void)snprintf(expected, sizeof expected, "journal %s: somebody has been reading it for long",
+                   path);
+    CHECK(strncmp(told, expected, strlen(expected)) == 0);
+    CHECK(wal_bytes() > 32 << 20); /* nothing is lost for it */
+    CHECK_INT(sqlite3_close(reader), SQLITE_OK);
+    (void)flood(20, told, sizeof told);
+    CHECK(wal_bytes() < 10 << 20);
+    CHECK_TEXT(ask("SELECT max(last) FROM chunks"), "601");
+    options.max_bytes = 0;
+}
+
 static void limited_by_age(void)
 {
     options.max_age_ns = 1;
@@ -67,6 +134,8 @@ static void limited_by_age(void)
 
 static const struct test_case cases[] = {
     {"a limit of size holds, and keeps the newest and all orders", limited_by_size},
+    {"what waits in the WAL is bounded by the limit too", limited_with_its_wal},
+    {"a reader that holds the WAL is told, and holds nothing else", held_by_a_reader},
     {"a limit of age keeps open orders and those with fills", limited_by_age},
 };
 
