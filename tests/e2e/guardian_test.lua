@@ -149,6 +149,30 @@ test("restart = true: it trades again after the sweep, and a stop is a stop", fu
   equal(#sim:requests "trade", 4, "orders sent")
 end)
 
+-- (It takes the pauses that the guardian makes, half a minute in all.)
+test("one that dies again and again starts after longer and longer pauses, and not for ever",
+  function()
+  local sim = e2e.sim "indodax"
+  local directory = e2e.directory()
+  local file = e2e.write(directory .. "/wild.lua", [[
+local ffi, mw = require "ffi", require "moonwire"
+local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+function S:on_start() ffi.cast("int *", 8)[0] = 1 end
+return S
+]])
+  local run = sim:run({}, { rest = ([[restart = true,
+    strategies = { { file = %q, name = "wild", trusted = true } },]]):format(file) })
+  run:wait_for("6 deaths within 10 minutes: not started again", 31 + 6 * e2e.patience)
+  equal(run:wait_exit(), 1, "exit status")
+  local pauses = {}
+  for seconds in run:err():gmatch "the runtime starts again in (%d+) s" do
+    pauses[#pauses + 1] = seconds
+  end
+  equal(table.concat(pauses, " "), "1 2 4 8 16")
+  equal(select(2, run:err():gsub("runtime started pid=", "")), 6, "runtimes")
+  equal(select(2, run:err():gsub("the runtime died", "")), 6, "deaths that were told")
+end)
+
 test("a venue that fails at first is asked until it answers", function()
   local sim = e2e.sim "indodax"
   local run = run_resting(sim)
