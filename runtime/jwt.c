@@ -60,6 +60,22 @@ static size_t raw_ecdsa(unsigned char *signature, size_t len)
     return ok ? 2 * (size_t)ES256_HALF : 0;
 }
 
+/* A key that signs by this algorithm; of another curve than P-256 the signature would be none. */
+static int check_key(EVP_PKEY *key, bool is_ec, struct mw_err *err)
+{
+    char curve[64] = "?";
+    if (EVP_PKEY_get_base_id(key) != (is_ec ? EVP_PKEY_EC : EVP_PKEY_RSA)) {
+        mw_err_set(err, "the private key is not of the %s kind", is_ec ? "EC" : "RSA");
+        return -1;
+    }
+    if (!is_ec || (EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 &&
+                   strcmp(curve, SN_X9_62_prime256v1) == 0))
+        return 0;
+    mw_err_set(err, "the private key is of the curve %s: ES256 wants P-256 (%s)", curve,
+               SN_X9_62_prime256v1);
+    return -1;
+}
+
 static size_t sign(const char *secret, size_t secret_len, bool is_ec, const char *message,
                    size_t len, unsigned char *signature, struct mw_err *err)
 {
@@ -69,8 +85,7 @@ static size_t sign(const char *secret, size_t secret_len, bool is_ec, const char
     if (!key) {
         mw_err_set(err, "the secret is no private key in PEM");
         signed_len = 0;
-    } else if (EVP_PKEY_get_base_id(key) != (is_ec ? EVP_PKEY_EC : EVP_PKEY_RSA)) {
-        mw_err_set(err, "the private key is not of the %s kind", is_ec ? "EC" : "RSA");
+    } else if (check_key(key, is_ec, err) < 0) {
         signed_len = 0;
     } else if (!context || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) <= 0 ||
                EVP_DigestSign(context, signature, &signed_len, (const unsigned char *)message,

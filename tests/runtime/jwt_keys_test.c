@@ -223,9 +223,13 @@ static void base64_of_pem(void)
 static void wrong_keys(void)
 {
     EVP_PKEY *rsa = rfc_key(), *p256 = EVP_EC_gen("P-256"), *p384 = EVP_EC_gen("P-384");
+    EVP_PKEY *k256 = EVP_EC_gen("secp256k1");
     check_refused(key_of(rsa, false, NULL), "ES256", "the private key is not of the EC kind");
     check_refused(key_of(p256, false, NULL), "RS256", "the private key is not of the RSA kind");
-    check_refused(key_of(p384, false, NULL), "ES256", "signing failed");
+    check_refused(key_of(p384, false, NULL), "ES256",
+                  "the private key is of the curve secp384r1: ES256 wants P-256 (prime256v1)");
+    check_refused(key_of(k256, false, NULL), "ES256", /* as long, and another one */
+                  "the private key is of the curve secp256k1: ES256 wants P-256 (prime256v1)");
     /* a password is asked of nobody */
     check_refused(key_of(p256, false, "pass"), "ES256", "the secret is no private key in PEM");
     check_refused(key_of(p256, true, "pass"), "ES256", "the secret is no private key in PEM");
@@ -239,6 +243,7 @@ static void wrong_keys(void)
     EVP_PKEY_free(rsa);
     EVP_PKEY_free(p256);
     EVP_PKEY_free(p384);
+    EVP_PKEY_free(k256);
 }
 
 static void no_keys(void)
