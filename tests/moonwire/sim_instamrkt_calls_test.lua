@@ -351,6 +351,18 @@ t.test("what is to be blocked, allowed or hot later is so at its time", function
   t.equal(sim:codes(mara), "369")
 end)
 
+t.test("a pool that was decided meanwhile is neither blocked nor hot", function()
+  local sim = new()
+  local mara, boss = sim:joined(), sim:boss()
+  local at = sim.now + 5000
+  sim:ask(boss, 397, { pool_id = sim.pool.id, block_at = at })
+  sim:ask(boss, 396, { pool_id = sim.pool.id, likely_to_happen_at = at })
+  sim:control "resolve?winner=none"
+  sim:heard(mara)
+  sim:pass(5000)
+  t.equal(sim:codes(mara), "")
+end)
+
 t.test("a game with pools for a person to decide is not closed, and no answer says so", function()
   local sim = new()
   local mara, boss = sim:joined(), sim:boss()

@@ -112,11 +112,6 @@ function Finery:handle_request(method, target, headers, body, now, done)
   end)
 end
 
---- What the venue says with a status that a fault made up: a page of the proxy before it.
-function Finery.fault_page(_, status)
-  return { { "Content-Type", "text/html" } }, "<html><body>" .. status .. "</body></html>"
-end
-
 --- A WebSocket handshake: a connection, or nil, status, headers, body.
 function Finery:handle_upgrade(target, headers, now)
   if wire.split_target(target) ~= WS_PATH then

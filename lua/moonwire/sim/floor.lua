@@ -5,6 +5,7 @@
 local decimal = require "moonwire.decimal"
 local Engine  = require "moonwire.sim.engine"
 local Ledger  = require "moonwire.sim.ledger"
+local wire    = require "moonwire.sim.wire"
 
 local ZERO = decimal "0"
 
@@ -112,6 +113,17 @@ function Floor:cancel_all(member, pair, now, reason)
   local events = self.engine:cancel_all(pair.id, member.name, now, reason)
   self:apply(events)
   return #events
+end
+
+--- Both sides of a pair's book, best first, as JSON: lists of price and quantity as texts.
+---@param qty_text fun(qty: moonwire.Decimal): string
+function Floor:book_text(pair, limit, qty_text)
+  local function side(name)
+    return wire.list(wire.each(self.engine:depth(pair.id, name, limit), function(level)
+      return wire.list { wire.text(tostring(level.price)), wire.text(qty_text(level.qty)) }
+    end))
+  end
+  return wire.object("buy", side "buy", "sell", side "sell")
 end
 
 --- Drops the older half of a list that has grown to twice `kept`: a run of days must not fill the

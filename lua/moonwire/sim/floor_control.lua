@@ -1,7 +1,7 @@
 --- What the control path can do to the trading floor of any simulator: money, orders, the clock,
 --- the made market, the book. A venue's own commands stand beside it. `sim` has clock, market, and
---- desk (ledger, engine, members, member_list, pairs, by_ticker, by_id, place_market, cancel_all,
---- check); where nothing is quoted, desk has ledger, members, member_list, default_asset and check.
+--- desk (a floor.lua); where nothing is quoted, desk has ledger, members, member_list,
+--- default_asset and check.
 
 local decimal = require "moonwire.decimal"
 local wire    = require "moonwire.sim.wire"
@@ -144,14 +144,7 @@ end
 function market.book(sim, fields)
   local pair, err = find_pair(sim, fields)
   if not pair then return nil, err end
-  local function side(name)
-    local rows = sim.desk.engine:depth(pair.id, name, 50)
-    for i, level in ipairs(rows) do
-      rows[i] = wire.list { text(tostring(level.price)), text(tostring(level.qty)) }
-    end
-    return wire.list(rows)
-  end
-  return object("buy", side "buy", "sell", side "sell")
+  return sim.desk:book_text(pair, 50, tostring)
 end
 
 --- Cancels by the venue's hand: `member`, `pair`; all of them when missing.

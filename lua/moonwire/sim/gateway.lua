@@ -187,15 +187,22 @@ local function answer(self, request, status, headers, body)
   self.out:reply(request.id, status, headers, body)
 end
 
+-- What comes with a status that a fault made up: the venue's own words, or a page of the proxy
+-- before it. Headers and body.
+local function page_of(self, status)
+  if self.venue.fault_page then return self.venue:fault_page(status) end
+  return { { "Content-Type", "text/html" } }, "<html><body>" .. status .. "</body></html>"
+end
+
 -- What a fault does in place of an answer.
 local instead = {}
 function instead.swallow() end
 function instead.cut(self, request) self.out:drop(request.id) end
 function instead.http(self, request, fault)
-  answer(self, request, fault.code, self.venue:fault_page(fault.code))
+  answer(self, request, fault.code, page_of(self, fault.code))
 end
 function instead.html(self, request)
-  answer(self, request, 200, self.venue:fault_page(502))
+  answer(self, request, 200, page_of(self, 502))
 end
 
 -- Splits the faults that struck: what stands in for the request or its answer, and the delays.
@@ -302,7 +309,7 @@ function Gateway:upgrade(id, text, now)
   local path = wire.split_target(target)
   local fault = self.faults:strike(true, self.venue:upgrade_names(path), now)[1]
   if fault and (fault.action == "http" or fault.action == "html") then
-    local page_headers, page = self.venue:fault_page(fault.code or 502)
+    local page_headers, page = page_of(self, fault.code or 502)
     return self.out:refuse(id, fault.code or 200, page_headers, page)
   elseif fault then
     return self.out:drop(id, fault.action == "swallow" and "half_open" or nil)

@@ -57,14 +57,7 @@ function routes.price_increments(self)
 end
 
 function routes.depth(self, pair)
-  local function side(name)
-    local rows = self.desk.engine:depth(pair.id, name, 150)
-    for i, level in ipairs(rows) do
-      rows[i] = "[" .. text(tostring(level.price)) .. "," .. text(self.desk.fixed(level.qty)) .. "]"
-    end
-    return wire.list(rows)
-  end
-  return object("buy", side "buy", "sell", side "sell")
+  return self.desk:book_text(pair, 150, self.desk.fixed)
 end
 
 local function ticker(self, pair, now)

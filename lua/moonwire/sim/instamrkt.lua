@@ -92,11 +92,6 @@ function Instamrkt:handle_request(method, target, headers, body, now)
   return self.rest:handle(method, target, headers, body, self.clock:venue(now))
 end
 
---- What the venue says with a status that a fault made up: a page of the proxy before it.
-function Instamrkt.fault_page(_, status)
-  return { { "Content-Type", "text/html" } }, "<html><body>" .. status .. "</body></html>"
-end
-
 --- A WebSocket handshake: a connection, or nil, status, headers, body.
 function Instamrkt:handle_upgrade(target, _, now)
   local path, query = wire.split_target(target)

@@ -37,6 +37,16 @@ local function own_pool(c, message)
   return pool
 end
 
+-- A game, an action and a target of it; nil and what is wrong.
+local function own_target(c, message)
+  local game, err = own_game(c, message)
+  local action_id, target_id
+  if game then action_id, err = fields.need(message, "action_id") end
+  if action_id then target_id, err = fields.need(message, "target_id") end
+  if not target_id then return nil, err end
+  return game, action_id, target_id
+end
+
 -- When it is to be: a time that is over or missing is now.
 local function time_of(message, name, now)
   return math.max(fields.number(message[name]) or 0, now)
@@ -180,14 +190,10 @@ function of_game.create_and_open_betting_pool(c, message, now)
 end
 
 function of_game.register_game_event(c, message, now)
-  local game, err = own_game(c, message)
-  local action_id, target_id
-  if game then action_id, err = fields.need(message, "action_id") end
-  if action_id then target_id, err = fields.need(message, "target_id") end
-  if not target_id then return nil, err end
-  local event
-  event, err = c.hub.floor:register_event(game, action_id, target_id,
-                                          fields.number(message.happened_at) or now, now)
+  local game, action_id, target_id = own_target(c, message)
+  if not game then return nil, action_id end
+  local event, err = c.hub.floor:register_event(game, action_id, target_id,
+                                                fields.number(message.happened_at) or now, now)
   if not event then return nil, err end
   return rows.event_members(event)
 end
@@ -197,7 +203,9 @@ local function block(is_blocked, asked, told)
     local pool, err = own_pool(c, message)
     if not pool then return nil, err end
     local at = time_of(message, asked, now)
-    c.hub.floor:later(at, now, function(later) c.hub.floor:block(pool, is_blocked, later) end)
+    c.hub.floor:later(at, now, function(later)
+      if not pool.winner then c.hub.floor:block(pool, is_blocked, later) end
+    end)
     return { "pool_id", text(pool.id), told, at }
   end
 end
@@ -225,6 +233,7 @@ local function hot_members(pool, at) return { "pool_id", text(pool.id), "hot_sin
 -- Marks a pool at its time, and tells everybody in the game but `except`.
 local function heat(c, pool, at, now, except)
   c.hub.floor:later(at, now, function()
+    if pool.winner then return end
     pool.is_hot = true
     c.hub:tell_game(pool.game, "hot_betting_pool_suggested", hot_members(pool, at), except)
   end)
@@ -240,11 +249,8 @@ end
 
 --- All pools that run on an action and a target: the first one's message is the answer.
 function of_game.suggest_hot_betting_pool_for_action_and_target(c, message, now)
-  local game, err = own_game(c, message)
-  local action_id, target_id
-  if game then action_id, err = fields.need(message, "action_id") end
-  if action_id then target_id, err = fields.need(message, "target_id") end
-  if not target_id then return nil, err end
+  local game, action_id, target_id = own_target(c, message)
+  if not game then return nil, action_id end
   local at, first = time_of(message, "likely_to_happen_at", now), nil
   for _, pool in ipairs(game.pools) do
     if not pool.winner and pool.action_id == action_id
