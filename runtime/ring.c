@@ -11,6 +11,7 @@
 
 enum {
     LINE = 128,         /* two cache lines: the processor fetches them in pairs */
+    AHEAD = 768,        /* fetched before they are written to */
     WARM = 1024 * 1024, /* beyond this an empty ring begins anew, where it is in the caches */
 };
 
@@ -130,10 +131,22 @@ void *mw_ring_reserve(struct mw_ring *ring, size_t len)
     return place(ring, head);
 }
 
+/* The reader's processor has these lines: they are asked for while the next event is awaited. */
+static void fetch_ahead(const char *place)
+{
+    for (int i = 0; i < AHEAD; i += LINE / 2)
+#if defined __x86_64__
+        __asm__ volatile("prefetchw %0" : : "m"(place[i]));
+#else
+        __builtin_prefetch(place + i, 1);
+#endif
+}
+
 void mw_ring_commit(struct mw_ring *ring, size_t len)
 {
-    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed);
-    atomic_store_explicit(&ring->ends->head, head + len, memory_order_release);
+    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed) + len;
+    atomic_store_explicit(&ring->ends->head, head, memory_order_release);
+    fetch_ahead(place(ring, head));
 }
 
 /* The reader ----------------------------------------------------------------------------------- */

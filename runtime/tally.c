@@ -12,16 +12,31 @@ struct asset {
 static struct asset assets[ASSETS_MAX]; /* by number - 1; names are for ever */
 static unsigned asset_count;
 
+static char upper(char c)
+{
+    return (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
+}
+
+static bool is_named(const struct asset *asset, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if (asset->name[i] != upper(name[i]))
+            return false;
+    return !asset->name[len];
+}
+
 unsigned mw_asset_number(const char *name, size_t len)
 {
     struct asset wanted = {{0}};
     if (len == 0 || len > MW_ASSET_NAME_MAX)
         return 0;
-    for (size_t i = 0; i < len; i++)
-        wanted.name[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
     for (unsigned i = 0; i < asset_count; i++)
-        if (memcmp(&assets[i], &wanted, sizeof wanted) == 0)
+        if (is_named(&assets[i], name, len))
             return i + 1;
+    if (memchr(name, '\0', len))
+        return 0;
+    for (size_t i = 0; i < len; i++)
+        wanted.name[i] = upper(name[i]);
     if (asset_count == ASSETS_MAX)
         return 0;
     assets[asset_count++] = wanted;
@@ -140,16 +155,27 @@ static uint32_t fee_count_of(const struct mw_position_totals *totals)
     return totals->fee_count < MW_FEE_ASSETS_MAX ? totals->fee_count : MW_FEE_ASSETS_MAX;
 }
 
+/* What was there before a fee was added. */
+struct change {
+    struct mw_decimal before;
+    uint32_t place, fee_count;
+    uint16_t asset;
+};
+
 static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount,
-                   uint16_t asset)
+                   uint16_t asset, struct change *change)
 {
     uint32_t i = 0, count = fee_count_of(totals);
     while (i < count && totals->assets[i] != asset)
         i++;
-    if (i < count)
-        return mw_decimal_add_to(&totals->fees[i], amount, 1);
     if (i == MW_FEE_ASSETS_MAX)
         return -1;
+    change->before = totals->fees[i];
+    change->place = i;
+    change->fee_count = totals->fee_count;
+    change->asset = totals->assets[i];
+    if (i < count)
+        return mw_decimal_add_to(&totals->fees[i], amount, 1);
     totals->fees[i] = *amount;
     totals->assets[i] = asset;
     totals->fee_count = count + 1;
@@ -165,12 +191,23 @@ unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,
     return totals->assets[i];
 }
 
+/* Its old sums are put back from the last to the first: two fees may be of one asset. */
+static void take_back(struct mw_position_totals *totals, const struct change *changes, int count)
+{
+    while (count-- > 0) {
+        totals->fees[changes[count].place] = changes[count].before;
+        totals->assets[changes[count].place] = changes[count].asset;
+        totals->fee_count = changes[count].fee_count;
+    }
+}
+
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x)
 {
-    struct mw_position_totals before = *totals;
-    for (int i = 0; i < x->fee_count && i < MW_FEES_MAX; i++) {
-        if (add_fee(totals, &x->fees[i], x->assets[i]) < 0) {
-            *totals = before;
+    struct change changes[MW_FEES_MAX];
+    int count = x->fee_count < MW_FEES_MAX ? x->fee_count : MW_FEES_MAX;
+    for (int i = 0; i < count; i++) {
+        if (add_fee(totals, &x->fees[i], x->assets[i], &changes[i]) < 0) {
+            take_back(totals, changes, i);
             return -1;
         }
     }

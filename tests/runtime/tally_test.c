@@ -18,6 +18,7 @@ static void assets(void)
     CHECK_INT(mw_asset_number("IDRX", 3), idr); /* the length counts, there is no NUL */
     CHECK_TEXT(mw_asset_name(asset("1inch-x_\xc3\xa9")), "1INCH-X_\xc3\xa9");
     CHECK_INT(mw_asset_number("", 0), 0);
+    CHECK_INT(mw_asset_number("ID\0R", 4), 0);
     CHECK_INT(mw_asset_number(longest, MW_ASSET_NAME_MAX + 1), 0);
     unsigned number = mw_asset_number(longest, MW_ASSET_NAME_MAX);
     CHECK(number > 0);
