@@ -24,18 +24,21 @@ local function has_content_of(report, order)
     and same(report.price, order.price) and same(report.qty, order.qty)
 end
 
---- Whether an order of the same content is on its way or in doubt: a second one could not be told
---- from it.
+--- Refuses an order while one of the same content is on its way or in doubt: the two could not be
+--- told apart.
 ---@param session table
 ---@param fields table  of the order that is to be sent
-function M.has_twin(session, fields)
+---@return boolean|nil ok
+---@return string|nil err
+function M.refuse_twin(session, fields)
   for _, order in ipairs(session.orders.open) do
     if order.venue == session.name and not order.order_id and not order.external
       and has_content_of(order, fields) then
-      return true
+      return nil, ("an equal order is on its way or in doubt, and %s has no client order ids to "
+                   .. "tell the two apart: wait for its answer"):format(session.protocol.name)
     end
   end
-  return false
+  return true
 end
 
 --- The one of these reports that is the order.

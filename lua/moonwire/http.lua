@@ -2,6 +2,7 @@
 
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local json = require "moonwire.json"
 local task = require "moonwire.task"
 
 local M = {}
@@ -46,6 +47,18 @@ function M.call(request)
   if not id then return nil, err, false end
   dispatch.bind(id, setmetatable({ task = running }, Waiting))
   return task.wait()
+end
+
+--- What a venue answered in JSON: a table; or nil, reason, "unknown" when there was no answer
+--- (`status` nil, `body` why) or it says nothing.
+---@return table|nil answer
+---@return string|nil reason
+---@return string|nil class
+function M.read_table(status, body)
+  if status == nil then return nil, body, "unknown" end
+  local answer = json.decode(body)
+  if type(answer) == "table" then return answer end
+  return nil, ("HTTP %d with a body that is no JSON"):format(status), "unknown"
 end
 
 return M

@@ -52,14 +52,19 @@ function Markets:can_subscribe(feed, symbol)
   return true
 end
 
+--- Asks the venue for a feed, on the market connection that stands.
+function Markets:ask_for(subscription)
+  local market = self.markets[subscription.symbol]
+  if not market then return self.log.error("no market %s to subscribe", subscription.symbol) end
+  return self.protocol.market.subscribe(self.market, subscription, market)
+end
+
 function Markets:subscribe(feed, symbol)
   local key = feed .. "\0" .. symbol
   if self.subscriptions[key] then return end
   local subscription = { feed = feed, symbol = symbol }
   self.subscriptions[key] = subscription
-  if self.market.state == "live" then
-    return self.protocol.market.subscribe(self.market, subscription)
-  end
+  if self.market.state == "live" then return self:ask_for(subscription) end
   if self.market.state == "down" and not self.market.retry_timer
     and self.private.state == "live" then
     self.market:connect()

@@ -52,7 +52,7 @@ function State:on_link_live(which)
   if which == self.market then
     self.is_market_lost = nil
     for _, subscription in pairs(self.subscriptions) do
-      self.protocol.market.subscribe(which, subscription)
+      self:ask_for(subscription)
     end
   else
     if self.market and self.market.state == "down" and next(self.subscriptions)

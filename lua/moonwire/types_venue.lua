@@ -111,7 +111,8 @@ function LinkSpec.renew(link) end
 --- Market data only: asks for a feed.
 ---@param link table
 ---@param subscription { feed: "book"|"trades", symbol: string }
-function LinkSpec.subscribe(link, subscription) end
+---@param market moonwire.Market  of that symbol
+function LinkSpec.subscribe(link, subscription, market) end
 
 --- A venue's own dead-man switch: it cancels all orders of a pair when its countdown runs out.
 --- countdown.lua decides when it is renewed.

@@ -69,13 +69,18 @@ t.test("ids that count upwards are compared as numbers, of any length", function
   t.ok(candidates.is_above("9007199254740994", "9007199254740993"))
 end)
 
-t.test("a twin is an order without an id that looks the same", function()
-  local fields = order()
-  t.ok(candidates.has_twin(session { order() }, fields))
-  t.ok(not candidates.has_twin(session { order { order_id = "7" } }, fields))
-  t.ok(not candidates.has_twin(session { order { price = decimal "11" } }, fields))
-  t.ok(not candidates.has_twin(session { order { venue = "w" } }, fields))
-  t.ok(candidates.has_twin(session { order { price = decimal "10.0" } }, fields))
+t.test("an order is refused while one without an id looks the same", function()
+  local function refuse(open)
+    local s = session { order(open) }
+    s.protocol = { name = "acme" }
+    return candidates.refuse_twin(s, order())
+  end
+  t.equal(select(2, refuse()), "an equal order is on its way or in doubt, and acme has no client "
+          .. "order ids to tell the two apart: wait for its answer")
+  t.equal(refuse { price = decimal "10.0" }, nil)
+  t.equal(refuse { order_id = "7" }, true)
+  t.equal(refuse { price = decimal "11" }, true)
+  t.equal(refuse { venue = "w" }, true)
 end)
 
 t.done()

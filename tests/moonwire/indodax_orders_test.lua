@@ -427,7 +427,7 @@ t.test("both generations of the history's errors are errors", function()
   t.equal(failure { 400, '{"code":1110,"error":"Invalid symbol."}' }, "Invalid symbol. (1110)")
   t.equal(failure { 403, '{"code":-2015,"msg":"Invalid TAPI version key"}' },
           "Invalid TAPI version key (-2015)")
-  t.equal(failure { 502, "<html>" }, "HTTP 502, no JSON")
+  t.equal(failure { 502, "<html>" }, "HTTP 502 with a body that is no JSON")
   t.equal(failure(false), "connection reset")
 end)
 

@@ -158,7 +158,8 @@ t.test("answers that new code cannot read bring the old code back", function()
   local s = play { probation = { errors = 2, seconds = 300 } }
   s:advance(1)
   venue [[
-M.fetch_open_orders = require "moonwire.understood" (function() error "cannot" end)]]
+function M.fetch_open_orders() error "cannot" end
+require "moonwire.understood" (M)]]
   saved(s, "moonwire/venues/copied.lua")
   s:advance(121)
   has(table.concat(s:logged "error rolled back to version 1"),

@@ -409,10 +409,7 @@ function M.fetch_balances(s)
   return account.balances(account.positions(answer[2] or {}))
 end
 
-for _, name in ipairs { "fetch_markets", "fetch_open_orders", "fetch_order", "fetch_fills",
-                        "fetch_finished_orders", "fetch_balances" } do
-  M[name] = understood(M[name])
-end
+understood(M)
 
 M.market = require "moonwire.venues.finery.market"
 

@@ -334,10 +334,7 @@ function M.fetch_balances(s)
   return balances
 end
 
-for _, name in ipairs { "fetch_time", "fetch_markets", "fetch_open_orders", "fetch_order",
-                        "fetch_fills", "fetch_finished_orders", "fetch_balances" } do
-  M[name] = understood(M[name])
-end
+understood(M)
 
 M.countdown = require "moonwire.venues.indodax.countdown"
 M.private = require "moonwire.venues.indodax.private"

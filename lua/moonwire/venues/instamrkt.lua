@@ -152,10 +152,8 @@ function M.check_order(s, order, market)
   if pool.stop_at and s:venue_ms() / 1000 >= pool.stop_at then
     return nil, "the time for bets in this pool is over"
   end
-  if candidates.has_twin(s, order) then
-    return nil, "an equal stake is on its way or in doubt, and instamrkt has no client order ids "
-      .. "to tell the two apart: wait for its answer"
-  end
+  ok, err = candidates.refuse_twin(s, order)
+  if not ok then return nil, err end
   return check_funds(s, order, market.quote)
 end
 
@@ -456,9 +454,6 @@ function M.fetch_balances(s)
   return balances
 end
 
-for _, name in ipairs { "fetch_markets", "fetch_open_orders", "fetch_order", "fetch_fills",
-                        "fetch_balances" } do
-  M[name] = understood(M[name])
-end
+understood(M)
 
 return M

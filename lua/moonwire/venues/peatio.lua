@@ -87,16 +87,14 @@ local function dialect(generation, private, market, on_answered)
     },
     late_arrival = 10,
   }
-  for _, name in ipairs { "check_order", "submit", "submit_answer", "cancel", "cancel_answer" } do
+  for _, name in ipairs { "check_order", "submit", "submit_answer", "cancel", "cancel_answer",
+                          "fetch_open_orders", "fetch_order", "fetch_fills" } do
     P[name] = orders[name]
   end
-  for _, name in ipairs { "fetch_open_orders", "fetch_order", "fetch_fills" } do
-    P[name] = understood(orders[name])
-  end
-  P.fetch_markets, P.fetch_balances = understood(generation.fetch_markets),
-                                      understood(generation.fetch_balances)
+  P.fetch_markets, P.fetch_balances = generation.fetch_markets, generation.fetch_balances
   P.fee_rates = orders.fee_rates
-  P.fetch_time = generation.fetch_time and understood(generation.fetch_time)
+  P.fetch_time = generation.fetch_time
+  understood(P)
   if generation.time_path then
     function P.warm(s)
       return { method = "GET", url = s.config.rest_url .. P.base_path .. generation.time_path }

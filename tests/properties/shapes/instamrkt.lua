@@ -93,11 +93,12 @@ function World:answer(request, upto)
   -- Between the trade and its end there is no moment: the pool is decided or it is not.
   local is_running = state == "open" and not self.truth.steps[upto].trade_id
   local is_decided = state ~= nil and not is_running
-  if request.answers.my_exposure then
+  if request.url then return 200, '{"game_history":[]}' end
+  if request.answers.your_exposure then
     return { exposure = is_running and tostring(self.truth.qty) or "0" }
-  elseif request.answers.my_running_pools_for_game then
+  elseif request.answers.your_running_pools_for_game then
     return { pools_list = is_running and { pool_row(self) } or {} }
-  elseif request.answers.my_resolved_pools_for_game then
+  elseif request.answers.your_resolved_pools_for_game then
     return { pools_list = is_decided and { pool_row(self, true) } or {} }
   elseif is_decided then return { name = "error", text = "no such pool" } end
   return is_running and pool_row(self) or { pool_id = "P", distribution = {} }

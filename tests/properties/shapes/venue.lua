@@ -96,7 +96,7 @@ function World:ask(upto)
   local protocol, order = self.session.protocol, self.order
   local report, err = protocol.fetch_order(self.session, order)
   if report then return book(self, report) end
-  if err ~= "not_found" then error("asked: " .. tostring(err), 0) end
+  if err ~= "not_found" and self:state(upto) then error("asked: " .. tostring(err), 0) end
   -- At the end that is the venue's word, where it keeps no orders that have ended.
   local is_end = upto == #self.truth.steps and order_module.cancel_of(order).lost_at
   if is_end and order:is_open() then self:give_up() end

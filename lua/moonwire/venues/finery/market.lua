@@ -38,12 +38,7 @@ local function send(link, event, name)
 end
 
 --- Asks for a book.
-function M.subscribe(link, subscription)
-  local s = link.session
-  local market = s.markets[subscription.symbol]
-  if not market then return s.log.error("no market %s to subscribe", subscription.symbol) end
-  send(link, "bind", market.name)
-end
+function M.subscribe(link, _, market) send(link, "bind", market.name) end
 
 -- A side: levels, best first ----------------------------------------------------------------------
 

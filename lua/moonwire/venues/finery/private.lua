@@ -8,6 +8,7 @@ local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local execution = require "moonwire.execution"
 local json = require "moonwire.json"
+local market_reader = require "moonwire.market_reader"
 local wire = require "moonwire.venues.finery.wire"
 
 local M = {
@@ -138,16 +139,14 @@ local report = {
 }
 local qty, left, price = decimal.sum(decimal.ZERO), decimal.sum(decimal.ZERO),
                          decimal.sum(decimal.ZERO)
-local last_symbol = ""
+local market_of = market_reader()
 local sides = { [0] = "buy", "sell" }
 
 -- What a row says of the order, whatever happened to it; nil when it cannot be told.
 local function read_row(link, head, by_volume)
   local session, r = link.session, report
-  local symbol = decode.text_like(head[SYMBOL], last_symbol) or ""
-  local market = session.by_venue_symbol[symbol]
-  if not market then return link:on_bad_message("order of an unknown instrument: " .. symbol) end
-  last_symbol = symbol
+  local market, name = market_of(session, head[SYMBOL])
+  if not market then return link:on_bad_message("order of an unknown instrument: " .. name) end
   r.client_order_id, r.order_id = wire.field_id(head[CLIENT_ID]), wire.field_id(head[ORDER_ID])
   if not r.order_id then return link:on_bad_message("order without an id") end
   r.symbol, r.side = market.symbol, sides[decode.integer(head[SIDE])]

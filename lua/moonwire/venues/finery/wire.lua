@@ -4,6 +4,7 @@
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
+local http = require "moonwire.http"
 local json = require "moonwire.json"
 
 local M = {}
@@ -184,11 +185,8 @@ end
 
 --- An answer over REST: its value, or nil, reason, class ("unknown": it says nothing).
 function M.read_rest(s, status, body)
-  if status == nil then return nil, body, "unknown" end
-  local answer = json.decode(body)
-  if type(answer) ~= "table" then
-    return nil, ("HTTP %d with a body that is no JSON"):format(status), "unknown"
-  end
+  local answer, why, nothing = http.read_table(status, body)
+  if not answer then return nil, why, nothing end
   local code, param = M.error_in(answer)
   if code then
     local reason, class = M.explain(code, param)

@@ -64,13 +64,10 @@ local function seed_book(s, market)
 end
 
 --- Asks for a feed; a book is seeded from REST, because no push comes on subscribing.
-function M.subscribe(link, subscription)
-  local s = link.session
-  local market = s.markets[subscription.symbol]
-  if not market then return s.log.error("no market %s to subscribe", subscription.symbol) end
+function M.subscribe(link, subscription, market)
   link:send(json.encode { id = link:request_id(), method = SUBSCRIBE,
                           params = { channel = channels[subscription.feed] .. market.id } })
-  if subscription.feed == "book" then s:in_task("first book", seed_book, market) end
+  if subscription.feed == "book" then link.session:in_task("first book", seed_book, market) end
 end
 
 local function read_book(s, market, data)

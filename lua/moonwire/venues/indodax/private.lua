@@ -6,6 +6,7 @@ local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local execution = require "moonwire.execution"
 local json = require "moonwire.json"
+local market_reader = require "moonwire.market_reader"
 local rest = require "moonwire.venues.indodax.rest"
 
 local M = {
@@ -157,17 +158,15 @@ local report = {
   price = none, time = none, trade_id = none, execution = none, is_provisional = none,
   status = none, reason = none, needs_asking = none, is_inferred = none, by_total = none,
 }
-local last_symbol = ""
+local market_of = market_reader()
 local qty, cum_qty, price = decimal.sum(ZERO), decimal.sum(ZERO), decimal.sum(ZERO)
 
 local sides = { "buy", "sell" }
 
 local function read_order(link, fields)
   local session = link.session
-  local symbol = decode.text_like(fields[SYMBOL], last_symbol) or ""
-  local market = session.by_venue_symbol[symbol]
-  if not market then return link:on_bad_message("order of an unknown market: " .. symbol) end
-  last_symbol = symbol
+  local market, name = market_of(session, fields[SYMBOL])
+  if not market then return link:on_bad_message("order of an unknown market: " .. name) end
   local r = report
   r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
   if not (r.client_order_id or r.order_id) then

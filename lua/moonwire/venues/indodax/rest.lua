@@ -4,7 +4,7 @@
 
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
-local json = require "moonwire.json"
+local http = require "moonwire.http"
 
 local M = { RECV_WINDOW_MS = 5000 }
 local time_calls = 0
@@ -55,11 +55,8 @@ end
 --- Reads an answer of TAPI. A table, or nil, reason, class, the venue's own code; class "unknown":
 --- it says nothing about what the venue did.
 function M.read_answer(status, body)
-  if status == nil then return nil, body, "unknown" end
-  local answer = json.decode(body)
-  if type(answer) ~= "table" then
-    return nil, ("HTTP %d with a body that is no JSON"):format(status), "unknown"
-  end
+  local answer, why, nothing = http.read_table(status, body)
+  if not answer then return nil, why, nothing end
   if tostring(answer.success) == "1" then
     return type(answer["return"]) == "table" and answer["return"] or {}
   end
@@ -101,11 +98,8 @@ end
 --- Asks without a signature: the answer, or nil, err. Waits.
 function M.public(s, path)
   local status, body = s:call { method = "GET", url = s.config.rest_url .. path, limit = "public" }
-  if not status then return nil, body end
-  local answer, err = json.decode(body)
-  if type(answer) ~= "table" then
-    return nil, ("%s: HTTP %d: %s"):format(path, status, err or "no table")
-  end
+  local answer, err = http.read_table(status, body)
+  if not answer then return nil, status and path .. ": " .. err or err end
   if answer.error then
     return nil, path .. ": " .. tostring(answer.error_description or answer.error)
   end
@@ -131,9 +125,8 @@ function M.history(s, path, parameters)
                 { "X-APIKEY", c.history_key or c.key },
                 { "Sign", secret:hmac(c.history_sign or "sha512", text, "hex") } },
   }
-  if not status then return nil, body end
-  local answer = json.decode(body)
-  if type(answer) ~= "table" then return nil, ("HTTP %d, no JSON"):format(status) end
+  local answer, err = http.read_table(status, body)
+  if not answer then return nil, err end
   if answer.code then
     return nil, ("%s (%s)"):format(tostring(answer.error or answer.msg), tostring(answer.code))
   end

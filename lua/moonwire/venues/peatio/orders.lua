@@ -130,10 +130,8 @@ function M.check_order(s, order)
   end
   if order.type == "limit" and not order.price then return nil, "a limit order needs a price" end
   if order.type == "market" and order.price then return nil, "a market order has no price" end
-  if candidates.has_twin(s, order) then
-    return nil, "an order of the same side, price and qty is on its way or in doubt, and peatio "
-      .. "has no client order ids to tell the two apart: wait for its answer"
-  end
+  local ok, err = candidates.refuse_twin(s, order)
+  if not ok then return nil, err end
   return check_amounts(order)
 end
 

@@ -11,6 +11,7 @@ local execution = require "moonwire.execution"
 local fees = require "moonwire.venues.peatio.fees"
 local json = require "moonwire.json"
 local levels = require "moonwire.levels"
+local market_reader = require "moonwire.market_reader"
 local rest = require "moonwire.venues.peatio.rest"
 local token = require "moonwire.venues.peatio.token"
 local values = require "moonwire.values"
@@ -91,13 +92,7 @@ local PENDING, WAIT, DONE, CANCEL, REJECT = 1, 2, 3, 4, 5
 local sides, types = { "sell", "buy", "sell", "buy" }, { "limit", "market" }
 local ZERO = decimal "0"
 
-local last_symbol = ""
-local function market_of(s, field)
-  local name = decode.text_like(field, last_symbol) or ""
-  local market = s.by_venue_symbol[name]
-  if market then last_symbol = name end
-  return market, name
-end
+local market_of = market_reader()
 
 -- Unix seconds, or ISO 8601.
 local function time_of(first, second)
@@ -226,10 +221,7 @@ local function say(link, event, stream)
 end
 
 --- Asks for a feed; a book begins with a snapshot.
-local function subscribe(link, subscription)
-  local s = link.session
-  local market = s.markets[subscription.symbol]
-  if not market then return s.log.error("no market %s to subscribe", subscription.symbol) end
+local function subscribe(link, subscription, market)
   say(link, "subscribe", market.id .. "." .. streams[subscription.feed])
 end
 

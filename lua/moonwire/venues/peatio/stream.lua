@@ -7,6 +7,7 @@ local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local execution = require "moonwire.execution"
 local fees = require "moonwire.venues.peatio.fees"
+local market_reader = require "moonwire.market_reader"
 local token = require "moonwire.venues.peatio.token"
 local values = require "moonwire.values"
 
@@ -110,13 +111,7 @@ local MARKET_ORDER = 2
 local types, states = { "limit", "market" }, { "partially_filled", "filled", "canceled" }
 local CANCELED = 3
 
-local last_symbol = ""
-local function market_of(s, field)
-  local name = decode.text_like(field, last_symbol) or ""
-  local market = s.by_venue_symbol[name]
-  if market then last_symbol = name end
-  return market, name
-end
+local market_of = market_reader()
 
 -- 9: who made and who took. The daemon says it from 1.8.68 on. Before, an order whose whole
 -- quantity was seen entering the book makes; one that was not seen there, though nothing was
