@@ -193,14 +193,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int revents)
 {
     (void)revents;
     struct session *session = timer->data;
-    if (session->phase == OPEN) {
+    if (session->phase == OPEN && !session->is_mute) {
         ev_tstamp left = session->last_read + session->silence - ev_now(loop);
         if (left > 0) {
             mw_session_set_deadline(session, left);
             return;
         }
         mw_err_set(&session->why, "nothing arrived for %.0f s", session->silence);
-    } else if (session->phase != CLOSING && session->phase != DEAD) {
+    } else if (session->phase < OPEN) {
         static const char *const doing[] = {"looking up the name", "connecting", "tls", "upgrade"};
         mw_err_set(&session->why, "no end of the handshake in time (%s)", doing[session->phase]);
     }
@@ -260,7 +260,7 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
     session->next = pool->buckets[session->id % BUCKETS];
     pool->buckets[session->id % BUCKETS] = session;
     mw_session_set_deadline(session, options->handshake_ns ? (ev_tstamp)options->handshake_ns / 1e9
-                                                : default_handshake_seconds);
+                                                           : default_handshake_seconds);
     return session->id;
 fail:
     mw_url_show(options->url, shown);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { QUEUE_MAX = 16 * 1024 * 1024 };
+static const ev_tstamp mute_seconds = 1.;
 
 /* Its end -------------------------------------------------------------------------------------- */
 
@@ -112,8 +113,8 @@ void mw_session_set_deadline(struct session *session, ev_tstamp seconds)
 void mw_session_watch(struct session *session)
 {
     int wanted = EV_READ;
-    if (session->phase == CONNECTING || session->out_at < session->out_len ||
-        session->wants_write_to_read)
+    bool has_more = session->out_at < session->out_len && !session->is_mute;
+    if (session->phase == CONNECTING || has_more || session->wants_write_to_read)
         wanted |= EV_WRITE;
     if (ev_is_active(&session->io) && (session->io.events & (EV_READ | EV_WRITE)) == wanted)
         return;
@@ -178,8 +179,8 @@ static ssize_t write_some(struct session *session, const uint8_t *bytes, size_t 
 int mw_session_flush(struct session *session)
 {
     while (session->out_at < session->out_len) {
-        ssize_t sent = write_some(session, session->out + session->out_at,
-                                  session->out_len - session->out_at);
+        ssize_t sent =
+            write_some(session, session->out + session->out_at, session->out_len - session->out_at);
         if (sent < 0)
             return -1;
         if (sent == 0)
@@ -223,9 +224,22 @@ static const uint8_t *next_mask(struct mw_ws_pool *pool)
     return pool->masks[pool->masks_used++];
 }
 
+/* Whoever asked to send was told that it failed, and may do it anew elsewhere: what the socket has
+ * refused must never leave, not even when there is room again. What has come is still read. */
+static void mute(struct session *session)
+{
+    session->is_mute = true;
+    session->out_at = session->out_len = 0;
+    mw_session_set_deadline(session, mute_seconds);
+}
+
 int mw_session_send(struct session *session, int opcode, const char *data, size_t len,
                     struct mw_err *err)
 {
+    if (session->is_mute) {
+        mw_err_set(err, "websocket session is lost: %s", session->why.text);
+        return -1;
+    }
     if (len > QUEUE_MAX) {
         mw_err_set(err, "a message of %zu bytes: the limit is 16 MiB", len);
         return -1;
@@ -243,6 +257,7 @@ int mw_session_send(struct session *session, int opcode, const char *data, size_
     session->out_len += mw_ws_frame_write(room, opcode, next_mask(session->pool), data, len);
     if (mw_session_flush(session) < 0) {
         *err = session->why;
+        mute(session);
         return -1;
     }
     if (session->out_at < session->out_len)

@@ -42,6 +42,7 @@ struct session {
     uint8_t *out; /* what the socket has not taken yet: out_at to out_len */
     size_t out_at, out_len, out_cap;
     bool wants_write_to_read; /* TLS must write before it can go on reading */
+    bool is_mute;             /* the socket has refused bytes: nothing leaves any more */
     int close_code;           /* what ws_close will say */
     int http_status;
     struct mw_err why;
@@ -79,7 +80,8 @@ void mw_session_watch(struct session *session); /* for what it waits for now */
 ssize_t mw_session_read(void *arg, uint8_t *buf, size_t len);
 /* Sends what is queued; -1 when the connection is gone. */
 MW_MUST_USE int mw_session_flush(struct session *session);
-/* One frame into the queue, and the queue to the socket. A dead socket shows at the next read. */
+/* One frame into the queue, and the queue to the socket. -1: it will never be sent. When that is
+ * because the socket refused, the session can still read, and soon ends. */
 int mw_session_send(struct session *session, int opcode, const char *data, size_t len,
                     struct mw_err *err);
 

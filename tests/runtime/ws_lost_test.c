@@ -2,6 +2,8 @@
 #include "recorded.h"
 #include "ws_client.h"
 
+#include <errno.h>
+
 static void refuse(const struct mw_event *event)
 {
     static const char body[] = "{\"code\":\"authz.invalid_session\"}";
@@ -232,6 +234,36 @@ static void queued(void)
     free(text);
 }
 
+/* Stands before libc's: what a kernel without memory says. */
+static bool no_buffers;
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
+ssize_t send(int fd, const void *bytes, size_t len, int flags)
+{
+    if (!no_buffers)
+        return sendto(fd, bytes, len, flags, NULL, 0);
+    errno = ENOBUFS;
+    return -1;
+}
+
+/* Whoever was told that an order was not sent may send it anew: it must not leave later. */
+static void refused_by_the_socket(void)
+{
+    open_all(false);
+    uint64_t id = OPENED(.silence_ns = 0);
+    no_buffers = true;
+    CHECK_INT(mw_ws_send(pool, id, "an order", 8, &err), -1);
+    CHECK_TEXT(err.text, "No buffer space available");
+    no_buffers = false;
+    CHECK_INT(mw_ws_send(pool, id, "another", 7, &err), -1);
+    CHECK_TEXT(err.text, "websocket session is lost: No buffer space available");
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_TEXT, "a fill", 6, &err), 0);
+    (void)wait_for(MW_EVENT_ws_message, 1); /* is still heard, and then it is over */
+    CHECK_CLOSED(id, 0, "No buffer space available");
+    (void)wait_for(MW_EVENT_server_ws_close, 1);
+    CHECK_INT(heard[MW_EVENT_server_ws_message].count, 0);
+    close_all();
+}
+
 static void nothing_open(void)
 {
     int before = open_files();
@@ -251,6 +283,7 @@ static const struct test_case cases[] = {
     {"silence is noticed, and only silence", silence},
     {"a peer that does not read makes sending fail and not memory grow", full_queue},
     {"what a socket does not take at once is sent later, in order", queued},
+    {"what was refused by the socket is not sent later", refused_by_the_socket},
     {"no file stays open", nothing_open},
 };
 
