@@ -141,7 +141,11 @@ local function retire(self, order)
   local at = self.finished_at % KEEP_FINISHED + 1
   local oldest = self.finished[at]
   self.finished[at], self.finished_at = order, at
-  if oldest then forget(self, oldest) end
+  -- One that came back from an end that was only inferred is open; the fills of one that lacks some
+  -- are being asked for. A second one of the same id would count them once more.
+  if oldest and terminal[oldest.status] and not oldest:is_missing_fills() then
+    forget(self, oldest)
+  end
 end
 
 --- Applies a report to its order and tells the desk, last: a callback may scribble on the order.

@@ -240,6 +240,28 @@ end)
 
 -- Memory ------------------------------------------------------------------------------------------
 
+t.test("an order that came back from its end stays known, however many finish after it", function()
+  local orders = new()
+  local back = add(orders)
+  orders:apply(back, { status = "rejected", reason = "not_found", is_inferred = true })
+  orders:apply(back, { status = "new", order_id = "x-1" })
+  t.equal(back.status, "new")
+  for _ = 1, 1300 do orders:apply(add(orders), { status = "canceled" }) end
+  t.equal(orders:find("idx", back.client_order_id), back)
+  t.equal(orders:find("idx", nil, "x-1"), back)
+  t.equal(orders.owners[back], "s")
+  t.equal(orders:list_open()[1], back)
+end)
+
+t.test("an order whose fills are asked for stays known as well", function()
+  local orders = new()
+  local order = add(orders, { order_id = "x-1" })
+  orders:apply(order, { status = "canceled", cum_qty = D "1" })
+  t.ok(order:is_missing_fills())
+  for _ = 1, 1300 do orders:apply(add(orders), { status = "canceled" }) end
+  t.equal(orders:find("idx", nil, "x-1"), order)
+end)
+
 t.test("finished orders stay known for late fills, the oldest are forgotten in the end", function()
   local orders = new()
   local first = add(orders, { order_id = "first" })
