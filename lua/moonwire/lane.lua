@@ -1,7 +1,11 @@
 --- HTTP requests one after the other, each finished when its turn comes: for venues that want a
 --- number in every request which never falls, because two requests on their way may overtake each
 --- other. `request.sign(request)`, when there is one, fills in what depends on the moment.
+---
+--- An order that had to wait for long is not sent any more: its price is from a while ago, and it
+--- may have been given up meanwhile.
 
+local dispatch = require "moonwire.dispatch"
 local http = require "moonwire.http"
 local task = require "moonwire.task"
 
@@ -10,11 +14,20 @@ Lane.__index = Lane
 
 local M = {}
 
+-- Seconds that a request may wait for its turn, by the method that takes its answer; others: any.
+local MAY_WAIT = { on_submit_answer = 5 }
+
 function M.new() return setmetatable({ queue = {}, is_busy = false }, Lane) end
 
 local function begin(self, entry)
-  local request = entry.request
-  if request.sign then request.sign(request) end
+  local request, waits = entry.request, MAY_WAIT[entry.method]
+  if waits and dispatch.now() - entry.since > waits then
+    return nil, ("it waited for more than %d s behind other requests"):format(waits)
+  end
+  if request.sign then
+    local ok, err = pcall(request.sign, request)
+    if not ok then return nil, "sign: " .. tostring(err) end
+  end
   return http.send(request, self, "on_answer", entry)
 end
 
@@ -37,7 +50,7 @@ end
 --- As http.send, when it is this request's turn. Returns true: what goes wrong is in the answer.
 function Lane:send(request, object, method, context)
   self.queue[#self.queue + 1] = { request = request, object = object, method = method,
-                                  context = context }
+                                  context = context, since = dispatch.now() }
   if self.is_busy then return true end
   -- Not from inside the call: an answer never is.
   local entry = table.remove(self.queue)
