@@ -67,7 +67,9 @@ local function cancel(self, order)
   if guard then guard:note_armed(order.symbol) end
   self.found[order] = true
   self.session:cancel(order)                                 -- not while one is under way
-  if order._cancel.is_wanted then log_on(self) end            -- it needs the connection
+  local state = order._cancel
+  -- Neither under way nor due: it waits for the connection.
+  if state.is_wanted and not (state.is_under_way or state.is_due) then log_on(self) end
 end
 
 -- One look, and a cancel for each order that it shows or that the journal has as open.
