@@ -177,6 +177,7 @@ function Probation:roll_back(trial, why)
   trial.before = {}
   begin(self, units, before)
   for _, unit in ipairs(units) do
+    unit.versions:blame()
     local number, err = unit:go_back(versions[unit])
     if number then
       unit.log.error("rolled back to version %d: %s; mend the file and save it", number, why)

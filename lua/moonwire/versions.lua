@@ -12,6 +12,7 @@ local MOST = 10
 ---@field time number                     when it was first loaded, seconds since 1970
 ---@field by string                       why: "start", "saved", "SIGHUP", a command
 ---@field files table<string, string>     path -> text
+---@field has_failed boolean|nil           its probation, in this run
 
 local Versions = { __name = "moonwire.Versions" }
 Versions.__index = Versions
@@ -73,7 +74,7 @@ function Versions:add(files, by)
   local texts, last = texts_of(files), self.list[#self.list]
   for _, version in ipairs(self.list) do
     if are_same(version.files, texts) then
-      self.running = version.number
+      self.running, version.has_failed = version.number, nil
       return version
     end
   end
@@ -97,7 +98,14 @@ end
 --- Something that became of a reload and is no new version.
 function Versions:note(by, outcome) host.record("reload", { self.name, by, "", outcome }) end
 
---- The version of that number; without one, the one before that which runs. nil, err.
+--- What runs has failed its probation.
+function Versions:blame()
+  local running = self:find(self.running)
+  if running then running.has_failed = true end
+end
+
+--- The version of that number; without one, the one before that which runs, but none that has
+--- failed. nil, err.
 ---@param number integer|nil
 ---@return moonwire.Version|nil
 ---@return string|nil err
@@ -105,7 +113,9 @@ function Versions:find(number)
   local before
   for _, version in ipairs(self.list) do
     if version.number == number then return version end
-    if not number and version.number < self.running then before = version end
+    if not number and version.number < self.running and not version.has_failed then
+      before = version
+    end
   end
   if before then return before end
   if not number then return nil, self.name .. ": there is no version before the one that runs" end

@@ -62,6 +62,24 @@ t.test("after a rollback the same bad file is not loaded again, a mended one is"
   t.equal(runner.instance.state.said, "oxxxon")
 end)
 
+t.test("rollback by hand passes over a version that has failed, but by number", function()
+  file("a.lua", ticking "1")
+  local s, runner = play { a = {} }
+  file("a.lua", ticking "2")
+  saved(s, "a.lua")
+  s:advance(1)
+  file("a.lua", FAILING)
+  saved(s, "a.lua")
+  s:advance(3)
+  file("a.lua", ticking "4")
+  saved(s, "a.lua")
+  s:advance(1)
+  t.equal(ask(s, "rollback", "a"), "a: version 2")
+  s:advance(1)
+  t.equal(runner.instance.state.said, "2xxx42")
+  t.equal(ask(s, "rollback", "a", 3), "a: version 3", "a person may want it")
+end)
+
 t.test("an error after the probation stops the strategy, as ever", function()
   file("a.lua", ticking "o")
   local s, runner = play { a = {} }
