@@ -56,4 +56,20 @@ function M.compile(text, environment)
   return nil, is_first and err or problem
 end
 
+--- A message without the calls of the library, which the log has: those of the user's own files
+--- alone, when there are several.
+---@param text string  with or without a traceback
+---@return string
+function M.own_part(text)
+  local message, trace = text:match "^(.-)\nstack traceback:\n(.*)$"
+  if not message then return text end
+  local calls = { message }
+  for call in trace:gmatch "[^\n]+" do
+    if not call:find("[C]", 1, true) and not call:find "lua/moonwire/[%w_/]+%.lua:%d+:" then
+      calls[#calls + 1] = (call:gsub("^%s+", "  "))
+    end
+  end
+  return #calls > 2 and table.concat(calls, "\n") or message
+end
+
 return M

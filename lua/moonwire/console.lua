@@ -23,6 +23,7 @@ local chunk = require "moonwire.chunk"
 local commands = require "moonwire.console_commands"
 local completion = require "moonwire.completion"
 local dispatch = require "moonwire.dispatch"
+local events = require "moonwire.console_events"
 local format = require "moonwire.format"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
@@ -33,7 +34,7 @@ local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
 
 local M = { NAME = "console" }
-local FILLS_KEPT, RESULT_KEPT, BAD_LINES, TEXT_MAX = 500, 4000, 10, 200000
+local RESULT_KEPT, BAD_LINES, TEXT_MAX = 4000, 10, 200000
 local ANSWER_SECONDS, WELCOME_SECONDS = 60, 10
 
 -- The runner --------------------------------------------------------------------------------------
@@ -317,6 +318,7 @@ end
 
 local Console = { __name = "moonwire.Console" }
 Console.__index = Console
+for name, method in pairs(events) do Console[name] = method end
 
 function Console:on_console_open(id, pid)
   self.sessions[id] = new_session(self, id, pid)
@@ -341,124 +343,15 @@ end
 function Console:forget(session)
   self.sessions[session.id] = nil
   session.is_watching = false
+  -- (What it kept in globals would be kept by this, and this by what it kept.)
+  for order, placed_by in pairs(self.placed_by) do
+    if placed_by == session then self.placed_by[order] = nil end
+  end
   local line = release(session)
   if line and line.task then
     line.task:cancel()
     self.runner.lines[line.task] = nil
   end
-end
-
--- Events ------------------------------------------------------------------------------------------
-
-local labels = { pending_new = "sending", partially_filled = "partial", pending_cancel = "cancel?" }
-
-local function event_line(label, order, rest)
-  return ("%s  %-8s %-4s %-9s %s @ %s  %s"):format(format.time(dispatch.now()), label, order.side,
-    order.symbol, tostring(order.qty or order.amount), tostring(order.price or "market"), rest)
-end
-
-local function id_of(order) return order.client_order_id or order.order_id or "?" end
-
-function Console:show(order, text)
-  for _, session in pairs(self.sessions) do
-    if session.is_watching or self.placed_by[order] == session then session:say("line", text) end
-  end
-end
-
---- Whether anybody wants to see what becomes of this order.
-function Console:is_seen(order)
-  if self.placed_by[order] then return true end
-  for _, session in pairs(self.sessions) do
-    if session.is_watching then return true end
-  end
-  return false
-end
-
---- An order is in another status; shown when the event is done, not on its path.
-function Console:on_order(order)
-  if next(self.sessions) == nil or not self:is_seen(order) then return end
-  dispatch.defer(self, "show_order", order, order.status, order.reason)
-end
-
-function Console:show_order(order, status, reason)
-  local more = reason and "  " .. tostring(reason) or ""
-  self:show(order, event_line(labels[status] or status, order, id_of(order) .. more))
-end
-
-function Console:on_fill(fill, order)
-  local at = self.fills_at % FILLS_KEPT + 1
-  self.fills[at], self.fills_at = fill, self.fills_at + 1
-  if next(self.sessions) == nil or not self:is_seen(order) then return end
-  dispatch.defer(self, "show_fill", order, fill)
-end
-
-function Console:show_fill(order, fill)
-  self:show(order, event_line("fill", order, ("%s: %s @ %s"):format(id_of(order), fill.qty,
-                                                                    fill.price)))
-end
-
---- (The log tells who watches.)
-function Console:on_session_state()
-  if not self.desk.are_started then return end
-  for _, session in pairs(self.sessions) do
-    if not session.is_interactive then session:welcome() end
-  end
-end
-
---- A person has to decide: whoever sits at a prompt is told. (Who watches sees it in the log.)
-function Console:on_question(text)
-  for _, session in pairs(self.sessions) do
-    if session.is_welcome and not session.is_watching then session:say("line", text) end
-  end
-end
-
---- A line of the log, for who watches.
-function Console:on_log(level, text, fields)
-  if level == "debug" then return end
-  local line
-  for _, session in pairs(self.sessions) do
-    if session.is_watching then
-      if not line then
-        local of = fields and (fields.strategy or fields.venue)
-        line = ("%s  %-5s %s%s"):format(format.time(dispatch.now()), level, of and of .. ": " or "",
-                                        host.masked(text))
-      end
-      session:say("line", line)
-    end
-  end
-end
-
---- The fills of this run that are still kept, oldest first.
----@return moonwire.Fill[]
-function Console:list_fills()
-  local list = {}
-  for i = math.max(1, self.fills_at - FILLS_KEPT + 1), self.fills_at do
-    list[#list + 1] = self.fills[(i - 1) % FILLS_KEPT + 1]
-  end
-  return list
-end
-
--- Books -------------------------------------------------------------------------------------------
-
-function Console:on_book(book)
-  local key = book.venue .. "\0" .. book.symbol
-  local waiters = self.book_waiters[key]
-  if not waiters then return end
-  self.book_waiters[key] = nil
-  self.runner.feeds[book.venue .. "\0book\0" .. book.symbol] = nil      -- one was wanted
-  for _, waiter in ipairs(waiters) do dispatch.defer(waiter, "wake", book) end
-end
-
---- The next book of a symbol, in a task; nil, err.
-function Console:await_book(venue, symbol, seconds)
-  local ok, err = self.runner:subscribe("book", symbol, venue)
-  if not ok then return nil, err end
-  local key = venue .. "\0" .. symbol
-  self.book_waiters[key] = self.book_waiters[key] or {}
-  table.insert(self.book_waiters[key], task.current())
-  local book = task.wait(seconds)
-  if book then return book end
-  return nil, ("no book of %s on %s within %g s"):format(symbol, venue, seconds)
 end
 
 --- Makes the console of a desk: its runner stands among the strategies from now on. Before what

@@ -151,6 +151,20 @@ t.test("a book is waited for, and shown once", function()
   t.ok(p:take("done")[1].text:find "no book of BTC/IDR on idx within 5 s")
 end)
 
+t.test("who watches sees the calls of own files, and not the library's", function()
+  local p = play()
+  p:type "watch()"
+  local trace = "look failed: lad.lua:10: no\nstack traceback:\n\t[C]: in function 'xpcall'\n"
+    .. "\tlad.lua:4: in function 'f'\n%s\t...x/lua/moonwire/strategy.lua:453: in function 'call'\n"
+    .. "\t...x/lua/moonwire/dispatch.lua:183: in function <...x/lua/moonwire/dispatch.lua:178>"
+  p.console.log.error("%s", trace:format "")
+  t.equal(p:lines():match "error (.*)$", "look failed: lad.lua:10: no")
+  p.at = #sent[p.id]
+  p.console.log.error("%s", trace:format "\tlad.lua:9: in function <lad.lua:8>\n")
+  t.equal(p:lines():match "error (.*)$", "look failed: lad.lua:10: no\n"
+    .. "  lad.lua:4: in function 'f'\n  lad.lua:9: in function <lad.lua:8>")
+end)
+
 t.test("who goes leaves orders and nothing else", function()
   local p, s = play()
   p:type(BUY .. ':wait("filled", 3)')
@@ -162,6 +176,25 @@ t.test("who goes leaves orders and nothing else", function()
   local order = s.desk.orders:list_open()[1]
   s:push(s:fill(order, "0.001", "0.001", { price = "950000000" }))
   t.equal(#s:logged "failed", 0)
+end)
+
+t.test("who goes leaves no memory behind, whatever it kept", function()
+  local p, s = play()
+  local seen = setmetatable({}, { __mode = "k" })
+  for _ = 1, 10 do
+    local q = p:another()
+    q:type("mine = " .. BUY)
+    q:type "cancel(mine) top()"
+    seen[q.console.sessions[q.id].environment] = true
+    s:run(q.console, "on_console_close", q.id, "")
+    s:advance(2)
+  end
+  collectgarbage()
+  collectgarbage()
+  local left = 0
+  for _ in pairs(seen) do left = left + 1 end
+  t.ok(left <= 1, left .. " are still there")
+  t.equal(s.desk.watch, false, "and nobody looks")
 end)
 
 -- Strategies --------------------------------------------------------------------------------------
