@@ -2,7 +2,7 @@
 --- the line that is being typed.
 
 local e2e = require "tests.e2e.lib"
-local json = require "moonwire.json"
+local terminal = require "tests.e2e.terminal"
 local test, equal = e2e.test, e2e.equal
 
 local TRADER = [[
@@ -20,35 +20,19 @@ local function start(rest)
   return run, run.config:gsub("moonwire.lua$", "s"), sim
 end
 
--- Plays steps on a terminal; the exit status of the program, and the directory of its history.
-local function play(arguments, steps, environment)
-  local directory = e2e.directory()
-  local lines = {}
-  for i, step in ipairs(steps) do lines[i] = json.encode(json.array(step)) end
-  local words = { "/usr/bin/python3", "tests/e2e/terminal.py",
-                  e2e.write(directory .. "/script", table.concat(lines, "\n") .. "\n"),
-                  e2e.program, "repl" }
-  for _, word in ipairs(arguments) do words[#words + 1] = word end
-  local all = { TERM = "xterm", XDG_STATE_HOME = directory, LC_ALL = "C.UTF-8", HOME = directory }
-  for name, value in pairs(environment or {}) do all[name] = value end
-  local terminal = e2e.spawn(words, all)
-  local status = terminal:wait_exit(e2e.patience * 4)
-  if status ~= 0 then error(terminal:out() .. terminal:err(), 2) end
-  return tonumber(terminal:out():match "status (%-?%d+)"), directory
-end
-
-if os.execute "/usr/bin/python3 -c 'import pty; pty.openpty()' 2>/dev/null" ~= 0 then
+if not terminal.is_there then
   print "skipped: this machine has no pseudo-terminal (is /dev/pts mounted?)"
   print "0 passed, 0 failed"
   return
 end
 
+local play = terminal.play
 local CTRL_A, CTRL_C, CTRL_D, CTRL_E, CTRL_R = "\1", "\3", "\4", "\5", "\18"
 local TAB, ESCAPE, UP, RIGHT = "\t", "\27", "\27[A", "\27[C"
 
 test("typed lines are run, a chunk that goes on is asked for, Ctrl-D leaves", function()
   local run, path = start()
-  local status = play({ "--attach", path }, {
+  local status = play({ "repl", "--attach", path }, {
     { "expect", "Ctrl-D leaves" }, { "expect", "> $" },
     { "send", "1 + 1\r" }, { "expect", "\n2\r?\n" },
     { "send", "for i = 1, 2 do\r" }, { "expect", ">> $" },
@@ -63,7 +47,7 @@ end)
 
 test("history comes back, also in the next session, and is its user's alone", function()
   local run, path = start()
-  local _, directory = play({ "--attach", path }, {
+  local _, directory = play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "6 * 7\r" }, { "expect", "\n42\r?\n> $" },
     { "send", "'other'\r" }, { "expect", '"other"\r?\n> $' },
     { "send", UP .. UP }, { "expect", "6 \\* 7$" }, { "send", "0\r" }, { "expect", "\n420\r?\n" },
@@ -72,7 +56,7 @@ test("history comes back, also in the next session, and is its user's alone", fu
   local file = directory .. "/moonwire/history"
   equal(io.open(file):read "*a", "6 * 7\n'other'\n6 * 70\n")
   equal(io.popen("stat -c %a " .. file):read "*l", "600")
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", CTRL_R .. "oth" }, { "expect", "'other'" },
     { "send", "\r" }, { "expect", '"other"\r?\n> $' }, { "send", CTRL_D }, { "end" },
   }, { XDG_STATE_HOME = directory })
@@ -83,7 +67,7 @@ test("a search holds nothing up, and Ctrl-C ends it", function()
   local run, path = start()
   local buy = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
     e2e.program, path)
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "'other'\r" }, { "expect", '"other"\r?\n> $' },
     { "send", "watch()\r" }, { "expect", "> $" },
     { "send", CTRL_R .. "oth" }, { "expect", "'other'" }, { "expect", "h" },
@@ -107,7 +91,7 @@ end)
 
 test("lines with a secret in them are not kept", function()
   local run, path, sim = start()
-  local _, directory = play({ "--attach", path }, {
+  local _, directory = play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "'" .. sim.info.secret .. "'\r" }, { "expect", "> $" },
     { "send", "1\r" }, { "expect", "\n1\r?\n> $" }, { "send", CTRL_D }, { "end" },
   })
@@ -117,7 +101,7 @@ end)
 
 test("Tab completes names, symbols and orders", function()
   local run, path = start()
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "posi" .. TAB }, { "expect", "positions\\($" },
     { "send", ")\r" }, { "expect", "no positions\r?\n> $" },
     { "send", "ord" .. TAB }, { "expect", "er$" },
@@ -138,7 +122,7 @@ test("an order's life shows above the line that is being typed, which stays", fu
   local run, path, sim = start()
   local command = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
     e2e.program, path)
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "watch()\r" }, { "expect", "> $" },
     { "send", "1 + 41" .. CTRL_A }, { "expect", "1 \\+ 41" },
     { "run", command },
@@ -153,7 +137,7 @@ end)
 
 test("Ctrl-C abandons a wait and never the order; a large order is confirmed", function()
   local run, path, sim = start "console = { path = 's', confirm_notional = { IDR = '2000000' } },"
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" },
     { "send", "buy('BTC/IDR', '0.002', 1400e6)\r" },
     { "expect", "idx: buy 0.002 BTC/IDR at 1400000000, notional 2800000 IDR: send it. .yes/no. $" },
@@ -172,7 +156,7 @@ test("top() is a live screen until a key, fits, and gives the lines back", funct
   local run, path = start()
   local buy = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
     e2e.program, path)
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "top()\r" }, { "expect", "moonwire +[0-9:.]+ +open orders 1" },
     { "expect", "venue +session" }, { "expect", "idx +up" }, { "expect", "strategy1 +running" },
     { "expect", "new +buy +BTC/IDR +0.001 +1500000000 +0" },
@@ -193,7 +177,7 @@ end)
 
 test("what is long is cut to the screen, and all(_) shows it", function()
   local run, path = start()
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "size", 100, 12 },
     { "send", "t = {} for i = 1, 30 do t[i] = { n = i } end return t\r" },
     { "expect", "\n8\r?\n... 22 more: all._. shows them\r?\n> $" },
@@ -205,7 +189,7 @@ end)
 
 test("the runtime goes: the prompt says so and gives the terminal back", function()
   local run, path = start()
-  local status = play({ "--attach", path }, {
+  local status = play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "run", "kill " .. run.pid }, { "expect", "the runtime has gone" },
     { "end" },
   })
@@ -216,7 +200,7 @@ end)
 test("a runtime of its own: logs above the line, and orders are canceled at the end", function()
   local sim = e2e.sim "indodax"
   local config = e2e.write(e2e.directory() .. "/moonwire.lua", sim:config())
-  local status = play({ "--config", config }, {
+  local status = play({ "repl", "--config", config }, {
     { "expect", "session up" },
     { "send", "buy('BTC/IDR', '0.002', 1400e6)\r" }, { "expect", "new +buy" },
     { "send", CTRL_C }, { "expect", "C\r?\n> $" },
@@ -229,7 +213,7 @@ end)
 
 test("a terminal that cannot move its cursor gets plain lines", function()
   local run, path = start()
-  play({ "--attach", path }, {
+  play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "1 + 1\n" }, { "expect", "\n2\r?\n> $" },
     { "send", CTRL_D }, { "end" },
   }, { TERM = "dumb" })
