@@ -288,7 +288,9 @@ local function deaths(kind, how)
     end)
 end
 
-local function printed(kind)
+--- That what the simulator prints is a configuration.
+---@param kind table  protocol and ready, as of a tests.e2e.Kind
+function M.add_printed(kind)
   test("without --json the simulator prints a configuration that runs", function()
     local directory = e2e.directory()
     local process = e2e.moonwire({ "sim", kind.protocol, "--port", "0", "--market", "off" },
@@ -326,7 +328,7 @@ function M.add(kind, options)
   deaths(kind, how)
   if options and options.is_dialect then return end
   never_arrived(kind, how)
-  printed(kind)
+  M.add_printed(kind)
 end
 
 --- Those of the life cycles alone, for one more way to sign in or to be told.
