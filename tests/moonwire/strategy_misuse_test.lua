@@ -1,0 +1,237 @@
+-- What a strategy asks for wrongly is said, and its parameters are what the configuration gives.
+
+local stage = require "tests.moonwire.stage"
+local t = require "tests.tap"
+local decimal = require "moonwire.decimal"
+local mw = require "moonwire"
+local strategy = require "moonwire.strategy"
+local fixture = require "tests.moonwire.strategy_fixture"
+
+local class, play, doing, BUY = fixture.class, fixture.play, fixture.doing, fixture.BUY
+
+-- What is asked for wrongly -----------------------------------------------------------------------
+
+t.test("misuse of an order raises and names what is wrong", function()
+  local asked = {
+    { { qty = "0.001", price = "950000000", prize = 1 }, "unknown order field prize" },
+    { { qty = "0.001", price = "x" }, "price: bad decimal x" },
+    { { qty = "abc", price = "1000" }, "qty: bad decimal abc" },
+    { { qty = "0", price = "1000" }, "qty must be above 0, got 0" },
+    { { qty = "1", price = "-1000" }, "price must be above 0, got %-1000" },
+    { { amount = "-1" }, "amount must be above 0" },
+    { { qty = {}, price = "1" }, "qty: bad decimal" },
+    { "0.001", "an order is a table" },
+    { nil, "an order is a table" },
+  }
+  local results = {}
+  local S = doing(function(self)
+    for i, case in ipairs(asked) do results[i] = { pcall(self.buy, self, case[1]) } end
+    results[#results + 1] = { pcall(self.submit, self, { side = "long", qty = "1", price = "1" }) }
+    results[#results + 1] = { pcall(self.submit, self, { qty = "1", price = "1" }) }
+    results[#results + 1] = { pcall(self.submit, {}, { side = "buy" }) }
+    results[#results + 1] = { pcall(self.submit, self, nil) }
+    results[#results + 1] = { pcall(self.submit, self, "buy") }
+    results[#results + 1] = { pcall(self.sell, self) }
+  end)
+  local s = play(S)
+  s:advance(1)
+  asked[#asked + 1] = { nil, 'side is "buy" or "sell"' }
+  asked[#asked + 1] = { nil, 'side is "buy" or "sell"' }
+  asked[#asked + 1] = { nil, "" }
+  for _ = 1, 3 do asked[#asked + 1] = { nil, "an order is a table" } end
+  for i, case in ipairs(asked) do
+    t.equal(results[i][1], false, case[2])
+    t.ok(tostring(results[i][2]):find(case[2]), case[2] .. " in " .. tostring(results[i][2]))
+  end
+  t.equal(#s:asked "trade", 0)
+end)
+
+t.test("what can happen on a good day is nil and a reason, and nothing is recorded", function()
+  local results = {}
+  local function try(self, fields)
+    local order, err = self:submit(fields)
+    results[#results + 1] = tostring(order) .. ": " .. tostring(err)
+  end
+  local S = doing(function(self)
+    try(self, { side = "buy", qty = "0.001", price = "950000500" })
+    try(self, { side = "buy", qty = "0.000000001", price = "950000000" })
+    try(self, { side = "buy", qty = "0.000001", price = "950000000" })
+    try(self, { side = "buy", qty = "0.00001", price = "950000000" })
+    try(self, { side = "buy", qty = "1", price = "1000", symbol = "X/Y" })
+    try(self, { side = "buy", qty = "1", price = "1000", venue = "other" })
+    try(self, { side = "buy", qty = "1", price = "950000000", time_in_force = "ioc" })
+    try(self, { side = "buy", qty = "1", price = "950000000" })
+  end)
+  local s = play(S, { risk = { max_order_qty = { BTC = decimal "0.5" } } })
+  s:advance(1)
+  local expected = {
+    "nil: price 950000500 is not a multiple of 1000",
+    "nil: qty 0.000000001 is not a multiple of 0.00000001",
+    "nil: qty 0.000001 is below the venue's minimum 0.00000645",
+    "nil: notional 9500 is below the venue's minimum 10000",
+    "nil: no market X/Y on idx", "nil: no venue other in the configuration",
+    "nil: indodax knows gtc and post_only, not ioc",
+    "nil: qty 1 BTC is above max_order_qty 0.5",
+  }
+  for i, text in ipairs(expected) do t.equal(results[i], text) end
+  t.equal(#results, #expected)
+  t.equal(#s:asked "trade", 0)
+  t.equal(#s.desk.orders:list_open(), 0)
+end)
+
+t.test("buy and sell set the side, price and symbol have their defaults", function()
+  local S = doing(function(self)
+    self.a = assert(self:buy(BUY))
+    self.b = assert(self:sell { qty = 0.001, price = 950e6, symbol = "BTC/IDR", venue = "idx" })
+    self.c = assert(self:buy { amount = "50000" })
+    self.d = assert(self:sell { qty = "0.001" })
+    self.e = assert(self:buy { qty = "0.001", price = "940000000", time_in_force = "post_only" })
+  end)
+  local s, instance = play(S)
+  s:advance(1)
+  local function shown(order)
+    return ("%s %s %s %s %s"):format(order.side, order.type, order.time_in_force,
+      tostring(order.qty or order.amount), tostring(order.price))
+  end
+  t.equal(shown(instance.a), "buy limit gtc 0.001 950000000")
+  t.equal(shown(instance.b), "sell limit gtc 0.001 950000000")
+  t.equal(shown(instance.c), "buy market gtc 50000 nil")
+  t.equal(shown(instance.d), "sell market gtc 0.001 nil")
+  t.equal(shown(instance.e), "buy limit post_only 0.001 940000000")
+  t.equal(instance.a.strategy, "one")
+  t.equal(#s:asked "trade", 5)
+end)
+
+t.test("while the session is down an order is refused before it is sent", function()
+  local err
+  local S = doing(function(self) self.order, err = self:buy(BUY) end)
+  local s, instance = play(S, {})
+  s.keep_closed = true
+  s:close(s:private())
+  s:advance(1)
+  t.equal(instance.order, nil)
+  t.equal(err, "session idx is down")
+  t.equal(#s:asked "trade", 0)
+end)
+
+t.test("a cancel asks for an open order of one's own, anything else is nil or raises", function()
+  local other = class()
+  function other:on_start() self.order = assert(self:buy(BUY)) end
+  local results = {}
+  local foreign
+  local S = doing(function(self)
+    results[1] = { self:cancel(self.order) }
+    results[2] = { self:cancel(foreign()) }
+    results[3] = { pcall(self.cancel, self, "mw-1") }
+    results[4] = { pcall(self.cancel, self, nil) }
+  end)
+  function S:on_start()
+    self.order = assert(self:buy(BUY))
+    self:every(1, "act")
+  end
+  local s = stage.new { strategies = { { name = "one", class = S },
+                                       { name = "two", class = other } } }
+  foreign = function() return s.runners.two.instance.order end
+  s:start()
+  s:advance(1)
+  t.equal(results[1][1], true)
+  t.equal(results[2][1], nil)
+  t.equal(results[2][2], "the order is not this strategy's")
+  t.ok(results[3][2]:find "cancel takes an order")
+  t.ok(results[4][2]:find "cancel takes an order")
+  t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.equal(s.runners.one.instance.order.status, "canceled")
+  t.equal(foreign().status, "new")
+  s:advance(1)
+  t.equal(results[1][2], "the order is canceled already")
+end)
+
+t.test("cancel_all takes all of one's own, or those in one symbol, and counts them", function()
+  local counts = {}
+  local S = doing(function(self)
+    counts[#counts + 1] = self:cancel_all "AAVE/IDR"
+    counts[#counts + 1] = self:cancel_all "DOGE/IDR"
+    self:after(1, "rest")
+  end)
+  function S:rest() counts[#counts + 1] = self:cancel_all() end
+  function S:on_start()
+    assert(self:buy(BUY))
+    assert(self:buy(BUY))
+    assert(self:buy { symbol = "AAVE/IDR", qty = "1", price = "2000000" })
+    self:after(1, "act")
+  end
+  local s, instance = play(S)
+  s:advance(1)
+  t.equal(#instance.orders, 2)
+  s:advance(1)
+  t.equal(table.concat(counts, " "), "1 0 2")
+  t.equal(#instance.orders, 0)
+end)
+
+t.test("self.orders are the open orders of this strategy alone, oldest first", function()
+  local one, two = class(), class()
+  function one:on_start()
+    self.first = assert(self:buy(BUY))
+    self:after(1, "more")
+  end
+  function one:more() self.second = assert(self:buy(BUY)) end
+  function two:on_start() assert(self:buy(BUY)) end
+  local s = stage.new { strategies = { { name = "one", class = one },
+                                       { name = "two", class = two } } }:start()
+  s:advance(1)
+  local instance = s.runners.one.instance
+  t.equal(#instance.orders, 2)
+  t.equal(instance.orders[1], instance.first)
+  t.equal(instance.orders[2], instance.second)
+  s:push(s:update(instance.first, { status = "CANCELLED" }))
+  t.equal(#instance.orders, 1)
+end)
+
+-- Parameters --------------------------------------------------------------------------------------
+
+t.test("parameters are the defaults, overridden by the configuration", function()
+  local S = class { qty = "0.001", levels = 3, is_fast = false, list = { 1 } }
+  local _, instance = play(S, { params = { levels = 5, is_fast = true, qty = "0.002",
+                                           list = { 2 } } })
+  t.equal(instance.params.levels, 5)
+  t.equal(instance.params.is_fast, true)
+  t.equal(instance.params.qty, "0.002")
+  t.equal(instance.params.list[1], 2)
+  t.equal(instance.params.symbol, "BTC/IDR")
+  t.equal(S.default_params.levels, 3, "the defaults stay")
+end)
+
+t.test("parameters that are unknown or of another kind are refused by name", function()
+  local S = class { qty = "0.001", levels = 3, is_fast = false, list = {} }
+  local function refused(params, text)
+    local runner, err = strategy.new(nil, { name = "one", file = "one.lua", params = params }, S)
+    t.equal(runner, nil)
+    t.equal(err, text)
+  end
+  refused({ level = 5 }, "one: unknown parameter level")
+  refused({ levels = "5" }, "one: parameter levels: number expected, got string")
+  refused({ is_fast = 1 }, "one: parameter is_fast: boolean expected, got number")
+  refused({ list = "x" }, "one: parameter list: table expected, got string")
+end)
+
+t.test("a file that returns no strategy is refused by its name", function()
+  for _, returned in ipairs { 1, true, {}, "x" } do
+    local runner, err = strategy.new(nil, { name = "one", file = "dir/one.lua" }, returned)
+    t.equal(runner, nil)
+    t.equal(err, "dir/one.lua: a strategy file returns the table that mw.strategy{...} made")
+  end
+  t.raises(mw.strategy, "takes a table of parameters", "x")
+end)
+
+t.test("two runs of one class have states of their own", function()
+  local S = class()
+  function S:on_start() self.state.persist.x, self.y = self.name, self.name end
+  local s = stage.new { strategies = { { name = "a", class = S }, { name = "b", class = S } } }
+  s:start()
+  t.equal(s.runners.a.instance.state.persist.x, "a")
+  t.equal(s.runners.b.instance.state.persist.x, "b")
+  t.equal(s.runners.a.instance.y, "a")
+  t.equal(rawget(S, "y"), nil)
+end)
+
+stage.done()
