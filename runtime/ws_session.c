@@ -113,7 +113,9 @@ void mw_session_set_deadline(struct session *session, ev_tstamp seconds)
 void mw_session_watch(struct session *session)
 {
     int wanted = EV_READ;
-    bool has_more = session->out_at < session->out_len && !session->is_mute;
+    /* The upgrade's request is queued from the beginning, and cannot leave before TLS stands. */
+    bool has_more =
+        session->phase >= UPGRADING && session->out_at < session->out_len && !session->is_mute;
     if (session->phase == CONNECTING || has_more || session->wants_write_to_read)
         wanted |= EV_WRITE;
     if (ev_is_active(&session->io) && (session->io.events & (EV_READ | EV_WRITE)) == wanted)
