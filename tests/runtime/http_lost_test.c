@@ -1,6 +1,11 @@
 /* Requests without an answer, or canceled: what may have arrived, and nothing is sent twice. */
 #include "http_client.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <time.h>
+
 /* No answer ------------------------------------------------------------------------------------ */
 
 static void unknown_authority(void)
@@ -340,6 +345,49 @@ static void freed_under_way(void)
     close_all();
 }
 
+/* A look-up that waits for the test; not for ever, so that whoever waits for it is found out. */
+static sem_t looked_up;
+static void hang(void)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_REALTIME, &until); /* cannot fail for this clock */
+    until.tv_sec += 5;
+    while (sem_timedwait(&looked_up, &until) != 0 && errno == EINTR)
+        continue;
+}
+
+/* A name server that does not answer, as in an outage: what has an end ends in its time. */
+static void slow_names(void)
+{
+    struct mw_http_request request = {
+        .method = "POST", .url = "https://other.test", .timeout_ns = 100000000};
+    int before = open_files();
+    CHECK_INT(sem_init(&looked_up, 0, 0), 0);
+    open_all(true);
+    on_lookup = hang;
+    int64_t begun_ns = mw_host_clock_ns();
+    CHECK(mw_http_request(http, &request, &err) != 0);
+    WAIT_UNTIL(answer_count >= 1);
+    CHECK_INT(answers[0].status, 0);
+    CHECK_INT(answers[0].may_have_arrived, 0);
+    CHECK(mw_host_clock_ns() - begun_ns < 3000000000);
+    uint64_t second = mw_http_request(http, &request, &err);
+    run_turns(3);
+    mw_http_cancel(http, second);
+    CHECK(mw_http_request(http, &request, &err) != 0);
+    run_turns(3);
+    mw_http_free(http); /* with one under way */
+    http = NULL;
+    CHECK(mw_host_clock_ns() - begun_ns < 3000000000);
+    close_all();
+    for (int i = 0; i < 3; i++)
+        (void)sem_post(&looked_up);
+    int64_t give_up_ns = mw_host_clock_ns() + 10000000000;
+    while (open_files() > before && mw_host_clock_ns() < give_up_ns) /* libcurl's threads end */
+        (void)sched_yield();
+    CHECK_INT(open_files(), before);
+}
+
 static void nothing_open(void)
 {
     int before = open_files();
@@ -366,6 +414,7 @@ static const struct test_case cases[] = {
     {"a canceled request has no event", canceled},
     {"a request may be canceled while its answer is handled", canceled_in_its_answer},
     {"requests under way end with the client", freed_under_way},
+    {"a name that is looked up for long holds nobody up", slow_names},
     {"no file stays open", nothing_open},
 };
 
