@@ -1,4 +1,4 @@
-/* JWTs of the vault (RFC 7515, 7518): HS256, RS256, ES256. */
+/* JWTs of the vault (RFC 7515, 7518, 8037): HS256, RS256, ES256, EdDSA. */
 #include "vault.h"
 #include "locked.h"
 
@@ -12,6 +12,26 @@
 #include <string.h>
 
 enum { RAW_SIGNATURE_MAX = 1024, ES256_HALF = 32 };
+
+/* What a private key signs by. */
+struct kind {
+    const char *algorithm, *key_name;
+    int key_type;
+};
+
+static const struct kind kinds[] = {
+    {"RS256", "RSA", EVP_PKEY_RSA},
+    {"ES256", "EC", EVP_PKEY_EC},
+    {"EdDSA", "Ed25519", EVP_PKEY_ED25519},
+};
+
+static const struct kind *kind_of(const char *algorithm)
+{
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].algorithm, algorithm) == 0)
+            return &kinds[i];
+    return NULL;
+}
 
 /* base64url without padding. Returns the length; 0 when it does not fit. */
 static size_t base64url(const unsigned char *bytes, size_t len, char *out, size_t cap)
@@ -61,36 +81,40 @@ static size_t raw_ecdsa(unsigned char *signature, size_t len)
 }
 
 /* A key that signs by this algorithm; of another curve than P-256 the signature would be none. */
-static int check_key(EVP_PKEY *key, bool is_ec, struct mw_err *err)
+static int check_key(EVP_PKEY *key, const struct kind *kind, struct mw_err *err)
 {
     char curve[64] = "?";
-    if (EVP_PKEY_get_base_id(key) != (is_ec ? EVP_PKEY_EC : EVP_PKEY_RSA)) {
-        mw_err_set(err, "the private key is not of the %s kind", is_ec ? "EC" : "RSA");
+    if (EVP_PKEY_get_base_id(key) != kind->key_type) {
+        mw_err_set(err, "the private key is not of the %s kind", kind->key_name);
         return -1;
     }
-    if (!is_ec || (EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 &&
-                   strcmp(curve, SN_X9_62_prime256v1) == 0))
+    if (kind->key_type != EVP_PKEY_EC ||
+        (EVP_PKEY_get_group_name(key, curve, sizeof curve, NULL) == 1 &&
+         strcmp(curve, SN_X9_62_prime256v1) == 0))
         return 0;
     mw_err_set(err, "the private key is of the curve %s: ES256 wants P-256 (%s)", curve,
                SN_X9_62_prime256v1);
     return -1;
 }
 
-static size_t sign(const char *secret, size_t secret_len, bool is_ec, const char *message,
-                   size_t len, unsigned char *signature, struct mw_err *err)
+static size_t sign(const char *secret, size_t secret_len, const struct kind *kind,
+                   const char *message, size_t len, unsigned char *signature, struct mw_err *err)
 {
     size_t signed_len = RAW_SIGNATURE_MAX;
+    /* Ed25519 has a digest of its own. */
+    const EVP_MD *digest = kind->key_type == EVP_PKEY_ED25519 ? NULL : EVP_sha256();
     EVP_PKEY *key = read_key(secret, secret_len);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     if (!key) {
         mw_err_set(err, "the secret is no private key in PEM");
         signed_len = 0;
-    } else if (check_key(key, is_ec, err) < 0) {
+    } else if (check_key(key, kind, err) < 0) {
         signed_len = 0;
-    } else if (!context || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, key) <= 0 ||
+    } else if (!context || EVP_DigestSignInit(context, NULL, digest, NULL, key) <= 0 ||
                EVP_DigestSign(context, signature, &signed_len, (const unsigned char *)message,
                               len) <= 0 ||
-               (is_ec && !(signed_len = raw_ecdsa(signature, signed_len)))) {
+               (kind->key_type == EVP_PKEY_EC &&
+                !(signed_len = raw_ecdsa(signature, signed_len)))) {
         mw_err_set(err, "signing failed");
         signed_len = 0;
     }
@@ -120,9 +144,10 @@ size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, 
 {
     unsigned char signature[RAW_SIGNATURE_MAX];
     char standard_header[64];
-    bool is_hmac = strcmp(algorithm, "HS256") == 0, is_ec = strcmp(algorithm, "ES256") == 0;
-    if (!is_hmac && !is_ec && strcmp(algorithm, "RS256") != 0) {
-        mw_err_set(err, "JWT algorithm \"%s\": HS256, RS256 or ES256 expected", algorithm);
+    bool is_hmac = strcmp(algorithm, "HS256") == 0;
+    const struct kind *kind = kind_of(algorithm);
+    if (!is_hmac && !kind) {
+        mw_err_set(err, "JWT algorithm \"%s\": HS256, RS256, ES256 or EdDSA expected", algorithm);
         return 0;
     }
     (void)snprintf(standard_header, sizeof standard_header, "{\"alg\":\"%s\",\"typ\":\"JWT\"}",
@@ -150,7 +175,7 @@ size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm, 
             mw_err_set(err, "this secret is gone");
             return 0;
         }
-        signed_len = sign(secret, mw_vault_join_end(vault), is_ec, out, len, signature, err);
+        signed_len = sign(secret, mw_vault_join_end(vault), kind, out, len, signature, err);
         mw_vault_wipe(vault);
     }
     if (!signed_len)

@@ -51,8 +51,9 @@ MW_MUST_USE size_t mw_vault_hmac(struct mw_vault *vault, uint32_t id, enum mw_di
 MW_MUST_USE size_t mw_vault_digest(enum mw_digest digest, const char *message, size_t len,
                                    enum mw_encoding encoding, char *out, struct mw_err *err);
 
-/* A signed JWT: HS256 with the secret's characters, RS256 or ES256 with a private key in PEM (or
- * base64 of one). `out` holds MW_JWT_MAX bytes. Returns the length, 0 and `err` on failure. */
+/* A signed JWT: HS256 with the secret's characters, RS256, ES256 or EdDSA with a private key in
+ * PEM (or base64 of one). `out` holds MW_JWT_MAX bytes. Returns the length, 0 and `err` on failure.
+ */
 MW_MUST_USE size_t mw_vault_jwt(struct mw_vault *vault, uint32_t id, const char *algorithm,
                                 const char *header, const char *payload, char *out,
                                 struct mw_err *err);

@@ -184,6 +184,7 @@ end)
 
 test("tokens are made with a private key and verified by its public half", function()
   for _, kind in ipairs { { "RS256", "genrsa -out %s 2048" },
+                          { "EdDSA", "genpkey -algorithm ed25519 -out %s" },
                           { "ES256", "ecparam -name prime256v1 -genkey -noout -out %s" } } do
     local directory = e2e.directory()
     local key, public = directory .. "/key.pem", directory .. "/public.pem"

@@ -199,6 +199,21 @@ static void rfc_rs256(void)
     EVP_PKEY_free(key);
 }
 
+/* RFC 8037, A.1 and A.4 */
+static void rfc_eddsa(void)
+{
+    unsigned char raw[32];
+    CHECK_INT(decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A", 43, raw), 32);
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, raw, sizeof raw);
+    check_token(
+        key_of(key, false, NULL), "EdDSA", "{\"alg\":\"EdDSA\"}", "Example of Ed25519 signing",
+        "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc"
+        ".hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM"
+        "0KAg");
+    check_refused(key_of(key, false, NULL), "ES256", "the private key is not of the EC kind");
+    EVP_PKEY_free(key);
+}
+
 /* Peatio's own client reads its key as base64 of the PEM text, from the environment. */
 static void base64_of_pem(void)
 {
@@ -226,6 +241,7 @@ static void wrong_keys(void)
     EVP_PKEY *k256 = EVP_EC_gen("secp256k1");
     check_refused(key_of(rsa, false, NULL), "ES256", "the private key is not of the EC kind");
     check_refused(key_of(p256, false, NULL), "RS256", "the private key is not of the RSA kind");
+    check_refused(key_of(p256, false, NULL), "EdDSA", "the private key is not of the Ed25519 kind");
     check_refused(key_of(p384, false, NULL), "ES256",
                   "the private key is of the curve secp384r1: ES256 wants P-256 (prime256v1)");
     check_refused(key_of(k256, false, NULL), "ES256", /* as long, and another one */
@@ -333,6 +349,7 @@ static void nothing_left_in_scratch(void)
 
 static const struct test_case cases[] = {
     {"RS256 gives the token of RFC 7515, A.2", rfc_rs256},
+    {"EdDSA gives the token of RFC 8037, A.4", rfc_eddsa},
     {"RS256 with a fresh key verifies, and is the same each time", fresh_rsa},
     {"ES256 with a fresh key verifies, short numbers included", fresh_ec},
     {"a key may be base64 of its PEM text, with any padding", base64_of_pem},

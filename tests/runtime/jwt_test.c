@@ -90,11 +90,12 @@ static void every_length_and_character(void)
 static void other_algorithms(void)
 {
     static const char *const names[] = {"",      "none",  "hs256", "HS384", "HS512",
-                                        "RS512", "PS256", "ES384", "EdDSA", "HS256 "};
+                                        "RS512", "PS256", "ES384", "eddsa", "HS256 "};
     uint32_t id = secret_of("secret");
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char why[80];
-        (void)snprintf(why, sizeof why, "JWT algorithm \"%s\": HS256, RS256 or ES256 expected",
+        (void)snprintf(why, sizeof why,
+                       "JWT algorithm \"%s\": HS256, RS256, ES256 or EdDSA expected",
                        names[i]); /* fits */
         check_refused(id, names[i], why);
     }

@@ -1,5 +1,5 @@
---- Checks the signatures of JSON web tokens, for simulators: HS256 by a secret, RS256 and ES256 by
---- a public key in PEM (RFC 7515, 7518).
+--- Checks the signatures of JSON web tokens, for simulators: HS256 by a secret, RS256, ES256 and
+--- EdDSA by a public key in PEM (RFC 7515, 7518, 8037).
 
 local ffi  = require "ffi"
 local host = require "moonwire.host"
@@ -25,7 +25,7 @@ int EVP_DigestVerify(EVP_MD_CTX *ctx, const char *sig, size_t siglen, const char
 local C = ffi.C
 
 local M = {}
-local KEY_RSA, KEY_EC = 6, 408        -- EVP_PKEY_RSA, EVP_PKEY_EC
+local KEY_TYPES = { RS256 = 6, ES256 = 408, EdDSA = 1087 }       -- EVP_PKEY_...
 
 local Verifier = { __name = "moonwire.sim.JwtVerifier" }
 Verifier.__index = Verifier
@@ -48,7 +48,7 @@ function M.new(algorithm, key)
   end
   self.key = read_public_key(key)
   if not self.key then return nil, "this is no public key in PEM" end
-  if C.EVP_PKEY_get_base_id(self.key) ~= (algorithm == "ES256" and KEY_EC or KEY_RSA) then
+  if C.EVP_PKEY_get_base_id(self.key) ~= KEY_TYPES[algorithm] then
     return nil, "the public key is of another kind than " .. algorithm
   end
   return self
@@ -72,8 +72,9 @@ local function is_signed(self, text, signature)
   end
   if self.algorithm == "ES256" then signature = der_of(signature) end
   if not signature then return false end
+  local digest = self.algorithm ~= "EdDSA" and C.EVP_sha256() or nil
   local context = C.EVP_MD_CTX_new()
-  local ok = C.EVP_DigestVerifyInit(context, nil, C.EVP_sha256(), nil, self.key) == 1
+  local ok = C.EVP_DigestVerifyInit(context, nil, digest, nil, self.key) == 1
     and C.EVP_DigestVerify(context, signature, #signature, text, #text) == 1
   C.EVP_MD_CTX_free(context)
   return ok

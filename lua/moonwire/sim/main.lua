@@ -55,8 +55,8 @@ M.options = {
   dialect = { value = "NAME", doc = "peatio: daemon (default), hmac or ranger" },
   version = { value = "N", doc = "peatio: of a ranger, 1.9 to 3.0 (default 2.3)" },
   rango = { doc = "peatio: rango in place of ranger" },
-  algorithm = { value = "NAME", doc = "peatio: of tokens, HS256 (default), RS256 or ES256" },
-  ["public-key"] = { value = "FILE", doc = "peatio: PEM that RS256 and ES256 tokens verify by" },
+  algorithm = { value = "NAME", doc = "peatio: of tokens, HS256 (default), RS256, ES256 or EdDSA" },
+  ["public-key"] = { value = "FILE", doc = "peatio: PEM that all but HS256 tokens verify by" },
   ["lazy-flush"] = { doc = "peatio: events leave only when bytes arrive, or with a ping" },
 }
 

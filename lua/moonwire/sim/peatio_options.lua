@@ -5,6 +5,8 @@ local jwt      = require "moonwire.sim.jwt"
 local pairs_of = require "moonwire.sim.peatio_pairs"
 local Peatio   = require "moonwire.sim.peatio"
 
+local ALGORITHMS = { HS256 = true, RS256 = true, ES256 = true, EdDSA = true }
+
 local M = { subjects = Peatio.subjects }
 
 local KEY, SECRET = "AKTEST1", "sim-secret-1"      -- the page's, for members and for tokens
@@ -28,8 +30,8 @@ end
 -- Who checks tokens: by a public key in a file, or by the secret that the configuration shows.
 local function read_tokens(options)
   local algorithm = options.algorithm or (options["public-key"] and "RS256" or "HS256")
-  if algorithm ~= "HS256" and algorithm ~= "RS256" and algorithm ~= "ES256" then
-    return nil, "--algorithm " .. algorithm .. ": expected RS256, ES256 or HS256"
+  if not ALGORITHMS[algorithm] then
+    return nil, "--algorithm " .. algorithm .. ": expected RS256, ES256, EdDSA or HS256"
   end
   if algorithm == "HS256" then return jwt.new(algorithm, options.secret or SECRET) end
   local path = options["public-key"]
