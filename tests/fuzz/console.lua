@@ -21,12 +21,9 @@ ffi.cdef "void fuzz_count_lines(int is_on);"
 local function promise() return { stop = function() end } end
 dispatch.after, dispatch.every = promise, promise
 
--- What leaves the process.
-local requests, answers, closed = 0, {}, false
-http.send = function()
-  requests = requests + 1
-  return 1
-end
+-- What was sent for whoever writes, and what it was answered.
+local commands, answers, closed = 0, {}, false
+http.send = function() return 1 end
 http.call = function() return nil, "nobody answers" end
 function host.console_send(_, line)
   answers[#answers + 1] = line
@@ -62,6 +59,8 @@ local function new_desk()
   }, indodax)
   session.markets, session.by_venue_symbol = { BTC, ["BTC/IDR"] = BTC }, { btcidr = BTC }
   session.state, session.is_settled, session.private.state = "up", true, "live"
+  function session.submit() commands = commands + 1 end
+  function session.cancel() commands = commands + 1 end
   desk:add_session(session)
   desk.are_started = true
   desk.orders:add(order_module.new({
@@ -130,7 +129,7 @@ function target:on_ws_message()
   if #text < 1 then return end
   local who = text:byte(1) % #HELLOS + 1
   local prompt, runs = new_desk(), 0
-  requests, answers, closed = 0, {}, false
+  commands, answers, closed = 0, {}, false
   local id = attach(prompt, HELLOS[who])
   ffi.C.fuzz_count_lines(1)
   for line in (text:sub(2) .. "\n"):gmatch "(.-)\n" do
@@ -144,7 +143,7 @@ function target:on_ws_message()
   ffi.C.fuzz_count_lines(0)
   check_answers(runs)
   local is_read_only = HELLOS[who]:find("read_only", 1, true)
-  if is_read_only and requests > 0 then error "who may only look has sent something" end
+  if is_read_only and commands > 0 then error "who may only look has sent something" end
   check_next(prompt)
   prompt.runner.instance = nil        -- which is a strategy's for ever otherwise (strategy.lua)
 end
