@@ -22,6 +22,8 @@ struct mw_resolver {
     ev_async wake;
     pthread_mutex_t lock;
     struct mw_lookup *lookups;
+    bool is_closed; /* what follows is the threads' own, under the lock like all above */
+    size_t left;    /* of them: the last one takes the rest away */
 };
 
 static void free_lookup(struct mw_lookup *lookup)
@@ -33,6 +35,31 @@ static void free_lookup(struct mw_lookup *lookup)
     free(lookup);
 }
 
+static void free_resolver(struct mw_resolver *resolver)
+{
+    pthread_mutex_destroy(&resolver->lock);
+    free(resolver);
+}
+
+/* Hands the result over; false when there is nobody to take it any more. `is_last`: of those whose
+ * resolver is closed. */
+static bool hand_over(struct mw_lookup *lookup, struct addrinfo *addresses, int code, bool *is_last)
+{
+    struct mw_resolver *resolver = lookup->resolver;
+    pthread_mutex_lock(&resolver->lock);
+    bool is_wanted = !resolver->is_closed;
+    if (is_wanted) {
+        lookup->addresses = addresses;
+        lookup->code = code;
+        lookup->has_ended = true;
+        ev_async_send(mw_host_loop(resolver->host), &resolver->wake);
+    } else {
+        *is_last = --resolver->left == 0;
+    }
+    pthread_mutex_unlock(&resolver->lock);
+    return is_wanted;
+}
+
 static void *look_up(void *arg)
 {
     struct mw_lookup *lookup = arg;
@@ -42,12 +69,14 @@ static void *look_up(void *arg)
     /* RFC 6761: localhost is this machine, whatever files and name servers say. */
     const char *name = strcasecmp(lookup->name, "localhost") == 0 ? NULL : lookup->name;
     int code = getaddrinfo(name, lookup->port, &hints, &addresses);
-    pthread_mutex_lock(&resolver->lock);
-    lookup->addresses = code ? NULL : addresses;
-    lookup->code = code;
-    lookup->has_ended = true;
-    pthread_mutex_unlock(&resolver->lock);
-    ev_async_send(mw_host_loop(resolver->host), &resolver->wake);
+    bool is_last = false;
+    if (hand_over(lookup, code ? NULL : addresses, code, &is_last))
+        return NULL; /* is the loop's now */
+    if (!code)
+        freeaddrinfo(addresses);
+    free_lookup(lookup);
+    if (is_last)
+        free_resolver(resolver);
     return NULL;
 }
 
@@ -105,16 +134,30 @@ void mw_resolver_free(struct mw_resolver *resolver)
         return;
     ev_ref(mw_host_loop(resolver->host));
     ev_async_stop(mw_host_loop(resolver->host), &resolver->wake);
-    while (resolver->lookups) {
-        struct mw_lookup *lookup = resolver->lookups;
-        pthread_join(lookup->thread, NULL);
-        resolver->lookups = lookup->next;
-        if (lookup->addresses)
-            freeaddrinfo(lookup->addresses);
-        free_lookup(lookup);
+    pthread_mutex_lock(&resolver->lock);
+    struct mw_lookup *ended = NULL, *next;
+    for (struct mw_lookup *lookup = resolver->lookups; lookup; lookup = next) {
+        next = lookup->next;
+        if (!lookup->has_ended) {
+            resolver->left++;
+            (void)pthread_detach(lookup->thread); /* was not joined: cannot fail */
+            continue;
+        }
+        lookup->next = ended;
+        ended = lookup;
     }
-    pthread_mutex_destroy(&resolver->lock);
-    free(resolver);
+    resolver->is_closed = true;
+    bool is_last = resolver->left == 0;
+    pthread_mutex_unlock(&resolver->lock);
+    for (; ended; ended = next) {
+        next = ended->next;
+        pthread_join(ended->thread, NULL); /* it is about to end */
+        if (ended->addresses)
+            freeaddrinfo(ended->addresses);
+        free_lookup(ended);
+    }
+    if (is_last)
+        free_resolver(resolver);
 }
 
 struct mw_lookup *mw_resolve(struct mw_resolver *resolver, const char *name, const char *port,

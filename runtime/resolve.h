@@ -14,7 +14,7 @@ struct mw_lookup;
 typedef void mw_resolved_fn(void *arg, struct addrinfo *addresses, const char *error);
 
 MW_MUST_USE struct mw_resolver *mw_resolver_new(struct mw_host *host, struct mw_err *err);
-void mw_resolver_free(struct mw_resolver *resolver); /* takes NULL; waits for look-ups under way */
+void mw_resolver_free(struct mw_resolver *resolver); /* takes NULL; look-ups under way end alone */
 
 /* Calls `done` from the loop, later. NULL and `err` when it cannot begin. */
 MW_MUST_USE struct mw_lookup *mw_resolve(struct mw_resolver *resolver, const char *name,
