@@ -2,7 +2,7 @@
 --- quotation marks symbols, venues, strategies and ids of open orders. Looks only: no code of the
 --- user's runs.
 
-local order_module = require "moonwire.order"
+local order_view = require "moonwire.order_view"
 
 local M = {}
 local MOST, LOOKED_AT = 200, 5000
@@ -10,6 +10,7 @@ local MOST, LOOKED_AT = 200, 5000
 -- Members of a value and of what its class gives it.
 local function members(value, add, depth)
   if depth > 8 then return end
+  if order_view.order(value) then return order_view.members(value, add) end
   if type(value) == "table" then
     local left = LOOKED_AT
     for key, member in next, value do
@@ -21,7 +22,6 @@ local function members(value, add, depth)
   local meta = debug.getmetatable(value)
   local inherited = type(meta) == "table" and rawget(meta, "__index")
   if type(inherited) == "table" then members(inherited, add, depth + 1) end
-  if meta == order_module.Order then members(order_module.Order, add, depth + 1) end
 end
 
 local function member_of(value, name)

@@ -28,6 +28,7 @@ local format = require "moonwire.format"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 local log = require "moonwire.log"
+local order_view = require "moonwire.order_view"
 local recovery = require "moonwire.recovery"
 local sandbox = require "moonwire.sandbox"
 local strategy = require "moonwire.strategy"
@@ -129,8 +130,9 @@ end
 local function show(line, value)
   local session = line.session
   if session.is_json then return format.json(value) end
-  for _, order in ipairs(line.orders) do
-    if rawequal(order, value) then return tostring(order) end
+  local viewed = order_view.order(value)
+  for _, order in ipairs(viewed and line.orders or {}) do
+    if order == viewed then return tostring(order) end
   end
   return format.show(value, session.width, session:room())
 end

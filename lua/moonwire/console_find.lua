@@ -1,7 +1,7 @@
 --- Who is meant at the prompt: venues, strategies and orders by what was typed. What is not there
 --- raises, and says what is.
 
-local order_module = require "moonwire.order"
+local order_view = require "moonwire.order_view"
 
 local M = {}
 
@@ -52,9 +52,10 @@ end
 
 --- The order of an id, or of the end of an id when that is enough to tell.
 ---@param session moonwire.ConsoleSession
----@param id string|number|moonwire.Order
+---@param id string|number|table  or a view of it
 function M.order(session, id)
-  if getmetatable(id) == order_module.Order then return id end
+  local viewed = order_view.order(id)
+  if viewed then return viewed end
   if type(id) == "number" then id = ("%.0f"):format(id) end
   if type(id) ~= "string" or id == "" then fail "which order? its id, or the end of it" end
   local orders, found = session.desk.orders, {}

@@ -2,6 +2,7 @@
 
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
+local order_view = require "moonwire.order_view"
 local preview = require "moonwire.preview"
 local record = require "moonwire.record"
 
@@ -15,7 +16,7 @@ local fail = find.fail
 local function touch(session, order)
   session.console.placed_by[order] = session
   if session.line then table.insert(session.line.orders, order) end
-  return order
+  return order_view.of(order)
 end
 
 -- Orders out --------------------------------------------------------------------------------------
@@ -183,14 +184,14 @@ commands.orders = {
     end
     local open = orders:list_open(find.filter(session.desk, filter))
     for _, order in ipairs(open) do list[#list + 1] = order end
-    return format.list(list, order_columns, "no open orders")
+    return format.list(order_view.list(list), order_columns, "no open orders")
   end,
 }
 
 commands.order = {
   usage = "order(id)",
   about = "One order, by its id or the end of it. order(id):wait(\"filled\", seconds) waits.",
-  run = function(session, id) return find.order(session, id) end,
+  run = function(session, id) return order_view.of(find.order(session, id)) end,
 }
 
 return commands

@@ -5,6 +5,7 @@
 local decimal = require "moonwire.decimal"
 local json = require "moonwire.json"
 local order_module = require "moonwire.order"
+local order_view = require "moonwire.order_view"
 
 local M = {}
 local DEPTH, ENTRIES, WIDTH = 4, 100, 80
@@ -261,6 +262,7 @@ local fill_fields = { "client_order_id", "order_id", "trade_id", "strategy", "ve
 
 local function fields_of(value)
   local meta = getmetatable(value)
+  if order_view.order(value) then return order_fields end
   return meta == order_module.Order and order_fields or meta == order_module.Fill and fill_fields
 end
 

@@ -5,6 +5,7 @@
 local dispatch = require "moonwire.dispatch"
 local format = require "moonwire.format"
 local host = require "moonwire.host"
+local order_view = require "moonwire.order_view"
 local survey = require "moonwire.survey"
 
 local M = {}
@@ -128,7 +129,7 @@ function Look:take()
     name = desk.name, time = now.time, rates = self.rates,
     sessions = format.list(survey.sessions(desk), columns.sessions),
     strategies = format.list(survey.strategies(desk), columns.strategies),
-    orders = format.list(desk.orders:list_open(), columns.orders),
+    orders = format.list(order_view.list(desk.orders:list_open()), columns.orders),
     positions = format.list(survey.positions(desk), columns.positions),
     event_to_order = summary(self.probe.to_order),
     order_to_answer = summary(self.probe.to_answer),

@@ -177,6 +177,32 @@ t.test("read-only sends nothing, and stays so", function()
   t.equal(#s:asked "trade", 0)
 end)
 
+t.test("an order can be read and waited for, and nothing that is done to it changes it", function()
+  local p, s = play()
+  p:type("o = " .. BUY)
+  local order = s.desk.orders:list_open()[1]
+  local q = p:another { hello = true, interactive = true, read_only = true }
+  for _, prompt in ipairs { p, q } do
+    prompt:type "o = orders()[1]"
+    prompt:fails('o.status = "filled"', "an order is not changed by writing to it (status)")
+    prompt:fails("o.price = 5", "cancel it, and send another")
+    prompt:fails('o:apply { status = "filled" }', "method 'apply'")
+    prompt:fails("o:wake_waiters()", "method 'wake_waiters'")
+    prompt:shows("o._totals, o._position", "nil\nnil")
+    prompt:type 'rawset(o, "status", "filled")'
+    prompt:shows("getmetatable(o)", '"protected"')
+    prompt:shows("orders()[1] == order(o.client_order_id), o == o.price", "true\nfalse")
+    prompt:shows("o:is_open(), o:is_missing_fills()", "true\nfalse")
+    prompt:shows("tostring(o) == tostring(orders()[1])", "true")
+  end
+  t.equal(order.status, "new")
+  p:shows('orders()[1]:wait("new")', '"new"')
+  t.ok(p:type("orders()[1]"):find "leaves_qty       0.001\n")
+  t.equal(p:type 'orders()[1]:wait("filled")', nil)
+  s:push(s:fill(order, "0.001", "0.001", { price = "950000000" }))
+  t.equal(p:take("done")[1].text, '"filled"')
+end)
+
 t.test("an order of somebody else is claimed by adopt", function()
   local p, s = play()
   s:push(s:update({ order_id = "btcidr-limit-77", client_order_id = nil }, {

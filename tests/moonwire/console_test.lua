@@ -266,7 +266,8 @@ t.test("completion knows names, members, symbols, strategies and orders", functi
   completes(p, 'buy("BTC/', "BTC/IDR BTC/USDT", 6)
   completes(p, "nothing.", "")
   p:type("o = " .. BUY)
-  completes(p, "o:wa", "wait( wake_waiters(", 3)
+  completes(p, "o:wa", "wait(", 3)
+  completes(p, "o.cli", "client_order_id", 3)
   local id = s.desk.orders:list_open()[1].client_order_id
   completes(p, 'cancel("mw-', id, 9)
   p:type "trap = setmetatable({}, { __index = function() error 'ran' end })"
