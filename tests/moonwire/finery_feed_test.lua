@@ -2,10 +2,12 @@
 
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
+local decimal = require "moonwire.decimal"
 local fixture = require "tests.moonwire.finery_fixture"
 
 local frames, refuse, play, sent = fixture.frames, fixture.refuse, fixture.play, fixture.sent
-local IOC, DEAL_ROW, resting = fixture.IOC, fixture.DEAL_ROW, fixture.resting
+local IOC, REST, DEAL_ROW = fixture.IOC, fixture.REST, fixture.DEAL_ROW
+local resting = fixture.resting
 
 -- Feed O ------------------------------------------------------------------------------------------
 
@@ -137,6 +139,28 @@ t.test("a cancel that finds nothing, and no open order: what was seen has ended"
   s:advance(2)
   t.equal(order.status, "canceled")
   t.equal(order.reason, "not_found")
+end)
+
+t.test("it was filled after all: a late deal says so", function()
+  local s, order = resting { del = 80 }
+  s:drop(order)
+  s:advance(2)
+  t.equal(order.status, "canceled")
+  s:run(s.session, "on_report", { order_id = "5", trade_id = "9", last_qty = decimal "0.1",
+                                  last_price = decimal "65000" })
+  t.equal(order.status, "filled")
+end)
+
+t.test("a cancel that found nothing because it overtook its order says nothing of it", function()
+  local s = play({ add = false, del = 80 }, "maker")
+  local order = s:send(REST)
+  s:drop(order)
+  s.methods.del = false
+  s:frame(('{"event":"request","reqId":%s,"reply":{"id":5,"remainingSize":10000000,"deals":[]}}')
+    :format(sent(s, "add"):match '"reqId":(%d+)'))
+  s:settle()
+  s:advance(4)                                         -- its deals do not show yet
+  t.equal(order.status, "pending_cancel")
 end)
 
 t.test("a cancel that was answered with nothing is repeated once a second at most", function()

@@ -1,5 +1,4 @@
--- on_orphan = "ask": a person at a prompt is asked about orders of ours that no strategy claims, and
--- decides there.
+-- on_orphan = "ask": a person at a prompt is asked about orders of ours that no strategy claims.
 
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"

@@ -233,7 +233,8 @@ local function read_cancel_refusal(s, order, reason, class)
   if class == "nonce" or class == "clock" then
     return { status = "cancel_refused", reason = reason, needs_asking = true }
   end
-  if class == "gone" then
+  -- (One that the venue had not shown when the cancel left may come after it.)
+  if class == "gone" and order._was_seen and order.previous_status ~= "pending_new" then
     s.memory.gone = s.memory.gone or setmetatable({}, { __mode = "k" })
     s.memory.gone[order] = true
   end
@@ -337,7 +338,7 @@ function M.fetch_order(s, order)
   if #deals == 0 then
     -- It was seen, is not listed, and a cancel did not find it either: it has ended.
     if order._was_seen and s.memory.gone and s.memory.gone[order] then
-      return { status = "canceled", reason = "not_found" }
+      return { status = "canceled", reason = "not_found", is_inferred = true }
     end
     return nil, "not_found"
   end
