@@ -63,7 +63,10 @@ end
 
 function Link:on_task_done(done, ok, result, err, class)
   if done == self.logon_task then self.logon_task = nil end
-  if not ok then return self:lost("error in logon: " .. tostring(result), "retry") end
+  if not ok then
+    if self.session.probation then self.session.probation:on_error "a log-on" end
+    return self:lost("error in logon: " .. tostring(result), "retry")
+  end
   if not result then return self:lost(err, class or "retry") end
   if not self.id then return end
   self.state, self.up_at = "live", dispatch.now()
@@ -228,6 +231,15 @@ end
 function Link:on_ws_ping() end
 function Link:on_ws_pong() end
 
+-- A file that cannot say what a close means does not keep the connection from being made again.
+local function class_of(self, code, reason, http_status, body)
+  local ok, class, better = pcall(self.spec.close_class, code, reason, http_status, body, self)
+  if ok then return class, better end
+  self.log.error("%s: close_class: %s", self.name, class)
+  if self.session.probation then self.session.probation:on_error "a close" end
+  return "retry"
+end
+
 function Link:on_ws_close(_, code, reason, http_status, body)
   self.id = nil
   local why = reason ~= "" and reason or "closed with code " .. code
@@ -236,7 +248,7 @@ function Link:on_ws_close(_, code, reason, http_status, body)
   elseif code ~= 0 then
     why = ("%s (close code %d)"):format(why, code)
   end
-  local class, better = self.spec.close_class(code, reason or "", http_status, body or "", self)
+  local class, better = class_of(self, code, reason or "", http_status, body or "")
   why = better or why
   local opening = self.opening
   if opening then
@@ -266,6 +278,10 @@ function Link:lost(why, class)
   if class == "once" then
     class = self.once_used and "permanent" or "again"
     self.once_used = true
+  end
+  if class == "permanent" and self.session.probation then
+    self.session.probation:fail("the venue was lost for good: " .. tostring(why))
+    class = "again"                            -- by the code before, which may do better
   end
   if class == "permanent" then
     self.is_stopped = true

@@ -151,6 +151,12 @@ local function change_of_config(self, plans)
   return change
 end
 
+-- A file with the same text says the same: it reads nothing else but secrets, which stay.
+local function has_new_config(self)
+  local config = self.desk.config
+  return self.reread ~= nil and config.path ~= nil and code.read_file(config.path) ~= config.text
+end
+
 local function take_live(self, change)
   local names = {}
   for name, value in pairs(change.live) do
@@ -219,9 +225,8 @@ function Reload:load_saved(changed)
   for _, unit in ipairs(self.units) do
     if is_touched(unit, changed) then plans[unit], any = { unit = unit }, true end
   end
-  local config = self.desk.config
-  local with_config = config.path ~= nil and changed[config.path]
-    and code.read_file(config.path) ~= config.text
+  local path = self.desk.config.path
+  local with_config = path ~= nil and changed[path] and has_new_config(self)
   if not any and not with_config then return "nothing changed" end
   for _, unit in ipairs(self.units) do
     if unit.is_behind then plans[unit] = plans[unit] or { unit = unit } end
@@ -241,7 +246,7 @@ function Reload:load_all(by)
     reload_change.may_read(self, #versions.paths(files))
     if unit.is_behind or differs(files, code.read_file) then plans[unit] = { unit = unit } end
   end
-  return apply_all(self, plans, self.reread ~= nil and self.desk.config.path ~= nil, by)
+  return apply_all(self, plans, has_new_config(self), by)
 end
 
 -- One unit, whatever its files say.

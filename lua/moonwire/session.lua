@@ -96,8 +96,9 @@ function Session:protocol_now()
 end
 
 --- Goes on with another version of the venue's file, between two events. The connections stay,
---- unless the file has `reconnect_on_reload`.
+--- unless the file has `reconnect_on_reload`, or the one before had.
 function Session:swap_protocol(protocol, decoders)
+  local is_anew = protocol.reconnect_on_reload or self.protocol.reconnect_on_reload
   self.protocol = protocol
   self.order_share = rate.share(protocol.limits, "submit")
   self.limiter = rate.new(protocol.limits):go_on_from(self.limiter)
@@ -106,10 +107,10 @@ function Session:swap_protocol(protocol, decoders)
   if self.countdown then self.countdown.spec = protocol.countdown end
   self.private.spec, self.private.decoder = protocol.private, decoders.private
   if self.market then self.market.spec, self.market.decoder = protocol.market, decoders.market end
-  if not protocol.reconnect_on_reload then return end
+  if not is_anew then return end
   self.markets = nil                        -- fetched anew at the log-on
   for _, line in ipairs { self.private, self.market } do
-    if line.id then line:restart("the venue's file was reloaded") end
+    if line.id or line.logon_task then line:restart("the venue's file was reloaded") end
   end
 end
 

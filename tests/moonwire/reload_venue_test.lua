@@ -154,6 +154,77 @@ function M.private.read() error "cannot" end]]
   t.ok(#s:asked "openOrders" > asked, "the venue was not asked for what was not understood")
 end)
 
+-- The line's functions, with some of them changed.
+local function private(more)
+  return [[
+M.private = setmetatable({}, { __index = plain.private })
+for name, value in pairs(plain.private) do M.private[name] = value end
+]] .. more
+end
+
+t.test("a log-on that new code cannot do brings the old code back, and the session up", function()
+  local s = play()
+  s:advance(1)
+  venue(private "function M.private.logon() error 'cannot' end")
+  saved(s, "moonwire/venues/copied.lua")
+  t.equal(s.session.state, "up")
+  s:close(s:private(), 1006)
+  s:advance(10)
+  has(table.concat(s:logged "error rolled back to version 1"), "3 errors, the last one in a log-on")
+  t.equal(s.session.state, "up")
+end)
+
+t.test("a venue that new code loses for good is taken up again by the old code", function()
+  local s, runner = play()
+  s:advance(1)
+  venue(private "function M.private.logon() return nil, 'bad signature', 'permanent' end")
+  saved(s, "moonwire/venues/copied.lua")
+  s:close(s:private(), 1006)
+  s:advance(5)
+  has(table.concat(s:logged "error rolled back to version 1"),
+      "the venue was lost for good: bad signature")
+  t.equal(s.session.state, "up")
+  t.equal(runner.state, "running")
+end)
+
+t.test("a close that new code cannot read does not leave the line down", function()
+  local s = play()
+  s:advance(1)
+  venue(private "function M.private.close_class() error 'cannot' end")
+  saved(s, "moonwire/venues/copied.lua")
+  s:close(s:private(), 1006)
+  t.equal(s.session.state, "down")
+  has(table.concat(s:logged "error private: close_class"), "cannot")
+  s:advance(5)
+  t.equal(s.session.state, "up")
+end)
+
+t.test("a file that wants its own connection has it also when one is being made", function()
+  local s = play()
+  s.keep_closed = true
+  s:close(s:private(), 1006)
+  s:advance(1)
+  local socket = s:private()
+  venue "M.reconnect_on_reload = true"
+  saved(s, "moonwire/venues/copied.lua")
+  s.keep_closed = false
+  s:advance(5)
+  t.ok(s:private() ~= socket, "the connection of the old code is taken")
+  t.equal(s.session.state, "up")
+end)
+
+t.test("a rollback from a file that wanted its own connection connects anew as well", function()
+  local s = play()
+  venue "M.reconnect_on_reload = true"
+  saved(s, "moonwire/venues/copied.lua")
+  s:advance(5)
+  local socket = s:private()
+  t.equal(ask(s, "rollback", "copied"), "copied: version 1")
+  s:advance(5)
+  t.ok(s:private() ~= socket, "the connection of the new code stands")
+  t.equal(s.session.state, "up")
+end)
+
 t.test("answers that new code cannot read bring the old code back", function()
   local s = play { probation = { errors = 2, seconds = 300 } }
   s:advance(1)
