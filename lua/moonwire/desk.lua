@@ -15,6 +15,7 @@ local recovery = require "moonwire.recovery"
 local risk = require "moonwire.risk"
 local shutdown = require "moonwire.shutdown"
 
+local Position = position.Position
 local Desk = { __name = "moonwire.Desk" }
 Desk.__index = Desk
 
@@ -227,7 +228,7 @@ function Desk:on_order_filled(order, fill)
     held = self:position(self.orders.owners[order], order.venue, order.symbol)
     order._position = held
   end
-  held:apply(fill, order)
+  Position.apply(held, fill, order)
   runner:hear("on_fill", fill, order)
 end
 

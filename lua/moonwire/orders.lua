@@ -15,7 +15,7 @@ local task = require "moonwire.task"
 local Orders = { __name = "moonwire.Orders" }
 Orders.__index = Orders
 
-local M = {}
+local M = { Orders = Orders }
 -- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
 local waiters_of = setmetatable({}, { __mode = "k" })
 local shared = budget.shared

@@ -12,7 +12,7 @@ local C = ffi.C
 
 local Position = { __name = "moonwire.Position" }
 
-local M = {}
+local M = { Position = Position }
 local ZERO = decimal "0"
 local Totals = ffi.typeof "struct mw_position_totals"
 local FEE_ASSETS_MAX = 8

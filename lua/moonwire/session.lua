@@ -11,6 +11,7 @@ local link = require "moonwire.link"
 local log = require "moonwire.log"
 local markets = require "moonwire.session_markets"
 local order_module = require "moonwire.order"
+local Orders = require("moonwire.orders").Orders
 local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
 local reconcile = require "moonwire.reconcile"
@@ -379,9 +380,9 @@ end
 
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
-  self:explain(order, report)
+  if self.countdown then Session.explain(self, order, report) end
   local had_id = rawget(order, "order_id")
-  local _, is_missing = self.orders:apply(order, report)
+  local _, is_missing = Orders.apply(self.orders, order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order, report.needs_asking == "to_the_end") end
   if not had_id and rawget(order, "order_id") then self:on_identified(order) end
@@ -448,10 +449,11 @@ function Session:on_report(report)
     held[#held + 1] = copy(report)
     return
   end
-  local order = self.orders:find(self.name, report.client_order_id, report.order_id)
+  -- Called as functions: methods are looked for in the object first, each time.
+  local order = Orders.find(self.orders, self.name, report.client_order_id, report.order_id)
   if not order and not self.orders:may_be_undrawn() then order = self:order_of(report) end
   if not order then return self.strays:hold(copy(report)) end
-  return self:apply(order, report)
+  return Session.apply(self, order, report)
 end
 
 -- Questions (in tasks) ----------------------------------------------------------------------------

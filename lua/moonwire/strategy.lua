@@ -418,7 +418,7 @@ function Runner:hear(name, a, b)
   if self.asks[name] or dispatch.has_more() or task.is_inside() then
     return dispatch.defer(self, "call", name, a, b)
   end
-  return self:call(name, a, b)
+  return Runner.call(self, name, a, b)
 end
 
 --- Calls a callback of the strategy now, if it has one. Callbacks never nest: while one runs,
