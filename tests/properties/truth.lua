@@ -170,6 +170,7 @@ local function compare(world, truth)
   if order.cum_qty ~= truth.cum then
     error("the venue executed " .. tostring(truth.cum), 0)
   end
+  if order:is_missing_fills() then error("fills are missed that there never were", 0) end
   if order._totals.value ~= truth.value then
     error("the fills are worth " .. tostring(truth.value), 0)
   end
