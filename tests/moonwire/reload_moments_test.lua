@@ -108,8 +108,10 @@ function()
   local s, runner = play({ a = {} }, { answers = { trade = false } })
   local state = runner.instance.state
   change(s, buyer("n", [[
-function S:on_reload() self.state.order = assert(self:buy { qty = "0.001", price = "94" .. "0000000" })
-  self:every(0.1, "tick") end
+function S:on_reload()
+  self.state.order = assert(self:buy { qty = "0.001", price = "940000000" })
+  self:every(0.1, "tick")
+end
 function S:tick() self:buy { qty = "0.001", price = "1000" } error "no" end]]))
   t.equal(#s:asked "trade", 1)
   s:advance(0.35)
@@ -127,7 +129,9 @@ t.test("orders wait for nothing, and none is sent, while the line is down", func
   s:close(s:private(), 1006)
   t.equal(s.session.state, "down")
   change(s, buyer("n", [[
-function S:on_reload() self.state.told = select(2, self:buy { qty = "0.001", price = "94" .. "0000000" }) end
+function S:on_reload()
+  self.state.told = select(2, self:buy { qty = "0.001", price = "940000000" })
+end
 function S:on_session(_, is) self.state.session = is end]]))
   has(state.told, "down")
   t.equal(runner.state, "running")
@@ -138,11 +142,13 @@ function S:on_session(_, is) self.state.session = is end]]))
   t.equal(state.order.status, "new")
 end)
 
-t.test("a strategy that changes before its first session is started once, by the new code", function()
+t.test("a strategy that changes before its first session is started once, by the new code",
+function()
   file("a.lua", buyer "o")
   local s, runner = play({ a = {} }, { answers = { ["/api/pairs"] = false } })
   t.equal(runner.state, "loaded")
-  change(s, (buyer "n":gsub("function S:on_start%(%)", "%0 self.state.began = (self.state.began or 0) + 1")))
+  change(s, (buyer "n":gsub("function S:on_start%(%)",
+                            "%0 self.state.began = (self.state.began or 0) + 1")))
   t.equal(runner.instance.state.began, nil)
   s:answer(s:find "/api/pairs", 200, stage.vector "pairs")
   s:settle()
