@@ -136,6 +136,7 @@ local market = { symbol = "BTC/IDR", id = "btcidr", base = "BTC", quote = "IDR",
 function M.fetch_markets() return { market, [market.symbol] = market } end
 function M.fetch_open_orders() return {} end
 function M.fetch_fills() return {} end
+function M.fetch_balances() return {} end
 function M.fetch_order() return nil, "not asked here" end
 function M.check_order() return true end
 function M.submit(s, order)
