@@ -4,6 +4,7 @@
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
+local holdings = require "moonwire.holdings"
 local host = require "moonwire.host"
 local log = require "moonwire.log"
 local order_module = require "moonwire.order"
@@ -236,6 +237,12 @@ function Desk:on_fill_amended(order, fill)
   if self.runners[self.orders.owners[order]] then
     self:position(self.orders.owners[order], order.venue, order.symbol):amend(fill, order)
   end
+end
+
+--- An order has another owner now: what it executed before is in that one's position, too.
+function Desk:on_order_claimed(order)
+  local held = self:position(self.orders.owners[order], order.venue, order.symbol)
+  holdings.claim(self.orders.archive, order, held)
 end
 
 --- An order that was not known here showed up.

@@ -1,6 +1,7 @@
 --- The positions of all strategies, from the fills in the journal. What the fills up to some number
 --- came to is kept there as well, so that a start counts only those since the one before.
 
+local decimal = require "moonwire.decimal"
 local persist = require "moonwire.persist"
 local position_module = require "moonwire.position"
 local record = require "moonwire.record"
@@ -20,7 +21,7 @@ end
 -- The positions that were kept, and the number of the last fill in them.
 local function read_kept(archive, log)
   local text = archive:persist(NAME)
-  if not text then return {}, 0 end
+  if not text or text == "" then return {}, 0 end
   local kept, err = persist.decode(text)
   local positions = {}
   for _, of in ipairs(kept and kept.positions or {}) do
@@ -70,6 +71,25 @@ function M.restore(archive, now, log)
   text = text or encode(positions, last)
   if text and next(positions) and last > from then record.persist(NAME, text) end
   return positions, unsettled
+end
+
+-- What an order has executed, as fills: those of the journal with their fees, when it has them all.
+local function executed(archive, order)
+  local archived = archive and archive:order(order.venue, order.client_order_id, order.order_id)
+  local total = decimal.ZERO
+  for _, fill in ipairs(archived and archived.fills or {}) do total = total + fill.qty end
+  if total == order.cum_qty then return archived and archived.fills or {} end
+  return { { price = order.avg_price, qty = order.cum_qty, fees = {} } }
+end
+
+--- An order has another owner, and so has all that it executed: books it into the position, and has
+--- the next start count all positions anew.
+---@param archive table|false
+---@param order moonwire.Order
+---@param position moonwire.Position  the new owner's
+function M.claim(archive, order, position)
+  for _, fill in ipairs(executed(archive, order)) do restore.book(fill, order, position) end
+  record.persist(NAME, "")
 end
 
 return M

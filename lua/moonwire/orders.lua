@@ -237,6 +237,7 @@ function Orders:claim_order(order, strategy)
   order.external, order.strategy = nil, strategy
   self.owners[order], order._position = strategy, false
   record.order(order, true)
+  self.desk:on_order_claimed(order)
 end
 
 --- The open orders that are ours and belong to no strategy; each is given once.

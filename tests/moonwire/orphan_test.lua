@@ -88,6 +88,39 @@ t.test("adopt takes it over: its fills and its end are the prompt's", function()
   t.equal(tostring(s.desk:position("console", "idx", "BTC/IDR").qty), "-0.003")
 end)
 
+t.test("what it executed before is the prompt's as well, after a restart too", function()
+  fixture.with_journal(function(journal)
+    fixture.sell(journal, { client_order_id = ID, strategy = "gone", status = "partially_filled" },
+                 { { trade_id = "1" } })
+    local function run(options)
+      options.on_orphan = "ask"
+      function options.before(s)
+        s.desk.config.console, s.desk.config.directory = {}, "."
+        s.prompt = assert(console.new(s.desk, "0.0.0"))
+        s.early = attach(s)
+      end
+      return fixture.take_over(journal, options):start()
+    end
+    local s = run { answers = { openOrders = fixture.open_orders(fixture.listed(ID, "0.002")),
+                                ["/api/v2/myTrades"] = fixture.trades(1) } }
+    local _, ok = type_line(s, s.early, ("adopt(%q)"):format(ID))
+    t.ok(ok)
+    local position = s.desk:position("console", "idx", "BTC/IDR")
+    t.equal(("%s, fees %s"):format(position.qty, position:fees_text()), "-0.001, fees 11 IDR")
+    local kept
+    for _, record in ipairs(s:recorded "persist") do
+      kept = record.text:match "^positions:all%z(.*)$" or kept
+    end
+    t.equal(kept, "", "the next start counts anew")
+    journal:insert("persist", { strategy = "positions:all", text = kept })
+    journal:run "UPDATE orders SET strategy = 'console'"       -- as the journal does it
+    s = run { answers = { openOrders = fixture.open_orders(fixture.listed(ID, "0.002")),
+                          ["/api/v2/myTrades"] = fixture.trades(1) } }
+    t.equal(tostring(s.desk:position("console", "idx", "BTC/IDR").qty), "-0.001")
+    t.equal(#s:logged "warn the positions", 0)
+  end)
+end)
+
 t.test("cancel cancels it", function()
   local s = play { answers = { openOrders = LISTED, cancelByClientOrderId = false } }
   local _, ok = type_line(s, s.early, ("cancel(%q)"):format(ID))
