@@ -292,4 +292,23 @@ test("a runtime of the prompt's own takes strategies and log options, as run doe
   has(err, file .. " is for a runtime that the prompt starts")
 end)
 
+test("an order that no strategy claims any more is asked about at the prompt, and decided there",
+  function()
+  local run, _, sim = start { venue = "dead_man = false,", rest = 'on_stop = "leave",' }
+  equal(run:stop(), 0)
+  equal(#sim:orders(true), 1, "open orders that were left")
+  local directory = run.config:gsub("moonwire.lua$", "")
+  local config = e2e.write(directory .. "other.lua", sim:config("dead_man = false,",
+    'console = { path = "s" }, on_orphan = "ask",'))
+  local idle = e2e.moonwire({ "run", "--config", config }, sim:environment())
+  idle:wait_for "belongs to strategy strategy1, which is not configured: left as it is"
+  local client = attach(directory .. "s")
+  local id = client:await("line").text:match 'cancel%("([^"]+)"%)'
+  local text, ok = client:run(("cancel(%q)"):format(id))
+  if not ok then error(text) end
+  e2e.await("no open order", function() return #sim:orders(true) == 0 end)
+  client:leave()
+  equal(idle:stop(), 0)
+end)
+
 e2e.run_all()
