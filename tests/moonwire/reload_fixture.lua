@@ -91,6 +91,13 @@ end
 
 local finish = M.finish
 
+--- Compiles what a change that has begun waits for; the function that is returned plays the rest.
+function M.before_swap(s)
+  for _, each in ipairs(compiling) do s:event("compiled", each.id, each.bytecode, each.err) end
+  compiling = {}
+  return function() finish(s) end
+end
+
 --- The host tells that these files changed, in one event.
 function M.saved(s, ...)
   local paths = {}

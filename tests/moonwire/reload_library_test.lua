@@ -90,6 +90,18 @@ t.test("every module that can be changed trades on after it", function()
   end
 end)
 
+t.test("SIGHUP takes a library module that has changed", function()
+  f.file("a.lua", TRADES)
+  local s = f.play { a = {} }
+  local path = package.searchpath("moonwire.risk", package.path)
+  t.equal(ask(s, "reload_all", "SIGHUP"), "nothing changed")
+  texts[path] = "-- changed\n" .. read_file(path)
+  t.equal(ask(s, "reload_all", "SIGHUP"), "moonwire.risk: version 2")
+  t.equal(ask(s, "reload_all", "SIGHUP"), "nothing changed")
+  texts[path] = nil
+  t.equal(ask(s, "reload_all", "SIGHUP"), "moonwire.risk: version 1")
+end)
+
 t.test("what cannot change under way says so", function()
   f.file("a.lua", TRADES)
   local s = f.play { a = {} }

@@ -39,6 +39,71 @@ local function change(s, text)
   t.equal(#s:logged "reloaded (saved)", 1, table.concat(s.lines, "\n"))
 end
 
+-- A change begins, and is not finished yet: its text is being compiled.
+local function begin(s, text)
+  file("a.lua", text)
+  s:run(s.reloader, "on_file_changed", f.path "a.lua" .. "\0")
+  t.ok(s.reloader.is_working, "the change has not begun")
+end
+
+local function ticking(word, more)
+  return ([[
+function S:on_start() self:every(1, "tick") end
+function S:tick() self.state.said = (self.state.said or "") .. "%s" end
+%s]]):format(word, more or "")
+end
+
+t.test("events that come while a change is made are the old code's, and migrate knows of them",
+function()
+  file("a.lua", ticking "o")
+  local s, runner = play { a = {} }
+  s:advance(1)
+  begin(s, ticking("n", "function S.migrate(state) state.copied = state.said return state end"))
+  s:advance(2)
+  f.finish(s)
+  s:advance(1)
+  t.equal(runner.instance.state.said, "ooon")
+  t.equal(runner.instance.state.copied, "ooo")
+end)
+
+t.test("a save while a change is made is the next change: the last text runs", function()
+  file("a.lua", ticking "o")
+  local s, runner = play { a = {} }
+  begin(s, ticking "n")
+  begin(s, ticking "m")
+  begin(s, ticking "l")
+  f.finish(s)
+  s:advance(1)
+  t.equal(runner.instance.state.said, "l")
+  t.equal(#s:logged "error ", 0)
+  local versions = f.ask(s, "versions", "a")
+  t.equal(versions[#versions].is_running, true)
+end)
+
+t.test("what the old code keeps while a change is made is the new code's", function()
+  local keeps = 'function S:tick() mw.keep("n", {}).count = 1 end'
+  file("a.lua", ticking "o" .. keeps)
+  local s, runner = play { a = {} }
+  begin(s, 'local kept = mw.keep("n", {})\n' .. ticking("n",
+        "function S:tick() self.state.count = kept.count end"))
+  local swap = f.before_swap(s)
+  s:run(runner, "call_method", "tick", 0, {})
+  swap()
+  t.equal(runner.kept.n.count, 1)
+  s:advance(1)
+  t.equal(runner.instance.state.count, 1)
+end)
+
+t.test("a stop while a change is made has the last word", function()
+  file("a.lua", ticking "o")
+  local s, runner = play { a = {} }
+  begin(s, ticking("n", "function S:on_reload() self.state.is_new = true end"))
+  s:run(s.desk, "stop", 0, "SIGTERM")
+  f.finish(s)
+  t.equal(runner.instance.state.is_new, nil)
+  t.equal(#s:logged "info reloaded", 0)
+end)
+
 t.test("an order whose answer is awaited stays one order, and the answer comes to the new code",
 function()
   local s, _, state = ordered { trade = false }
