@@ -8,10 +8,9 @@
 
 static struct mw_err err;
 
-/* Runs recording.lua in a runtime of its own to the end; returns its status. */
-static int run(struct mw_recorder *recorder, struct mw_shared *shared)
+/* Runs a file in a runtime of its own to the end; returns its status. */
+static int run(char *file, struct mw_recorder *recorder, struct mw_shared *shared)
 {
-    static char file[] = "tests/runtime/recording.lua";
     char lua_dir[PATH_MAX], *const arguments[] = {file};
     struct mw_runtime_options options = {lua_dir, recorder, shared};
     if (!realpath("lua", lua_dir))
@@ -50,9 +49,10 @@ static void recorded(void)
 {
     struct mw_recorder *recorder = open_recorder();
     struct mw_shared *shared = mw_shared_new(&err);
+    static char file[] = "tests/runtime/recording.lua";
     if (!shared)
         abort();
-    CHECK_INT(run(recorder, shared), 3);
+    CHECK_INT(run(file, recorder, shared), 3);
     CHECK_RECORD("session", 0, "idx\0up\0\0");
     CHECK_RECORDED(MW_RECORD_stop, 0, 1, "", "asked");
     CHECK_RECORD("secret", 0, "a-token-of-idx");
@@ -70,7 +70,14 @@ static void recorded(void)
 
 static void alone(void)
 {
-    CHECK_INT(run(NULL, NULL), 3);
+    static char file[] = "tests/runtime/recording.lua";
+    CHECK_INT(run(file, NULL, NULL), 3);
+}
+
+static void raising(void)
+{
+    static char file[] = "tests/runtime/raising.lua";
+    CHECK_INT(run(file, NULL, NULL), 3);
 }
 
 int main(void)
@@ -78,6 +85,7 @@ int main(void)
     static const struct test_case cases[] = {
         {"what happens is recorded, with its event and before what follows", recorded},
         {"without a recorder and a guardian the same runs", alone},
+        {"who wants to know hears that an event could not be handled", raising},
     };
     return test_main(cases, sizeof cases / sizeof *cases);
 }
