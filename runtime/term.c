@@ -34,6 +34,7 @@ struct mw_term {
     struct termios cooked;     /* is what the terminal was before */
     bool wants_drop, wants_begin; /* for the time after that key, */
     bool has_aborted;             /* which was told */
+    bool is_gone;                 /* the terminal hung up */
 };
 
 uint64_t mw_term_id(const struct mw_term *term)
@@ -260,6 +261,7 @@ static int read_byte(struct mw_term *term, char *byte)
         got = read(STDIN_FILENO, byte, 1);
     while (got < 0 && errno == EINTR);
     term->keys += got > 0;
+    term->is_gone = got <= 0;
     /* A search ends with the escape of an arrow key and forgets it: the rest would be typed. */
     term->has_escape = got > 0 && !is_first && *byte == ESCAPE && has_input();
     return (int)got;
@@ -319,13 +321,25 @@ static void drop_late(struct mw_term *term)
         begin(term);
 }
 
+/* The terminal is gone: what there was of a line is nothing. */
+static void hang_up(struct mw_term *term)
+{
+    mw_term_lines(term);
+    end(term);
+    emit(term, MW_TERM_END, NULL, 0);
+}
+
 static void read_key(struct mw_term *term)
 {
     term->is_draining = term->is_drained = term->has_aborted = false;
     bool is_over = take_key(term);
-    while (!is_over && !term->is_drained && !term->wants_drop) {
+    while (!is_over && !term->is_drained && !term->wants_drop && !term->is_gone) {
         term->is_draining = true;
         is_over = take_key(term);
+    }
+    if (term->is_gone && !is_over) { /* amid a search or a sequence, which would ask for ever */
+        hang_up(term);
+        return;
     }
     if (term->wants_drop)
         drop_late(term);
@@ -345,8 +359,9 @@ static void take_any_key(struct mw_term *term)
     if (got < 0)
         return; /* there was none after all */
     if (got == 0)
-        mw_term_lines(term);
-    emit(term, got ? MW_TERM_KEY : MW_TERM_END, NULL, 0);
+        hang_up(term);
+    else
+        emit(term, MW_TERM_KEY, NULL, 0);
 }
 
 static void on_input(struct ev_loop *loop, ev_io *io, int revents)
@@ -358,9 +373,7 @@ static void on_input(struct ev_loop *loop, ev_io *io, int revents)
     if (term->is_in_key)
         return; /* it is waited for in wait_for_key */
     if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR | POLLNVAL)) {
-        mw_term_lines(term);
-        end(term);
-        emit(term, MW_TERM_END, NULL, 0);
+        hang_up(term);
         return;
     }
     if (term->has_screen)

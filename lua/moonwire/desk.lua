@@ -312,10 +312,6 @@ function Desk:on_market_lost(session) self.books[session.name] = nil end
 
 -- Life --------------------------------------------------------------------------------------------
 
-function Desk:start()
-  for _, session in ipairs(self.session_list) do session:start() end
-end
-
 local function all_settled(self)
   for _, session in ipairs(self.session_list) do
     if not session.is_settled then return false end
@@ -331,6 +327,11 @@ local function start_runners(self)
   for _, runner in ipairs(self.runner_list) do
     if runner.state == "loaded" then runner:start() end
   end
+end
+
+function Desk:start()
+  for _, session in ipairs(self.session_list) do session:start() end
+  start_runners(self)                        -- where there is no venue, nothing else begins them
 end
 
 function Desk:on_session_state(session, state)

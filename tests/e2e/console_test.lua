@@ -250,6 +250,13 @@ test("moonwire repl -e runs expressions and says by its status how it went", fun
   has(err, "No such file or directory")
 end)
 
+test("a runtime without a venue has a prompt as well", function()
+  local config = e2e.write(e2e.directory() .. "/moonwire.lua", "return { venues = {} }")
+  local status, out = repl { "--config", config, "-e", "6 * 7" }
+  equal(status, 0)
+  equal(out, "42\n")
+end)
+
 test("moonwire repl --config starts a runtime of its own, which ends with it", function()
   local sim = e2e.sim "indodax"
   local config = e2e.write(e2e.directory() .. "/moonwire.lua", sim:config())

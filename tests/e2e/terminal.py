@@ -4,7 +4,8 @@ terminal.py SCRIPT PROGRAM ARGUMENT...
 
 SCRIPT has a JSON list a line: ["send", TEXT], ["expect", REGEX] (in what was written since the last
 match, without the terminal's own commands), ["size", COLUMNS, ROWS], ["run", COMMAND] (in a shell),
-["end"] (the program ends; prints its exit status). What an expect waits for in vain is told with
+["end"] (the program ends; prints its exit status), ["close"] (the terminal goes and the program
+ends; it is told by no signal, as under nohup). What an expect waits for in vain is told with
 all that was seen; exit status 1."""
 import fcntl
 import json
@@ -12,6 +13,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -27,6 +29,7 @@ class Terminal:
         self.seen = self.fresh = ""
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
             os.execvp(arguments[0], arguments)
         self.size(100, 30)
 
@@ -71,6 +74,17 @@ class Terminal:
                 os.kill(self.pid, 9)
                 sys.exit("it does not end; seen:\n%s" % self.seen)
         status = os.waitpid(self.pid, 0)[1]
+        print("status", os.waitstatus_to_exitcode(status))
+
+    def close(self):
+        os.close(self.fd)
+        give_up, gone = time.monotonic() + PATIENCE, 0
+        while not gone:
+            if time.monotonic() > give_up:
+                os.kill(self.pid, 9)
+                sys.exit("it does not end without its terminal")
+            time.sleep(0.01)
+            gone, status = os.waitpid(self.pid, os.WNOHANG)
         print("status", os.waitstatus_to_exitcode(status))
 
 

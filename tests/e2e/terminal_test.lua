@@ -197,6 +197,17 @@ test("the runtime goes: the prompt says so and gives the terminal back", functio
   equal(run:wait_exit(), 0)
 end)
 
+test("the terminal goes, whatever is being typed: the prompt ends, the runtime goes on", function()
+  local run, path = start()
+  for _, keys in ipairs { "", "buy", CTRL_R .. "ab", ESCAPE } do
+    local status = play({ "repl", "--attach", path }, {
+      { "expect", "> $" }, { "send", keys }, { "run", "sleep 0.2" }, { "close" },
+    })
+    equal(status, 0, ("%q"):format(keys))
+  end
+  equal(run:stop(), 0)
+end)
+
 test("a runtime of its own: logs above the line, and orders are canceled at the end", function()
   local sim = e2e.sim "indodax"
   local config = e2e.write(e2e.directory() .. "/moonwire.lua", sim:config())
