@@ -1,6 +1,7 @@
---- Reports of orders that nobody knows, at venues without client order ids. Such a report may speak
---- of an order of ours whose answer is still on its way: as long as there is one that it may be, it
---- waits here. Then it finds its order, or the order is somebody else's.
+--- Reports of orders that nobody knows and that name no client order id, because the venue has none
+--- or leaves it out. Such a report may speak of an order of ours whose answer is still on its way:
+--- as long as there is one that it may be, it waits here. Then it finds its order, or the order is
+--- somebody else's.
 
 local dispatch = require "moonwire.dispatch"
 
@@ -15,7 +16,7 @@ function M.new(session) return setmetatable({ session = session, held = {} }, St
 --- Whether an order of ours has no id yet that a report of this symbol and side may speak of.
 function Strays:may_be_ours(report)
   local session = self.session
-  if session.has_client_ids then return false end
+  if session.has_client_ids and report.client_order_id then return false end
   for _, order in ipairs(session.orders.open) do
     if order.venue == session.name and not order.order_id and not order.external
       and order.symbol == report.symbol and order.side == report.side then

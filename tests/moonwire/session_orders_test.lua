@@ -109,6 +109,21 @@ t.test("the stream may be faster than the answer", function()
   t.equal(s.trader.said(), "")
 end)
 
+t.test("a report without a client order id waits for the answer that tells whose it is", function()
+  local s = up { answers = { trade = false } }
+  local order = s:send()
+  local fill = s:fill({ order_id = "btcidr-limit-310130", side = "buy" }, "0.0004", "0.0004")
+  fill.order.clientOrderId = nil
+  s:push(fill)
+  t.equal(order.status, "pending_new")
+  t.equal(#s:logged "somebody else", 0)
+  s:answer(s:find "trade", 200, stage.vector "trade_buy")
+  s:settle()
+  t.equal(order.order_id, "btcidr-limit-310130")
+  t.equal(tostring(order.cum_qty), "0.0004")
+  t.equal(#s.desk.orders:list_open(), 1)
+end)
+
 t.test("an answer that is lost after the stream has shown the order is no doubt", function()
   local s = up { answers = { trade = false } }
   local order = s:send()
