@@ -41,7 +41,7 @@ test("a file that is saved runs, a bad one does not, one that fails is rolled ba
   local sim = e2e.sim "indodax"
   local run = sim:run(says "one")
   local path = run.config:gsub("[^/]+$", "strategy1.lua")
-  run:wait_for "\none\n"
+  run:wait_for "one\n"
   run:wait_for "resting"
   replace(path, says "two")
   run:wait_for "\ntwo\n"
@@ -79,7 +79,7 @@ test("SIGHUP to the guardian reloads what has changed; --no-watch leaves it at t
   local sim = e2e.sim "indodax"
   local run = sim:run(says "one", { arguments = { "--no-watch" } })
   local path = run.config:gsub("[^/]+$", "strategy1.lua")
-  run:wait_for "\none\n"
+  run:wait_for "one\n"
   run:signal(SIGHUP)
   run:wait_for "SIGHUP: what runs is what stands in the files"
   replace(path, says "two")
@@ -98,7 +98,7 @@ test("moonwire reload says what became of it, with its exit status", function()
   local run = sim:run(says "one", { arguments = { "--no-watch" },
                                     rest = 'console = { path = "moonwire.sock" },' })
   local path = run.config:gsub("[^/]+$", "strategy1.lua")
-  run:wait_for "\none\n"
+  run:wait_for "one\n"
   replace(path, says "two")
   local status, said = reload(run.config)
   equal(status, 0, said)
