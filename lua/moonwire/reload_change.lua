@@ -14,7 +14,7 @@ local M = {}
 -- into new ones: now and then it is made anew.
 local FLUSH_EVERY = 64
 -- How many files are read, or loaded when they are compiled, before events go on.
-local READ_AT_ONCE, LOAD_AT_ONCE = 8, 2
+local READ_AT_ONCE, LOAD_AT_ONCE = 20, 2
 
 ---@class moonwire.ReloadPlan
 ---@field unit moonwire.ReloadUnit
