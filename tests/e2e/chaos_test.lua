@@ -8,6 +8,7 @@ local RATE = tonumber(os.getenv "RATE" or 200)
 local SPAN = tonumber(os.getenv "SPAN" or 1)
 local SEED = tonumber(os.getenv "SEED" or 1)
 local AT_ONCE = 50                              -- kills on one venue and one journal
+local KILL_SECONDS = 6 * e2e.patience           -- for one, its sweep and the restart, at most
 
 for first = 1, KILLS, AT_ONCE do
   local kills = math.min(AT_ONCE, KILLS - first + 1)
@@ -17,7 +18,7 @@ for first = 1, KILLS, AT_ONCE do
     local done = chaos.run(seed, kills, RATE, SPAN)
     print(("  seed %d: %d kills, %d orders, %d fills, %d requests"):format(
       seed, kills, done.orders, done.fills, done.requests))
-  end)
+  end, kills * (SPAN + KILL_SECONDS))
 end
 
 e2e.run_all()

@@ -3,7 +3,7 @@
 
 local e2e = require "tests.e2e.lib"
 local host = require "moonwire.host"
-local test, equal = e2e.test, e2e.equal
+local test, long_test, equal = e2e.test, e2e.long_test, e2e.equal
 
 local SIGINT, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 2, 9, 15, 18, 19
 
@@ -150,7 +150,7 @@ test("restart = true: it trades again after the sweep, and a stop is a stop", fu
 end)
 
 -- (It takes the pauses that the guardian makes, half a minute in all.)
-test("one that dies again and again starts after longer and longer pauses, and not for ever",
+long_test("one that dies again and again starts after longer pauses each time, not for ever",
   function()
   local sim = e2e.sim "indodax"
   local directory = e2e.directory()

@@ -6,12 +6,15 @@ local host = require "moonwire.host"
 local task = require "moonwire.task"
 
 local M = {}
-local LIMIT_PATIENCES = 60            -- of one test
+local LIMIT_PATIENCES = 60            -- of one test that does not name its own limit
 local tests = {}
 local belongings = {}                 -- task -> { processes = {}, directories = {} }
 
 --- Adds a test: a sentence and a body that runs as a task.
-function M.test(sentence, body) tests[#tests + 1] = { sentence = sentence, body = body } end
+---@param seconds number|nil  that it may take, where that is more than usual
+function M.test(sentence, body, seconds)
+  tests[#tests + 1] = { sentence = sentence, body = body, seconds = seconds }
+end
 
 --- The same of one that waits for many seconds.
 function M.long_test(sentence, body)
@@ -62,7 +65,7 @@ function Lane:next_test()
   local test = take_test(self.is_long)
   if not test then return end_lane() end
   self.test, self.began = test, host.monotonic()
-  self.limit = dispatch.after(LIMIT_PATIENCES * self.with.patience, self, "give_up")
+  self.limit = dispatch.after(test.seconds or LIMIT_PATIENCES * self.with.patience, self, "give_up")
   self.task = task.start(self, test.sentence, test.body)
 end
 
