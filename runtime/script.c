@@ -11,6 +11,7 @@ enum {
     GC_STEP_KB = 4,         /* a step of a few us: what arrives meanwhile waits for it */
     GC_THRESHOLD_KB = 1024, /* do not begin a cycle for less growth than this, */
     GC_GROWTH_PERCENT = 60, /* nor for less than this: LuaJIT begins one by itself at 100 */
+    GC_HELP_PERCENT = 25,   /* within a cycle, from this growth on LuaJIT helps amid events */
 };
 
 struct mw_script {
@@ -19,7 +20,7 @@ struct mw_script {
     struct mw_event event; /* at a fixed address: Lua holds a pointer to it */
     int traceback_ref, enter_ref, door_ref;
     bool is_running, is_collecting;
-    int kb_after_cycle;
+    int kb_after_cycle, kb_at_most; /* within a cycle: from there on LuaJIT helps */
     void (*report)(void *arg, const struct mw_event *event, const char *text);
     void *report_arg;
 };
@@ -110,18 +111,44 @@ const struct mw_event *mw_script_event(const struct mw_script *script)
     return &script->event;
 }
 
+/* A step leaves LuaJIT at the next one's threshold: it would go on amid the next event. It shall
+ * only when so much is in use, because garbage comes faster than the steps take it away. */
+static void put_off(lua_State *L, int kb_at_most)
+{
+    int kb = lua_gc(L, LUA_GCCOUNT, 0);
+    int percent = (int)((int64_t)kb_at_most * 100 / (kb > 0 ? kb : 1));
+    int pause = lua_gc(L, LUA_GCSETPAUSE, percent > 100 ? percent : 100);
+    lua_gc(L, LUA_GCRESTART, -1); /* at this percentage of what is in use */
+    lua_gc(L, LUA_GCSETPAUSE, pause);
+}
+
+/* A cycle leaves what became garbage during it. So one that leaves much more than the last is
+ * believed bit by bit: the next begins early, and shows what is in use for good. */
+static int believed(int kb, int kb_before)
+{
+    int most = kb_before + kb_before / 100 * GC_HELP_PERCENT + GC_THRESHOLD_KB;
+    return kb < most ? kb : most;
+}
+
 bool mw_script_collect(struct mw_script *script)
 {
     int kb = lua_gc(script->L, LUA_GCCOUNT, 0);
     int growth = script->kb_after_cycle / 100 * GC_GROWTH_PERCENT;
-    if (!script->is_collecting &&
-        kb < script->kb_after_cycle + (growth > GC_THRESHOLD_KB ? growth : GC_THRESHOLD_KB))
-        return false;
+    if (script->is_collecting) {
+        if (kb > script->kb_at_most)
+            script->kb_at_most += GC_STEP_KB; /* more may be in use for good */
+    } else {
+        if (kb < script->kb_after_cycle + (growth > GC_THRESHOLD_KB ? growth : GC_THRESHOLD_KB))
+            return false;
+        script->kb_at_most = kb + kb / 100 * GC_HELP_PERCENT;
+    }
     script->is_collecting = lua_gc(script->L, LUA_GCSTEP, GC_STEP_KB) == 0;
-    /* A step leaves LuaJIT at the next one's threshold: it would go on amid the next event. */
-    lua_gc(script->L, LUA_GCRESTART, -1);
-    if (!script->is_collecting)
-        script->kb_after_cycle = lua_gc(script->L, LUA_GCCOUNT, 0);
+    if (!script->is_collecting) {
+        kb = lua_gc(script->L, LUA_GCCOUNT, 0);
+        script->kb_after_cycle = believed(kb, script->kb_after_cycle);
+        script->kb_at_most = 2 * kb;
+    }
+    put_off(script->L, script->kb_at_most);
     return script->is_collecting;
 }
 
