@@ -30,6 +30,7 @@ local json = require "moonwire.json"
 local log = require "moonwire.log"
 local order_view = require "moonwire.order_view"
 local recovery = require "moonwire.recovery"
+local runners = require "moonwire.runner"
 local sandbox = require "moonwire.sandbox"
 local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
@@ -40,7 +41,7 @@ local ANSWER_SECONDS, WELCOME_SECONDS = 60, 10
 
 -- The runner --------------------------------------------------------------------------------------
 
-local Runner = setmetatable({ __name = "moonwire.ConsoleRunner" }, { __index = strategy.Runner })
+local Runner = setmetatable({ __name = "moonwire.ConsoleRunner" }, { __index = runners.Runner })
 Runner.__index = Runner
 
 -- A mistake at the prompt stops nothing.

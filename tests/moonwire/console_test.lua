@@ -155,7 +155,7 @@ t.test("who watches sees the calls of own files, and not the library's", functio
   local p = play()
   p:type "watch()"
   local trace = "look failed: lad.lua:10: no\nstack traceback:\n\t[C]: in function 'xpcall'\n"
-    .. "\tlad.lua:4: in function 'f'\n%s\t...x/lua/moonwire/strategy.lua:453: in function 'call'\n"
+    .. "\tlad.lua:4: in function 'f'\n%s\t...x/lua/moonwire/runner.lua:453: in function 'call'\n"
     .. "\t...x/lua/moonwire/dispatch.lua:183: in function <...x/lua/moonwire/dispatch.lua:178>"
   p.console.log.error("%s", trace:format "")
   t.equal(p:lines():match "error (.*)$", "look failed: lad.lua:10: no")

@@ -65,7 +65,7 @@ t.test("a session that stands has the new methods and all that it knew", functio
 end)
 
 t.test("what runs strategies changes under them", function()
-  local s, runner, change = play "strategy"
+  local s, runner, change = play "runner"
   s:advance(1)
   change('"the strategy is " %.%. self.state end\n',
          '"the strategy is no more than " .. self.state end\n')
@@ -78,7 +78,8 @@ end)
 t.test("every module that can be changed trades on after it", function()
   for _, name in ipairs { "order", "orders", "desk", "link", "rate", "task", "reconcile", "record",
                           "position", "budget", "log", "countdown", "random", "client_id",
-                          "session_state", "session_markets" } do
+                          "session_state", "session_markets", "strategy", "strategy_timer",
+                          "runner" } do
     local s, runner, change = play(name)
     s:advance(1)
     change("^", "-- changed\n")
