@@ -46,7 +46,7 @@ if [ "$mode" = valgrind ]; then
     memcheck="valgrind -q --error-exitcode=99 --leak-check=full"
     memcheck+=" --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp"
     for test in build/debug/tests/*; do
-        [ -x "$test" ] && one "valgrind $test" $memcheck "$test"
+        [ -x "$test" ] && MW_PATIENCE=60 one "valgrind $test" $memcheck "$test"
     done
     for test in tests/e2e/*_test.lua; do
         MW_PROGRAM=build/debug/moonwire MW_WRAPPER="$memcheck" MW_PATIENCE=60 \

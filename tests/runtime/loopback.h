@@ -98,7 +98,7 @@ static inline void on_deadline(struct ev_loop *loop, ev_timer *timer, int revent
 static inline void begin_deadline(struct deadline *deadline)
 {
     deadline->is_late = false;
-    ev_timer_init(&deadline->timer, on_deadline, patience, 0.);
+    ev_timer_init(&deadline->timer, on_deadline, patience * (double)test_slowness(), 0.);
     deadline->timer.data = &deadline->is_late;
     ev_now_update(mw_host_loop(host));
     ev_timer_start(mw_host_loop(host), &deadline->timer);

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct test_case {
@@ -41,6 +42,12 @@ static int test_failures;
             test_failures++;                                                                       \
         }                                                                                          \
     } while (0)
+
+/* Under valgrind all that is limited in time has so many times as much: tests/run.sh says when. */
+static inline int64_t test_slowness(void)
+{
+    return getenv("MW_PATIENCE") ? 20 : 1;
+}
 
 /* Runs the cases (each a sentence and a function) and ends with "N passed, N failed". */
 static int test_main(const struct test_case *cases, size_t count)
