@@ -1,8 +1,8 @@
 --- A two-sided ladder around the mid. It keeps `levels` bids and asks, `spacing` apart, the first
 --- one `edge` from the mid; what it holds moves the whole ladder (`skew`), so that it sells down
---- what it bought and stops adding on one side at `max_position`. Orders are maker-only, where the
---- venue has that, and are replaced only when the price that they should have has moved by more
---- than `tolerance`.
+--- what it bought and stops adding on one side at `max_position`; it never moves across the market.
+--- Orders are maker-only, where the venue has that, and are replaced only when the price that they
+--- should have has moved by more than `tolerance`.
 
 local mw = require "moonwire"
 local decimal = mw.decimal
@@ -37,20 +37,23 @@ function S:on_start()
 end
 
 --- Where the orders should stand: { side =, price =, level = }, nearest first.
-function S:targets(mid)
-  local held = self:position().qty
+function S:targets(book)
+  local mid, held = book:mid(), self:position().qty
   local step = self.market.price_step
   local centre = mid - mid * self.skew * held:div(self.qty, 8, "half_even")
+  -- However far the skew moves them: a bid at the best ask would take, or be refused for that.
+  local bid = (centre - mid * self.edge):min(book:best_ask() - step)
+  local ask = (centre + mid * self.edge):max(book:best_bid() + step)
   local list = {}
   for level = 1, self.params.levels do
-    local distance = mid * (self.edge + self.spacing * decimal(level - 1))
+    local further = mid * self.spacing * decimal(level - 1)
     if held < self.max_position then
       list[#list + 1] = { side = "buy", level = level,
-                          price = (centre - distance):round(step, "floor") }
+                          price = (bid - further):round(step, "floor") }
     end
     if -held < self.max_position then
       list[#list + 1] = { side = "sell", level = level,
-                          price = (centre + distance):round(step, "ceiling") }
+                          price = (ask + further):round(step, "ceiling") }
     end
   end
   return list
@@ -78,7 +81,7 @@ function S:on_book(book)
   local mid = book:mid()
   if not mid or mw.now() - self.looked_at < self.params.min_interval then return end
   self.looked_at = mw.now()
-  local targets = self:targets(mid)
+  local targets = self:targets(book)
   for order in pairs(self:match(targets, mid)) do
     if order.status ~= "pending_cancel" then self:cancel(order) end
   end

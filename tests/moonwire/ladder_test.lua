@@ -167,12 +167,12 @@ t.test("inventory moves the whole ladder: long goes down, short goes up", functi
   t.equal(tostring(instance:position().qty), "0.0005")
   s:book(BID, ASK)
   t.equal(standing(instance),
-          "buy 947625000 948100000 948575000 sell 949525000 950000000 950475000")
+          "buy 947625000 948100000 948575000 sell 950000000 950475000 950950000")
   s, instance = quoting({ skew = "0.001" })
   s:push(s:fill(order_at(instance, "sell", "950475000"), "0.0005", "0.0005"))
   s:book(BID, ASK)
   t.equal(standing(instance),
-          "buy 949525000 950000000 950475000 sell 951425000 951900000 952375000")
+          "buy 949050000 949525000 950000000 sell 951425000 951900000 952375000")
 end)
 
 t.test("a partial fill counts for the skew as far as it goes", function()
@@ -201,10 +201,21 @@ t.test("at max_position short the asks stop", function()
 end)
 
 t.test("a bid does not serve where an ask should stand", function()
-  local s, instance = quoting({ levels = 2, skew = "0.002" })
+  local s, instance = quoting({ levels = 2 })
+  t.equal(standing(instance), "buy 949050000 949525000 sell 950475000 950950000")
+  mid(s, "948600000")
+  t.equal(standing(instance), "buy 947651000 948125000 sell 949075000 949549000")
+end)
+
+t.test("the skew moves nothing across the market, where it would take", function()
+  local s, instance = quoting({ skew = "0.002", levels = 1 })
   s:push(s:fill(order_at(instance, "buy", "949525000"), "0.0005", "0.0005"))
   s:book(BID, ASK)
-  t.equal(standing(instance), "buy 947150000 947625000 sell 948575000 949050000")
+  t.equal(standing(instance), "buy 947625000 sell 950000000")
+  s, instance = quoting({ skew = "0.002", levels = 1 })
+  s:push(s:fill(order_at(instance, "sell", "950475000"), "0.0005", "0.0005"))
+  s:book(BID, ASK)
+  t.equal(standing(instance), "buy 950000000 sell 952375000")
 end)
 
 t.test("a rejected order is tried again with the next book", function()
