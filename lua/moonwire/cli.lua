@@ -1,6 +1,7 @@
 --- The command line: `moonwire COMMAND [options] [files]`. Each command is a module of its own.
 
 local dispatch = require "moonwire.dispatch"
+local fields = require "moonwire.fields"
 local host = require "moonwire.host"
 
 local M = { VERSION = "0.1.0" }
@@ -42,10 +43,19 @@ function M.usage_error(message)
   host.stop(2)
 end
 
---- Splits arguments by a table of options: [name] = { value = "N"|nil, doc =, many = true|nil }.
+-- Of names that somebody has mistyped.
+local function meant(word, known, mark)
+  local names = {}
+  for name in pairs(known) do names[name] = true end
+  local found = fields.meant(word, names)
+  return found and (": did you mean %s%s?"):format(mark, found) or ""
+end
+
+--- Splits arguments by a table of options: [name] = { value = "N"|nil, doc =, many = true|nil };
+--- `shown` are those that help tells of, when not all do.
 ---@return table|nil options  [name] = value (a list where many), or true for one without a value
 ---@return string[]|string files  what is no option, or the error
-function M.parse(arguments, known)
+function M.parse(arguments, known, shown)
   local options, files, i = {}, {}, 1
   while arguments[i] do
     local name, inline = arguments[i]:match("^%-%-([%w-]+)=(.*)$")
@@ -57,7 +67,7 @@ function M.parse(arguments, known)
     if arguments[i]:sub(1, 1) ~= "-" then
       files[#files + 1] = arguments[i]
     elseif not option then
-      return nil, "unknown option " .. arguments[i]
+      return nil, "unknown option " .. arguments[i] .. meant(name or "", shown or known, "--")
     elseif not option.value then
       if inline then return nil, "option --" .. name .. " takes no value" end
       options[name] = true
@@ -109,7 +119,7 @@ local function run_command(name, about, arguments)
   for option, line in pairs(command.options) do known[option] = line end
   local all = setmetatable({}, { __index = known })
   for option, line in pairs(command.inner_options or {}) do all[option] = line end
-  local options, files = M.parse(arguments, all)
+  local options, files = M.parse(arguments, all, known)
   if not options then
     return M.usage_error(("%s: %s; see moonwire %s --help"):format(name, files, name))
   end
@@ -132,6 +142,8 @@ function Start:on_start(text)
   if name == "--version" then
     print_line("moonwire " .. M.VERSION)
     return host.stop(0)
+  elseif (name == "help" or name == "--help") and commands[arguments[1]] then
+    return run_command(arguments[1], commands[arguments[1]], { "--help" })
   elseif name == "--help" or name == "-h" or name == "help" then
     print_help()
     return host.stop(0)
@@ -141,7 +153,8 @@ function Start:on_start(text)
     return M.usage_error("which command? run, repl, reload, sim, check, journal or audit; see "
                          .. "moonwire --help")
   elseif not commands[name] then
-    return M.usage_error(("unknown command %s; see moonwire --help"):format(name))
+    return M.usage_error(("unknown command %s%s; see moonwire --help"):format(
+      name, meant(name, commands, "")))
   end
   return run_command(name, commands[name], arguments)
 end

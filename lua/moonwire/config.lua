@@ -336,7 +336,10 @@ end
 function M.load(path, secrets, load_protocol, text)
   local err
   if not text then text, err = read_text(path) end
-  if not text then return nil, err end
+  if not text then
+    return nil, err .. "; --config names the configuration, and `moonwire sim indodax` prints one "
+      .. "to try"
+  end
   local state = {
     directory = path:match("^(.*)/[^/]*$") or "", secrets = secrets, load_protocol = load_protocol,
     handles = {}, made = {}, missing = {}, problems = {}, protocols = {},

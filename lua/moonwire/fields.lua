@@ -65,6 +65,25 @@ function M.nearest(name, known)
   return best
 end
 
+--- The known name that was probably meant: one that begins with this one, or begins it, or else the
+--- nearest if no more than half of it differs; nil when there is none.
+---@param name string
+---@param known table<string, any>
+---@return string|nil
+function M.meant(name, known)
+  local lower, found = name:lower(), nil
+  for candidate in pairs(known) do
+    local part = math.min(#lower, #candidate)
+    if part > 1 and lower:sub(1, part) == candidate:sub(1, part)
+      and not (found and found < candidate) then
+      found = candidate
+    end
+  end
+  if found then return found end
+  local nearest = M.nearest(name, known)
+  return nearest and M.distance(lower, nearest) * 2 <= #lower and nearest or nil
+end
+
 --- The keys of a table of fields in the alphabet's order.
 function M.sorted(fields)
   local names = {}
@@ -140,10 +159,11 @@ end
 -- is said: that the value is not what was expected).
 local read = {}
 
-local function nearest_choice(choices, value)
+local function meant_choice(choices, value)
   local set = {}
   for _, choice in ipairs(choices) do set[choice] = true end
-  return M.nearest(value, set)
+  local meant = M.meant(value, set)
+  return meant and ("; did you mean %q?"):format(meant) or ""
 end
 
 function read.string(self, spec, value)
@@ -153,8 +173,8 @@ function read.string(self, spec, value)
   for _, choice in ipairs(spec.choices) do
     if value == choice then return value end
   end
-  return nil, ("expected %s, got %s; did you mean %q?"):format(M.expects(spec),
-    shown(self, spec, value), nearest_choice(spec.choices, value))
+  return nil, ("expected %s, got %s%s"):format(M.expects(spec), shown(self, spec, value),
+                                               meant_choice(spec.choices, value))
 end
 
 function read.boolean(_, _, value)

@@ -26,6 +26,8 @@ end
 
 local secrets = { env = once("env", host.secret_env), file = once("file", host.secret_file) }
 
+local PROTOCOLS = { "finery", "indodax", "instamrkt", "peatio" }    -- for messages
+
 --- A venue's module: a name of lua/moonwire/venues, or the path of a Lua file.
 local function load_protocol(name)
   if name:find("/", 1, true) or name:find("%.lua$") then
@@ -38,7 +40,8 @@ local function load_protocol(name)
   local ok, module = pcall(require, "moonwire.venues." .. name)
   if not ok then
     if tostring(module):find("module 'moonwire.venues." .. name .. "' not found", 1, true) then
-      return nil, "no protocol " .. name .. " in moonwire.venues"
+      return nil, ("no protocol %s: there is %s; a file of yours is named by its path, %q"):format(
+        name, table.concat(PROTOCOLS, ", "), name .. ".lua")
     end
     return nil, module
   end
@@ -56,6 +59,15 @@ M.load_protocol = load_protocol
 ---@return string|nil err
 function M.load_config(path, is_now)
   return config.load(path, secrets, load_protocol, not is_now and host.planned_config() or nil)
+end
+
+-- A file's default names a venue, and so may the configuration: often they are not the same.
+local function warn_of_no_venue(desk, runner, names)
+  local venue = runner.instance.params.venue
+  if type(venue) == "string" and #names > 0 and not desk.sessions[venue] then
+    runner.log.warn("its parameter venue is %q, which is not in the configuration: there is %s",
+                    venue, table.concat(names, ", "))
+  end
 end
 
 --- Everything of a configuration, loaded and ready to start: a desk, or nil and a list of errors.
@@ -79,6 +91,7 @@ function M.load(settings)
       loaded.keeper:settle()
       runner.code, runner.kept, runner.environments[loaded.environment] = loaded, kept, true
       is_added, err = desk:add_runner(runner)
+      warn_of_no_venue(desk, runner, names)
     end
     if not is_added then problems[#problems + 1] = err end
   end

@@ -1,6 +1,7 @@
 --- The reload of one strategy: its next version is loaded aside and checked, and put in the place
 --- of the one that runs when nothing is against it.
 
+local callbacks = require "moonwire.callbacks"
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
 local old_code = require "moonwire.old_code"
@@ -9,8 +10,6 @@ local strategy = require "moonwire.strategy"
 local versions = require "moonwire.versions"
 
 local M = {}
-local CALLBACKS = { "on_start", "on_order", "on_fill", "on_book", "on_trade", "on_session",
-                    "on_stop" }
 
 ---@class moonwire.StrategyUnit : moonwire.ReloadUnit
 local Unit = { __name = "moonwire.StrategyUnit", kind = "strategy" }
@@ -64,7 +63,7 @@ end
 
 -- What the old code gave and somebody still calls. Nil, or what is against the new one.
 local function lost(runner, class)
-  for _, name in ipairs(CALLBACKS) do
+  for _, name in ipairs(callbacks.NAMES) do
     local old = rawget(runner.class, name)
     if old and type(class[name]) ~= "function" and not reason_of(class, name) then
       return missing(name, "which the code before had" .. line_of(old))
@@ -120,7 +119,9 @@ function Unit:fit(plan)
   elseif loaded.keeper:is_late() then loaded, err = self:load(plan) end
   if not loaded then return nil, err end
   local class, given = loaded.class, plan.params or self.spec.params
-  local params
+  local ok, params
+  ok, err = callbacks.check(class)
+  if not ok then return nil, err end
   params, err = strategy.merge_params(class.default_params, given, self.name)
   local problem = err or not plan.is_forced and lost(runner, class)
   if problem then return nil, problem end
@@ -151,6 +152,9 @@ function Unit:witnesses() return { self.runner } end
 ---@return integer number  of the version
 function Unit:swap(version, by)
   version.code.keeper:settle()
+  if version.code ~= self.runner.code then
+    callbacks.warn_of_near_ones(version.class, self.log)
+  end
   self.spec.params = version.given
   local number = self.versions:add(version.code.files, by).number
   self:look_after(version.code)

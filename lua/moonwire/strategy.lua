@@ -1,5 +1,6 @@
 --- Strategies: what a user's file gets (the API of DESIGN section 6).
 
+local callbacks = require "moonwire.callbacks"
 local decimal = require "moonwire.decimal"
 local log = require "moonwire.log"
 local order_module = require "moonwire.order"
@@ -185,9 +186,13 @@ function M.new(desk, spec, class)
   if type(class) ~= "table" or type(class.default_params) ~= "table" then
     return nil, spec.file .. ": a strategy file returns the table that mw.strategy{...} made"
   end
-  local params, err = merged_params(class.default_params, spec.params, spec.name)
+  local ok, err = callbacks.check(class)
+  if not ok then return nil, spec.file .. ": " .. err end
+  local params
+  params, err = merged_params(class.default_params, spec.params, spec.name)
   if not params then return nil, err end
   local self = runners.new(desk, spec, class)
+  callbacks.warn_of_near_ones(class, self.log)
   local instance = {
     params = params, state = { persist = {} }, name = spec.name,
     log = log.new { strategy = spec.name },                 -- its own: what it does to it stays

@@ -147,6 +147,21 @@ t.test("a callback may go when the code says why; a timer of it ends", function(
   t.equal(next(runner.timers), nil)
 end)
 
+t.test("callbacks of a new version that nobody can or will call are told", function()
+  file("a.lua", ticking "o")
+  local s, runner = play { a = {} }
+  file("a.lua", ticking "n" .. "\nS.on_fill = true")
+  saved(s, "a.lua")
+  has(errors(s), "on_fill is a callback: a function expected, got boolean")
+  s:advance(1)
+  t.equal(runner.instance.state.said, "o")
+  file("a.lua", ticking "n" .. "\nfunction S:on_filled() end")
+  saved(s, "a.lua")
+  has(table.concat(s:logged "no callback"), "on_filled is no callback")
+  s:advance(1)
+  t.equal(runner.instance.state.said, "on")
+end)
+
 t.test("a file that is removed changes nothing, and its return is noticed", function()
   file("a.lua", ticking "o")
   local s, runner = play { a = {} }

@@ -73,11 +73,13 @@ t.test("no command, or one that is none, is bad usage", function()
   refused("unknown command trade; see moonwire --help", "trade")
   refused("unknown command ; see moonwire --help", "")
   refused("unknown command --config; see moonwire --help", "--config", EMPTY)
-  refused("unknown command Run; see moonwire --help", "Run")
+  refused("unknown command Run: did you mean run?; see moonwire --help", "Run")
+  refused("unknown command chekc: did you mean check?; see moonwire --help", "chekc")
 end)
 
 t.test("an option that does not exist is named, with where to look", function()
-  refused("run: unknown option --evnets; see moonwire run --help", "run", "--evnets")
+  refused("run: unknown option --evnets: did you mean --events?; see moonwire run --help", "run",
+          "--evnets")
   refused("run: unknown option -c; see moonwire run --help", "run", "-c", EMPTY)
   refused("run: unknown option --; see moonwire run --help", "run", "--", GOOD)
   refused("run: unknown option -; see moonwire run --help", "run", "-")
@@ -111,9 +113,20 @@ end)
 t.test("a configuration that cannot be read is named", function()
   local missing = DIRECTORY .. "/none.lua"
   for _, command in ipairs { "run", "check" } do
-    refused(missing .. ": No such file or directory", command, "--config", missing)
+    refused(missing .. ": No such file or directory; --config names the configuration, and "
+            .. "`moonwire sim indodax` prints one to try", command, "--config", missing)
     is_refused_like(": Is a directory", command, "--config", DIRECTORY)
   end
+end)
+
+t.test("a protocol that there is not is told with those that there are", function()
+  local path = write("protocol.lua", 'return { venues = { a = {\nprotocol = "indodx" } } }')
+  local names = {}
+  for file in io.popen("ls lua/moonwire/venues/*.lua"):lines() do
+    names[#names + 1] = file:match "([^/]*)%.lua$"
+  end
+  is_refused_like("protocol.lua:2: venues.a.protocol: no protocol indodx: there is "
+                  .. table.concat(names, ", ") .. "; a file of yours", "check", "--config", path)
 end)
 
 t.test("what is wrong in a configuration is said by file and line, all of it at once", function()
@@ -177,6 +190,9 @@ t.test("help and the version are printed, and are no failure", function()
                             "--log-format text|json", "--help" } do
     t.ok(result.printed:find(option, 1, true), option .. " in " .. result.printed)
   end
+  for _, word in ipairs { "--help", "help" } do
+    t.equal(typed(word, "run").printed, result.printed)
+  end
   t.equal(result.opened, 0)
 end)
 
@@ -228,6 +244,14 @@ t.test("orders that a crash shall leave and the venue does not are warned of", f
   has(told, 'on_stop = "leave" leaves')
   t.equal(warned(finery .. ", dead_man = false", 'on_crash = "leave", on_stop = "leave"'), "")
   t.equal(warned('protocol = "finery", role = "taker"', 'on_crash = "leave"'), "")
+end)
+
+t.test("a strategy whose venue is another one's name is warned of", function()
+  local told = warned('protocol = "indodax"', 'strategies = { { file = "good.lua" } }')
+  t.ok(told:find('its parameter venue is "idx", which is not in the configuration: there is one', 1,
+                 true), told)
+  t.equal(warned('protocol = "indodax"', 'strategies = { { file = "good.lua", '
+                 .. 'params = { venue = "one" } } }'), "")
 end)
 
 t.test("run goes on until its seconds are over", function()

@@ -234,4 +234,30 @@ t.test("two runs of one class have states of their own", function()
   t.equal(rawget(S, "y"), nil)
 end)
 
+-- Callbacks ---------------------------------------------------------------------------------------
+
+t.test("a method that is nearly a callback is warned of, other methods are not", function()
+  local S = class()
+  for _, name in ipairs { "on_fills", "onbook", "on_strat", "on_timer", "on_tick", "on_reload",
+                          "on_stop", "one", "buyer" } do
+    S[name] = function() end
+  end
+  S.on_orders, S[1], S[S] = "text", function() end, function() end
+  local s = play(S)
+  local told = s:logged "is no callback"
+  t.equal(#told, 3, table.concat(told, "\n"))
+  for i, words in ipairs { "on_fills is no callback, nothing calls it by itself; did you mean "
+                           .. "on_fill?", "on_strat is", "onbook is" } do
+    t.ok(told[i]:find(words, 1, true), told[i])
+  end
+end)
+
+t.test("a callback that cannot be called is refused when it is loaded", function()
+  local S = class()
+  S.on_stop = 4
+  local runner, err = strategy.new(nil, { name = "one", file = "one.lua" }, S)
+  t.equal(runner, nil)
+  t.equal(err, "one.lua: on_stop is a callback: a function expected, got number")
+end)
+
 stage.done()

@@ -21,7 +21,7 @@ on frames:
   lose  delay  duplicate                            reorder  the next frame overtakes
   junk[:text|nested|huge|empty]  one before it      silent   the line is mute from now on
   drop  half_open  mid_frame     the line breaks    close:CODE  expire
-for example: swallow:trade:0.1  http:503:token:3  delay:push:50ms  drop:ws:every=200]]
+for example: swallow:query:0.1  http:503:rest:3  delay:ws:50ms  drop:ws:every=200]]
 
 local request_actions = { swallow = "after", cut = "after", delay = "after", http = "before",
                           html = "before" }
@@ -166,7 +166,7 @@ function M.parse(spec, subjects)
     if not ok then break end
   end
   if ok and fault.action == "delay" and not fault.ms then
-    ok, problem = nil, "delay wants a time: delay:push:50ms"
+    ok, problem = nil, "delay wants a time: delay:ws:50ms"
   end
   if not ok then return nil, string.format('fault "%s": %s', spec, problem) end
   return fault
@@ -189,7 +189,7 @@ function Faults:add(text, now)
     if not fault then return nil, err end
     added[#added + 1] = fault
   end
-  if #added == 0 then return nil, "fault: empty; for example swallow:trade:0.1" end
+  if #added == 0 then return nil, "fault: empty; for example swallow:query:0.1" end
   for _, fault in ipairs(added) do
     self.made = self.made + 1
     fault.id, fault.seen, fault.hits = self.made, 0, 0

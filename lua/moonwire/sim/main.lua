@@ -37,7 +37,7 @@ M.options = {
                       doc = "instamrkt: port of its WebSocket (default: a free one);"
                             .. " peatio: a port for bare WebSockets, without TLS" },
   fault  = { value = "SPEC", many = true,
-             doc = "a fault, such as swallow:trade:0.1, repeatable; help: all of them" },
+             doc = "a fault, such as swallow:query:0.1, repeatable; help: all of them" },
   market = { value = "on|off", doc = "a made market that moves (default on)" },
   seed   = { value = "N", doc = "the same seed gives the same run (default 1)" },
   key    = { value = "K", doc = "the first member's API key" },
