@@ -7,8 +7,8 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-static const char *parse_value(struct mw_decoder *d, const char *p,
-                               struct mw_schema_node *node, int depth);
+static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                               int depth);
 
 struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err)
 {
@@ -25,6 +25,8 @@ struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct
         mw_err_set(err, "out of memory");
         goto fail;
     }
+    d->fields[MW_SCHEMA_HEAD] = d->view.head;
+    d->fields[MW_SCHEMA_UNUSED] = &d->unused;
     return d;
 fail:
     mw_err_context(err, "decoder");
@@ -74,8 +76,7 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
 
 /* Containers ----------------------------------------------------------------------------------- */
 
-static struct mw_schema_node *find_child(struct mw_schema_node *parent,
-                                               const struct mw_field *key)
+static struct mw_schema_node *find_child(struct mw_schema_node *parent, const struct mw_field *key)
 {
     for (struct mw_schema_node *child = parent->children; child; child = child->next)
         if (child->name && child->name_len == key->len &&
@@ -86,9 +87,7 @@ static struct mw_schema_node *find_child(struct mw_schema_node *parent,
 
 static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
 {
-    if (!node || node->slot < 0)
-        return &d->unused;
-    return (node->is_in_row ? d->row : d->view.head) + node->slot;
+    return node ? d->fields[node->fields] + node->at : &d->unused;
 }
 
 static inline uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field,
@@ -102,7 +101,7 @@ static inline uint8_t find_word(const struct mw_schema_node *node, const struct 
 
 /* A string, behind its opening quote. */
 static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
-                                     const struct mw_schema_node *node)
+                                            const struct mw_schema_node *node)
 {
     struct mw_field *field = field_of(d, node);
     const char *start = p, *end = d->end;
@@ -175,16 +174,16 @@ static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_s
                                 int depth)
 {
     struct mw_schema_node *wanted = node && node->seen ? node : NULL;
-    const struct mw_schema_seen *seen = wanted ? wanted->seen : NULL;
+    static const struct mw_schema_seen nothing;
+    const struct mw_schema_seen *seen = wanted ? wanted->seen : &nothing;
     p = skip_blanks(d, p + 1);
     for (unsigned place = 0;; place++) {
-        if (seen && place < MW_SCHEMA_SEEN_MAX && seen[place].text.len &&
-            is_known(p, (size_t)(d->end - p), &seen[place].text)) {
-            p += seen[place].text.len;
-            if (seen[place].is_text)
-                p = parse_text(d, p, seen[place].child);
+        if (seen->text.len && is_known(p, (size_t)(d->end - p), &seen->text)) {
+            p += seen->text.len;
+            if (seen->is_text)
+                p = parse_text(d, p, seen->child);
             else
-                p = parse_value(d, skip_blanks(d, p), seen[place].child, depth + 1);
+                p = parse_value(d, skip_blanks(d, p), seen->child, depth + 1);
             if (!p)
                 return NULL;
         } else {
@@ -192,6 +191,8 @@ static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_s
             if (!p || d->is_closed)
                 break;
         }
+        seen +=
+            wanted && place < MW_SCHEMA_SEEN_MAX; /* at the last one, which is empty, it stays */
     }
     d->is_closed = false;
     return p;
@@ -211,8 +212,9 @@ static bool begin_row(struct mw_decoder *d)
         view->rows = grown;
         d->row_capacity = capacity;
     }
-    d->row = view->rows + (size_t)view->row_count++ * view->row_width;
-    memset(d->row, 0, view->row_width * sizeof *d->row);
+    struct mw_field *row = view->rows + (size_t)view->row_count++ * view->row_width;
+    memset(row, 0, view->row_width * sizeof *row);
+    d->fields[MW_SCHEMA_ROW] = row;
     return true;
 }
 
@@ -224,8 +226,8 @@ static struct mw_schema_node *child_at(struct mw_schema_node *node, uint32_t pos
     return NULL;
 }
 
-static const char *parse_array(struct mw_decoder *d, const char *p,
-                               struct mw_schema_node *node, int depth)
+static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                               int depth)
 {
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == ']')
@@ -249,8 +251,8 @@ static const char *parse_array(struct mw_decoder *d, const char *p,
     }
 }
 
-static const char *parse_value(struct mw_decoder *d, const char *p,
-                               struct mw_schema_node *node, int depth)
+static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                               int depth)
 {
     const char *start = p;
     uint8_t type;

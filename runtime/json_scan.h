@@ -20,10 +20,10 @@ struct mw_decoder {
     const char *message, *end, *at; /* the message; where the next text begins */
     char *scratch;                  /* unescaped strings of this message */
     size_t scratch_len, scratch_cap;
-    struct mw_field unused; /* where strings without a slot go */
-    struct mw_field *row;   /* the row that is being filled */
-    struct mw_schema_node *child; /* what parse_name_of found */
-    bool is_closed;         /* parse_member met the end of the object */
+    struct mw_field unused;                    /* where strings without a slot go */
+    struct mw_field *fields[MW_SCHEMA_FIELDS]; /* the row's: of the one that is being filled */
+    struct mw_schema_node *child;              /* what parse_name_of found */
+    bool is_closed;                            /* parse_member met the end of the object */
 };
 
 /* Failures: NULL travels up. `what` was expected at p. */

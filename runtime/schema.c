@@ -106,8 +106,9 @@ static struct mw_schema_node *child_for(struct mw_schema_node *parent, const str
     child->is_rows = step->is_rows;
     child->is_in_row = parent->is_in_row || step->is_rows;
     child->slot = -1;
+    child->fields = MW_SCHEMA_UNUSED;
     if (step->name && !parent->seen) {
-        parent->seen = calloc(MW_SCHEMA_SEEN_MAX, sizeof *parent->seen);
+        parent->seen = calloc(MW_SCHEMA_SEEN_MAX + 1, sizeof *parent->seen);
         if (!parent->seen)
             goto fail;
     }
@@ -160,7 +161,9 @@ static int add_path(struct mw_schema *schema, size_t number, const char *path,
         mw_err_set(err, "path \"%s\": %s", path, node->slot >= 0 ? "stands twice" : "is empty");
         return -1;
     }
-    node->slot = (int)(node->is_in_row ? schema->row_width++ : schema->head_width++);
+    node->fields = node->is_in_row ? MW_SCHEMA_ROW : MW_SCHEMA_HEAD;
+    node->at = node->is_in_row ? schema->row_width++ : schema->head_width++;
+    node->slot = (int)node->at;
     schema->leaves[number] = node;
     return 0;
 }
@@ -171,6 +174,7 @@ int mw_schema_init(struct mw_schema *schema, const char *const *paths, size_t co
     const struct mw_schema_node *rows = NULL;
     memset(schema, 0, sizeof *schema);
     schema->root.slot = -1;
+    schema->root.fields = MW_SCHEMA_UNUSED;
     schema->leaf_count = count;
     schema->leaves = calloc(count + 1, sizeof *schema->leaves);
     if (!schema->leaves) {

@@ -10,6 +10,9 @@ enum { MW_SCHEMA_TEXT_MAX = 32, MW_SCHEMA_SEEN_MAX = 48 };
 
 struct mw_schema_node;
 
+/* Fields of a decoder: the message's, the row's that is being read, and one for all the rest. */
+enum mw_schema_fields { MW_SCHEMA_HEAD, MW_SCHEMA_ROW, MW_SCHEMA_UNUSED, MW_SCHEMA_FIELDS };
+
 /* A short text that a message is compared with; `mask` has a bit for each of its bytes. */
 struct mw_schema_text {
     char bytes[MW_SCHEMA_TEXT_MAX];
@@ -28,9 +31,11 @@ struct mw_schema_node {
     const char *name; /* of the member; NULL for an array position and for rows */
     uint32_t name_len, position;
     bool is_rows, is_in_row;
-    int slot; /* in head or row; -1: only on the way to one */
+    int slot;                     /* in head or row; -1: only on the way to one */
+    enum mw_schema_fields fields; /* where its field is, */
+    uint32_t at;                  /* and there */
     struct mw_schema_node *children, *next;
-    struct mw_schema_seen *seen; /* of an object: MW_SCHEMA_SEEN_MAX places */
+    struct mw_schema_seen *seen; /* of an object: MW_SCHEMA_SEEN_MAX places and an empty one */
     struct mw_schema_text *words;
     uint32_t word_count;
 };
