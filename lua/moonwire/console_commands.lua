@@ -32,7 +32,8 @@ commands.top = {
       task.wait(1)
       local seen = look:take()
       look:stop()
-      return session.is_json and seen or session:say("out", top.text(seen, session.width))
+      if session.is_json then return seen end
+      return session:say("out", top.text(seen, session.width))
     end
     repeat
       local screen = top.text(look:take(), session.width, session.height)

@@ -134,7 +134,8 @@ function M.run(options, arguments)
   local db
   db, err = host.journal_open(question.file)
   if not db then
-    local hint = is_there(question.file) and ""
+    local hint = is_there(question.file) and "" or not question.file:find("[./]")
+      and "; it is no list either: there is " .. words.names()
       or "; a run writes one beside its configuration, journal.path names it"
     return fail(err .. hint)
   end

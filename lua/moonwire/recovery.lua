@@ -83,7 +83,10 @@ function M.begin(desk, archive, version)
   restore_positions(desk, archive)
   local count = M.restore_orders(desk, archive)
   restore_untold(desk, archive)
-  if count > 0 then desk.log.info("%d open orders of earlier runs: the venue is asked", count) end
+  if count > 0 then
+    desk.log.info("%d open %s of earlier runs: the venue is asked", count,
+                  count == 1 and "order" or "orders")
+  end
 end
 
 -- Orphans -----------------------------------------------------------------------------------------

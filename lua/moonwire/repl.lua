@@ -267,7 +267,10 @@ end
 
 function Repl:connect()
   local id, err = host.console_connect(self.path)
-  if not id then return nil, err end
+  if not id then
+    return nil, err .. "; a runtime listens where console.path of its configuration, or run "
+      .. "--console, says"
+  end
   self.id = id
   dispatch.bind(id, self)
   self:send { hello = true, interactive = not self.is_script, json = self.is_json,

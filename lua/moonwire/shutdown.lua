@@ -68,6 +68,13 @@ function Shutdown:say_what_is_waited_for()
     log_of(self.desk, venue).info("%d %s to end: the venue has %d s to confirm it", count,
                                   count == 1 and "order" or "orders", CONFIRM_SECONDS)
   end
+  for _, session in ipairs(self.desk.session_list) do
+    if not counts[session.name] and session.reconciler:has_doubts() then
+      session.log.info("an order is in doubt: the venue is asked about it for %d s at most",
+                       CONFIRM_SECONDS)
+    end
+  end
+  self.is_waited_for = true
 end
 
 function Shutdown:cancel_met()
@@ -85,6 +92,7 @@ function Shutdown:check()
     for _, session in ipairs(desk.session_list) do
       if session.reconciler:has_doubts() then return end
     end
+    if self.is_waited_for then desk.log.info("what was to end has ended") end
   end
   self:finish()
 end

@@ -64,9 +64,10 @@ end
 --- The summary: orders, fills, profit, and the time from an event to the order that it caused.
 function Watch:summary()
   local desk, counts = self.desk, self.by_status
-  host.print_line(("\n%d orders: %d filled, %d canceled, %d rejected; %d fills"):format(
-    desk.order_count, counts.filled or 0, counts.canceled or 0, counts.rejected or 0,
-    desk.fill_count))
+  host.print_line(("\n%d %s: %d filled, %d canceled, %d rejected; %d %s"):format(
+    desk.order_count, desk.order_count == 1 and "order" or "orders", counts.filled or 0,
+    counts.canceled or 0, counts.rejected or 0, desk.fill_count,
+    desk.fill_count == 1 and "fill" or "fills"))
   print_positions(desk)
   local sorted = self.latencies
   if #sorted == 0 then return end

@@ -54,7 +54,7 @@ local function restart(sim, run)
   local again = e2e.moonwire({ "run", "--config", run.config }, sim:environment())
   again.config = run.config
   again:wait_for "the prompt: "
-  again:wait_for "1 open orders of earlier runs"
+  again:wait_for "1 open order of earlier runs"
   return again
 end
 

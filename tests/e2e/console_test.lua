@@ -241,13 +241,17 @@ test("moonwire repl -e runs expressions and says by its status how it went", fun
   equal(status, 0)
   equal(json.decode(out).orders[1].price, "1500000000")
   equal(#json.decode(out).positions, 0)
+  status, out = repl { "--attach", path, "-e", "top()" }
+  equal(status, 0)
+  has(out, "1500000000")
+  equal(out:find "\nnil", nil)
   status, _, err = repl { "--attach", path, "--read-only", "-e", "cancel_all()" }
   equal(status, 1)
   has(err, "cancel_all: this prompt is read-only")
   stop(run)
   status, _, err = repl { "--attach", path, "-e", "1" }
   equal(status, 2)
-  has(err, "No such file or directory")
+  has(err, "No such file or directory; a runtime listens where console.path of its configuration")
 end)
 
 test("a runtime without a venue has a prompt as well", function()

@@ -352,7 +352,7 @@ t.test("diff takes two versions, by default the last two", function()
   t.equal(of_versions("diff", "ladder", 3), change:format(3, 12))
   t.equal(of_versions("diff", "ladder", 12, 4), change:format(12, 4))
   t.equal(of_versions("diff", "ladder", 5, 5), "no difference")
-  t.equal(select(2, of_versions("diff", "ladder", 2)), "no version 2 of ladder is kept; there are "
+  t.equal(select(2, of_versions("diff", "ladder", 2)), "no version 2 of ladder is kept; kept: "
           .. "3, 4, 5, 6, 7, 8, 9, 10, 11, 12")
   t.equal(select(2, of_versions("diff", "one")), "of one one version is kept, 1")
   t.equal(select(2, of_versions("diff", "two")),

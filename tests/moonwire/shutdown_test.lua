@@ -44,6 +44,7 @@ t.test("on the way down orders are canceled, and the end comes when that is conf
   s:answer(s:find "cancelByClientOrderId", 200, stage.vector "cancel")
   t.equal(s:order().status, "canceled")
   t.equal(s.stopped, 0)
+  t.equal(#s:logged "what was to end has ended", 1)
   is_empty(s)
 end)
 
@@ -107,6 +108,7 @@ t.test("a venue that does not confirm is waited for 10 s; what is left behind is
   t.equal(#said, 1)
   t.ok(said[1]:find(s:order().client_order_id, 1, true), said[1])
   t.ok(said[1]:find "^error ", said[1])
+  t.equal(#s:logged "what was to end has ended", 0)
   is_empty(s)
 end)
 
@@ -149,6 +151,7 @@ t.test("executions that are missing are waited for: money is counted before the 
   t.equal(s:order():is_missing_fills(), true)
   stop(s)
   t.equal(s.stopped, nil)
+  t.equal(#s:logged "an order is in doubt: the venue is asked about it for 10 s at most", 1)
   s.answers["/api/v2/myTrades"] = '{"data":[{"tradeId":"1","orderId":"' .. s:order().order_id
     .. '","price":"950000000","qty":"0.0004","commission":"1","commissionAsset":"idr",'
     .. '"isMaker":true,"time":1790000000200}]}'

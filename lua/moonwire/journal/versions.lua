@@ -88,7 +88,7 @@ end
 
 local function find(list, number)
   for _, each in ipairs(list) do if each.number == number then return each end end
-  return nil, ("no version %d of %s is kept; there are %s"):format(number, list[1].name,
+  return nil, ("no version %d of %s is kept; kept: %s"):format(number, list[1].name,
                                                                   numbers_of(list))
 end
 

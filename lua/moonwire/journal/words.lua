@@ -45,6 +45,9 @@ local DEFAULT_FILE, DEFAULT_LIMIT = "moonwire.db", 100
 ---@field is_json boolean
 ---@field is_following boolean
 
+--- All that can be asked for, for messages.
+function M.names() return table.concat(M.tables, ", ") .. ", why, versions, diff" end
+
 -- FILE is the first word, unless that says what is wanted.
 local function split(words)
   local file, first = DEFAULT_FILE, 1
