@@ -68,6 +68,36 @@ static void test_removed(void)
     mw_lock_release(second);
 }
 
+/* Whoever has a lock has it on the file that is there: between opening and locking it the holder
+ * may have removed it. Returns how often that was not so. */
+static int take_and_remove(int times)
+{
+    int strange = 0;
+    for (int i = 0; i < times; i++) {
+        struct mw_err err = {""};
+        struct stat held, there;
+        char other[64];
+        int fd = mw_lock_take(path, "one of two", other, sizeof other, &err);
+        if (fd < 0)
+            continue;
+        strange += fstat(fd, &held) != 0 || stat(path, &there) != 0 || held.st_ino != there.st_ino;
+        mw_lock_remove(fd);
+    }
+    return strange;
+}
+
+static void test_removed_meanwhile(void)
+{
+    enum { TIMES = 10000 };
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(take_and_remove(TIMES) != 0);
+    CHECK_INT(take_and_remove(TIMES), 0);
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+}
+
 static void test_remove(void)
 {
     struct mw_err err = {""};
@@ -126,6 +156,7 @@ int main(void)
         {"a lock has one holder, who is named", test_one_holder},
         {"a lock lasts as long as a child of its holder", test_inherited},
         {"a lock whose file was removed is taken anew, once", test_removed},
+        {"a lock whose file is removed while it is taken is taken anew", test_removed_meanwhile},
         {"a lock's file goes with it, and no other's", test_remove},
         {"what a holder wrote is shown as one harmless line", test_what_is_shown},
         {"a lock that cannot be opened says why; links are not followed", test_refused},
