@@ -139,6 +139,8 @@ static void far_apart(void)
     CHECK(memcmp(&zero, &minus_zero, sizeof zero) == 0);
     CHECK(mw_decimal_mul(&minus_zero, &minus, &zero) == 0 &&
           memcmp(&zero, &minus_zero, sizeof zero) == 0);
+    mw_decimal_neg(&minus_zero, &zero);
+    CHECK(memcmp(&zero, &minus_zero, sizeof zero) == 0);
     struct mw_decimal x = decimal("9999999999999999e18"), y = decimal("1000000000000000000");
     struct mw_decimal sum, tiny = decimal("1e-60");
     CHECK_INT(mw_decimal_add(&sum, &x, &y), 0);

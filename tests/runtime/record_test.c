@@ -362,7 +362,7 @@ static void large_ones(void)
 static void waits_for_room(void)
 {
     begin_test();
-    char bytes[1000] = {0};
+    char bytes[1024 - sizeof(struct mw_record)] = {0}; /* no room is left over for anything else */
     struct mw_record fields = {.kind = MW_RECORD_ws_send, .data_len = sizeof bytes};
     while (full_calls == 0)
         mw_record_put(recorder, &fields, bytes, NULL);

@@ -266,7 +266,8 @@ static void redacted(void)
     (void)setenv("MW_TEST_KEY", "first-secret", 1);
     CHECK(mw_vault_from_env(vault, "MW_TEST_KEY", &err) > 0);
     const char *path = write_file("redacted", "other-secret\n", 13, 0600);
-    CHECK(mw_vault_from_file(vault, path, &err) > 0);
+    uint32_t second = mw_vault_from_file(vault, path, &err);
+    CHECK(second > 0);
     uint32_t third = secret_of(vault, "third-secret");
     (void)snprintf(text, sizeof text, "first-secret other-secret third-secret."); /* fits */
     text[mw_redact(redactor, text, strlen(text))] = '\0';
@@ -275,6 +276,11 @@ static void redacted(void)
     (void)snprintf(text, sizeof text, "third-secret");
     text[mw_redact(redactor, text, strlen(text))] = '\0';
     CHECK_TEXT(text, "[secret]");
+    (void)write_file("redacted", "what-it-is-now\n", 15, 0600);
+    CHECK_INT(mw_vault_reload(vault, second, &err), 0);
+    (void)snprintf(text, sizeof text, "other-secret what-it-is-now.");
+    text[mw_redact(redactor, text, strlen(text))] = '\0';
+    CHECK_TEXT(text, "[secret] [secret].");
     mw_vault_free(vault);
     mw_redactor_free(redactor);
 }
