@@ -76,6 +76,11 @@ t.test("open orders of ours are counted for the guardian, and no others", functi
   t.equal(shared.open_orders, 1)
   s:push(s:update(order, { status = "CANCELLED" }))
   t.equal(shared.open_orders, 0)
+  local other = s.desk.orders:find("idx", nil, "btcidr-limit-9")
+  s:run(s.desk.orders, "claim_order", other, "one")
+  t.equal(shared.open_orders, 1, "it is ours now")
+  s:push(s:update(other, { status = "CANCELLED", clientOrderId = "by-hand" }))
+  t.equal(shared.open_orders, 0)
 end)
 
 t.test("a callback that was ended stops its strategy, whatever on_error says", function()

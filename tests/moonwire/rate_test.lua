@@ -87,6 +87,24 @@ t.test("a block without a key holds all keys, one of kind * holds everything", f
   t.equal(limiter:try("submit", "BTC/IDR", START + 5.1), true)
 end)
 
+t.test("of two blocks without a key the longer one stands", function()
+  local limiter = rate.new {}
+  limiter:block("*", nil, 5, START)
+  limiter:block("*", nil, 1, START)
+  t.equal(limiter:try("submit", "A", START + 4), false)
+  t.equal(limiter:try("submit", "A", START + 5.1), true)
+end)
+
+t.test("a rule that allows less goes on from the last uses of the one before", function()
+  local before = rate.new { { name = "submit", count = 3, per = 10 } }
+  for second = 0, 2 do before:try("submit", nil, START + second) end
+  local limiter = rate.new { { name = "submit", count = 2, per = 10 } }:go_on_from(before)
+  t.equal(limiter:try("submit", nil, START + 10.5), false)
+  t.equal(limiter:try("submit", nil, START + 11), true)
+  t.equal(limiter:try("submit", nil, START + 11), false)
+  t.equal(limiter:try("submit", nil, START + 12), true)
+end)
+
 t.test("a clock set back by an hour neither blocks for an hour nor opens the gate", function()
   local limiter = rate.new { { name = "submit", count = 2, per = 1 } }
   limiter:try("submit", nil, START)

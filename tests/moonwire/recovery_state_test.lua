@@ -3,6 +3,7 @@
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
+local indodax = require "moonwire.venues.indodax"
 local mw = require "moonwire"
 local persist = require "moonwire.persist"
 local fixture = require "tests.moonwire.recovery_fixture"
@@ -99,6 +100,23 @@ t.test("what an earlier run booked at a bound is asked for, of finished orders t
     t.equal(#s:asked "/api/v2/myTrades", 1)
     t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").avg_price), "950000000")
     t.equal(told(s, "one"), "start 0")
+  end)
+end)
+
+t.test("what was booked at a bound on another venue is asked for there", function()
+  with_journal(function(journal)
+    for i, venue in ipairs { "idx", "two" } do
+      sell(journal, { status = "filled", qty = "0.001", cum_qty = "0.001", venue = venue,
+                      client_order_id = id_of("one", i) },
+           { { trade_id = "1", qty = "0.001", price = "940000000", flags = 4 } })
+    end
+    local s = take_over(journal, { venues = { two = { protocol = indodax } },
+                                   answers = { ["/api/v2/myTrades"] = trades(1) } })
+    s:start()
+    s:advance(2)
+    for _, venue in ipairs { "idx", "two" } do
+      t.equal(tostring(s.desk:position("one", venue, "BTC/IDR").avg_price), "950000000", venue)
+    end
   end)
 end)
 

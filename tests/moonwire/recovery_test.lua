@@ -98,6 +98,18 @@ t.test("an order of which nobody knows whether it was sent is asked about until 
   end)
 end)
 
+t.test("one that had executed something is not given up, though nobody knows its id", function()
+  with_journal(function(journal)
+    sell(journal, { status = "unknown", order_id = false }, { { trade_id = "1" } })
+    local s = take_over(journal, {})
+    s:start()
+    s:advance(60)
+    local order = s.desk.orders:list_open({ strategy = "one" })[1]
+    t.equal(order.status, "unknown")
+    t.equal(tostring(order.cum_qty), "0.001")
+  end)
+end)
+
 t.test("a cancel that was under way is sent again when the order still works", function()
   with_journal(function(journal)
     sell(journal, { status = "pending_cancel" })
@@ -242,6 +254,21 @@ t.test("a fill long after the end is booked to its order, strategy and position,
     t.equal(told(s, "one"), "start 0|fill 2 0.001")
     t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
     t.equal(s.desk.orders:find("idx", id_of "one").status, "canceled")
+  end)
+end)
+
+t.test("one that an earlier run gave up is open again when the venue shows it", function()
+  with_journal(function(journal)
+    sell(journal, { status = "rejected", reason = "not_found", order_id = false })
+    local s = take_over(journal, {})
+    s:start()
+    local order = { client_order_id = id_of "one", order_id = "btcidr-limit-310131",
+                    side = "sell", qty = "0.003" }
+    s:push(s:fill(order, "0.001", "0.001", { tradeId = "1" }))
+    t.equal(told(s, "one"), "start 0|fill 1 0.001|order rejected partially_filled")
+    local open = s.desk.orders:list_open { strategy = "one" }
+    t.equal(#open, 1)
+    t.equal(open[1].client_order_id, id_of "one")
   end)
 end)
 
