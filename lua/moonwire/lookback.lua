@@ -16,7 +16,8 @@ local REACH_SECONDS = 6 * 86400       -- what venues still tell
 local function symbols_of(session)
   local desk, set, list = session.desk, {}, {}
   local function add(symbol)
-    if symbol and session.markets[symbol] and not set[symbol] then
+    local is_symbol = type(symbol) == "string" and session.markets[symbol]  -- [1] is a market, too
+    if is_symbol and not set[symbol] then
       set[symbol], list[#list + 1] = true, symbol
     end
   end

@@ -76,6 +76,22 @@ t.test("fills that a venue does not show yet are asked for, though the order end
   end)
 end)
 
+-- Markets have numbers as well, and so may a strategy's `levels` be.
+t.test("a parameter that is a number names no market", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local class = fixture.teller()
+    class.default_params.levels = 1
+    local row = { id_of("one", 2), "2", "CANCELLED", "0" }
+    local s = take_over(journal, { strategies = { { name = "one", class = class } },
+                                   answers = { ["/api/v2/order/histories"] = history(row) } })
+    s:start()
+    t.equal(s.session.state, "up")
+    t.equal(#s:asked "/api/v2/order/histories", 1)
+    t.equal(told(s, "one"), "start 0|order new canceled")
+  end)
+end)
+
 t.test("one that died before it had looked leaves that to the next run", function()
   with_journal(function(journal)
     died_at(journal)
