@@ -36,8 +36,8 @@ LIBS = $(shell pkg-config --libs $(MODULES)) -lev -lwslay -l:libbidgcc000.a -lm 
 B := build/$(VARIANT)
 OBJECTS := $(SOURCES:runtime/%.c=$(B)/%.o)
 
-.PHONY: all demo test unit lua-test e2e asan tsan model valgrind chaos lint fuzz bench install clean \
-    help build-packages test-packages lint-packages model-packages bench-packages
+.PHONY: all demo test unit lua-test e2e asan tsan model valgrind chaos lint fuzz bench install \
+    clean help build-packages test-packages lint-packages model-packages bench-packages
 all: build-packages
 	$(Q)$(MAKE) --no-print-directory $(B)/moonwire
 

@@ -99,7 +99,7 @@ static double write_plainly(double bytes)
     memset(block, 'm', sizeof block);
     double began = now(CLOCK_MONOTONIC);
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    for (double at = 0; fd >= 0 && at < bytes; at += sizeof block)
+    for (size_t left = (size_t)(bytes / sizeof block); fd >= 0 && left > 0; left--)
         if (write(fd, block, sizeof block) != (ssize_t)sizeof block)
             fail("a plain write failed");
     if (fd < 0 || fdatasync(fd) < 0 || close(fd) < 0)

@@ -97,8 +97,10 @@ static void not_dumped(void)
     char line[512];
     int seen = 0, left_out = 0;
     while (maps && fgets(line, sizeof line, maps)) {
-        uintptr_t begin, end;
-        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2) {
+        char *dash, *blank = NULL;
+        uintptr_t begin = strtoull(line, &dash, 16);
+        uintptr_t end = *dash == '-' ? strtoull(dash + 1, &blank, 16) : 0;
+        if (blank && *blank == ' ') { /* "BEGIN-END ...": a mapping begins */
             from = begin;
             to = end;
         }
