@@ -1,5 +1,6 @@
 #include "http_call.h"
 #include "record.h"
+#include "tls.h"
 #include "url.h"
 
 #include <stdlib.h>
@@ -153,6 +154,22 @@ static bool may_have_arrived(struct call *call)
     return request_size > 0 || call->read > 0 || call->has_started;
 }
 
+/* Writes why there is no answer; how long that is. */
+static size_t explain(const struct call *call, CURLcode code, char *text, size_t size)
+{
+    const char *why = call->error[0] ? call->error : curl_easy_strerror(code), *advice = "";
+    long verdict = X509_V_OK;
+    if (call->is_too_large)
+        why = "the answer is larger than 16 MiB";
+    else if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_SEND_FAIL_REWIND)
+        why = "the connection was lost after the request had been sent; not sent again";
+    else if (code == CURLE_PEER_FAILED_VERIFICATION &&
+             curl_easy_getinfo(call->easy, CURLINFO_SSL_VERIFYRESULT, &verdict) == CURLE_OK)
+        advice = mw_tls_advice(verdict);
+    size_t len = (size_t)snprintf(text, size, "%s%s", why, advice);
+    return len < size ? len : size - 1;
+}
+
 static void emit_done(struct call *call, CURLcode code)
 {
     char text[MW_ERR_MAX];
@@ -168,15 +185,8 @@ static void emit_done(struct call *call, CURLcode code)
         event.text = call->head.bytes ? call->head.bytes : "";
         event.text_len = call->head.len;
     } else {
-        const char *why = call->error[0] ? call->error : curl_easy_strerror(code);
-        if (call->is_too_large)
-            why = "the answer is larger than 16 MiB";
-        else if (code == CURLE_ABORTED_BY_CALLBACK || code == CURLE_SEND_FAIL_REWIND)
-            why = "the connection was lost after the request had been sent; not sent again";
         event.num2 = may_have_arrived(call);
-        event.text_len = (size_t)snprintf(text, sizeof text, "%s", why);
-        if (event.text_len >= sizeof text)
-            event.text_len = sizeof text - 1;
+        event.text_len = explain(call, code, text, sizeof text);
         event.text = text;
     }
     mw_host_emit(call->http->host, &event);

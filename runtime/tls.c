@@ -127,6 +127,14 @@ fail:
     return NULL;
 }
 
+const char *mw_tls_advice(long verdict)
+{
+    if (verdict == X509_V_OK || verdict == X509_V_ERR_HOSTNAME_MISMATCH ||
+        verdict == X509_V_ERR_CERT_HAS_EXPIRED)
+        return "";
+    return "; if this is your own certificate authority, name it by ca_file";
+}
+
 void mw_tls_explain(SSL *ssl, int result, const char *host, struct mw_err *err)
 {
     int saved_errno = errno;
@@ -134,10 +142,7 @@ void mw_tls_explain(SSL *ssl, int result, const char *host, struct mw_err *err)
     long verdict = SSL_get_verify_result(ssl);
     if (kind == SSL_ERROR_SSL && verdict != X509_V_OK)
         mw_err_set(err, "tls: the certificate of %s is not accepted: %s%s", host,
-                   X509_verify_cert_error_string(verdict),
-                   verdict == X509_V_ERR_HOSTNAME_MISMATCH || verdict == X509_V_ERR_CERT_HAS_EXPIRED
-                       ? ""
-                       : "; if this is your own certificate authority, name it by ca_file");
+                   X509_verify_cert_error_string(verdict), mw_tls_advice(verdict));
     else if (kind == SSL_ERROR_SSL)
         mw_err_set(err, "tls: %s", openssl_reason());
     else if (kind == SSL_ERROR_SYSCALL && saved_errno)

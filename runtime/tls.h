@@ -19,4 +19,8 @@ MW_MUST_USE SSL *mw_tls_open(struct mw_tls *tls, const char *ca_file, const char
 /* What went wrong with the last call on `ssl` that returned `result`, in words. */
 void mw_tls_explain(SSL *ssl, int result, const char *host, struct mw_err *err);
 
+/* What to do about a certificate that was not accepted for `verdict` (of OpenSSL, X509_V_...): ""
+ * or words that go behind the reason. */
+const char *mw_tls_advice(long verdict);
+
 #endif

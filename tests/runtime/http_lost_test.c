@@ -18,6 +18,7 @@ static void unknown_authority(void)
     CHECK_INT(answers[0].status, 0);
     CHECK_INT(answers[0].may_have_arrived, 0);
     CHECK(strstr(answers[0].text, "certificate"));
+    CHECK(strstr(answers[0].text, "; if this is your own certificate authority, name it by"));
     CHECK_INT(request_count, 0);
     request.ca_file = "/nonexistent.pem";
     CHECK(mw_http_request(http, &request, &err) != 0);
@@ -38,6 +39,7 @@ static void another_name(void)
     CHECK_INT(answer->status, 0);
     CHECK_INT(answer->may_have_arrived, 0);
     CHECK(strstr(answer->text, "other.test"));
+    CHECK(!strstr(answer->text, "ca_file"));
     CHECK_INT(request_count, 0);
     (void)snprintf(other, sizeof other, "https://localhost%s", strrchr(url, ':'));
     CHECK_INT(asked(other, "POST", "x")->status, 200);
