@@ -130,7 +130,8 @@ fail:
 const char *mw_tls_advice(long verdict)
 {
     if (verdict == X509_V_OK || verdict == X509_V_ERR_HOSTNAME_MISMATCH ||
-        verdict == X509_V_ERR_CERT_HAS_EXPIRED)
+        verdict == X509_V_ERR_CERT_HAS_EXPIRED ||
+        verdict == X509_V_ERR_UNSPECIFIED) /* libcurl's for a host name that does not match */
         return "";
     return "; if this is your own certificate authority, name it by ca_file";
 }
