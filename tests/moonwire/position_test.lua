@@ -151,6 +151,13 @@ t.test("an amendment of a fill that is half closed is split, and the total is ex
   t.equal(p.realized + p:unrealized("110"), decimal "28")
 end)
 
+t.test("an amendment of a fill behind which the position has turned changes the profit", function()
+  local p = book { fill("buy", "2", "100"), fill("sell", "5", "110") }
+  p:amend(amended("buy", "2", "100", "98"))
+  t.equal(p.avg_price, decimal "110")
+  t.equal(p.realized, decimal "24")
+end)
+
 t.test("a short position is amended the same way round", function()
   local p = book { fill("sell", "2", "100") }
   p:amend(amended("sell", "2", "100", "103"))

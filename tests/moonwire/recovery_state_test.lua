@@ -286,6 +286,15 @@ t.test("ids go on above those that the venue shows, before anything is sent", fu
   t.equal(client_id.parse(sent.client_order_id).started_ms, 1890000000001)
 end)
 
+t.test("ids go on above one of the very same moment", function()
+  local s = take_over(nil, {})
+  local epoch = s.desk.epoch_ms
+  local same = client_id.maker("moonwire", "one", client_id.base36(epoch, 8) .. "zzz")
+  s.answers.openOrders = open_orders(listed(same:next(), "0.003"))
+  s:start()
+  t.equal(s.desk.epoch_ms, epoch + 1)
+end)
+
 t.test("an id from the end of time does not make ours too long", function()
   local last = client_id.maker("moonwire", "one", ("z"):rep(11))
   local s = take_over(nil, { answers = { openOrders = open_orders(listed(last:next(), "0.003")) } })

@@ -195,6 +195,26 @@ t.test("what a failed callback asked for is dropped, what others of its event as
   end
 end)
 
+t.test("what a failed callback asked for is dropped, what the one just before it did is not",
+       function()
+  local S = class()
+  function S:on_start() self.order = assert(self:buy(BUY)) end
+  -- Once both have asked for something, they are called one behind the other.
+  local function ask(self, name, order)
+    if order ~= self.order or order.status == "new" then return end
+    self[name] = assert(self:sell { qty = "0.0001", price = "960000000" })
+    if name == "on_order" and order.status == "filled" then error "oops" end
+  end
+  function S:on_fill(_, order) ask(self, "on_fill", order) end
+  function S:on_order(order) ask(self, "on_order", order) end
+  local s, instance = play(S, { on_error = "continue" })
+  s:push(s:fill(instance.order, "0.0004", "0.0004"))
+  s:push(s:fill(instance.order, "0.0006", "0.001"))
+  t.equal(instance.on_order.status, "rejected")
+  t.equal(instance.on_fill.status, "new")
+  t.equal(#s:asked "trade", 4)
+end)
+
 t.test("several things asked for by several callbacks leave in their order", function()
   local S = class()
   function S:on_start() self.order = assert(self:buy(BUY)) end
