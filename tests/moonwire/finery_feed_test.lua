@@ -67,6 +67,34 @@ t.test("a removed order is canceled, and with nothing left it is filled", functi
   t.ok(order:is_missing_fills(), "it traded 0.2 that are not told yet")
 end)
 
+t.test("a removed order of which nothing is left is filled, unless it was canceled", function()
+  for why = 0, 1 do
+    local s = play { add = false }
+    local order = s:send(IOC)
+    s:frame((frame_of("order_removed", order):gsub(",2,5,", "," .. why .. ",5,")
+      :gsub(",5000000,", ",0,")))
+    s:settle()
+    t.equal(order.status == "canceled", why == 1, order.status)
+    t.ok(order:is_missing_fills())
+  end
+end)
+
+t.test("a row that counts the quote currency tells no quantity", function()
+  local s = play(nil, "maker")
+  s:frame((frames.order_added:gsub("0%]%]$", "1]]")))
+  s:settle()
+  t.equal(s.desk.orders:find("idx", "7001").qty, nil)
+end)
+
+t.test("a deal without an id is said, and changes nothing", function()
+  local s = play { add = false }
+  local order = s:send(IOC)
+  s:frame((frame_of("order_deal", order):gsub("1900311", "null")))
+  s:settle()
+  t.equal(order.status, "pending_new")
+  t.equal(#s:logged "deal without an id", 1)
+end)
+
 t.test("ids and volumes beyond 2^53 keep every digit", function()
   local s = play { add = false }
   local order = s:send(IOC)

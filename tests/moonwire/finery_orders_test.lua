@@ -85,6 +85,12 @@ t.test("a taker that is filled in part has the rest dropped", function()
   t.equal(tostring(order.cum_qty), "0.2")
 end)
 
+t.test("what is left of a taker's order is dropped, whether the venue says why or not", function()
+  local s = play { add = '{"id":5,"remainingSize":25000000,"deals":[]}' }
+  s:send(IOC)
+  t.equal(s.trader.said(), "pending_new>canceled ioc_remainder")
+end)
+
 t.test("a maker's order rests, with or without deals of its own", function()
   local s = play({ add = '{"id":5,"remainingSize":10000000,"deals":[]}' }, "maker")
   s:send(REST)

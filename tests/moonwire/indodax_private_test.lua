@@ -245,6 +245,11 @@ t.test("a fee without its asset is said and asked about, and its FILL counts", f
     t.equal(reports[1].needs_asking, true, asset)
     t.equal(#link.bad, 1, asset)
   end
+  for _, name in ipairs { "tax", "clearing" } do
+    local frame = vector("seed_fill"):gsub('"' .. name .. '":%s*"[^"]*"', '"' .. name .. '":"1"')
+      :gsub('"' .. name .. 'Asset":%s*"[^"]*"', '"' .. name .. 'Asset":null')
+    t.equal(reports_of(frame)[1].needs_asking, true, name)
+  end
 end)
 
 t.test("an order of an unknown pair is said, and its neighbours are read", function()

@@ -238,6 +238,9 @@ t.test("nothing can be canceled", function()
   s:run(s.runners.one, "call_method", "drop", 1, { order })
   t.equal(s.instance.err, "venue idx cannot cancel")
   t.equal(order.status, "new")
+  s:run(s.desk, "stop", 0, "asked to")                       -- nor is it waited for
+  t.equal(s.stopped, 0)
+  t.equal(#s:logged "stays at the venue, which cannot cancel", 1)
 end)
 
 -- Bets over REST ----------------------------------------------------------------------------------

@@ -50,6 +50,17 @@ t.test("more at stake than what shows keeps the doubt", function()
   t.ok(#s:logged "2.5 DON are at stake beyond the bets that are listed" > 0)
 end)
 
+t.test("what is at stake elsewhere is not learned while a bet is in doubt", function()
+  local order, s = lost(function(s) s.exposure = "2.5" end)
+  s.session.memory.elsewhere = nil                           -- as behind a restart
+  s:close(s:private())
+  s:advance(60)
+  t.equal(order.status, "unknown")
+  s.distribution = distribution { bet_row("x1", 2.5) }
+  s:advance(30)
+  t.equal(order.order_id, "x1")
+end)
+
 t.test("what was at stake elsewhere before is no sign of it", function()
   local order = lost(function() end, 45, { exposure = "40.5" })
   t.equal(order.status, "rejected")

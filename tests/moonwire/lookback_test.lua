@@ -60,6 +60,22 @@ t.test("an order of the last moments, which nobody could write down, is found an
   end)
 end)
 
+t.test("a history of more than a page is read to its end", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local page = {}
+    for i = 1, 1000 do page[i] = { "web-" .. i, tostring(100 + i), "CANCELLED", "0" } end
+    local answers = { history(unpack(page)), history { id_of("one", 2), "2", "CANCELLED", "0" } }
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = function() return table.remove(answers, 1) end } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|order new canceled")
+    local asked = s:asked "/api/v2/order/histories"
+    t.equal(#asked, 2)
+    t.equal(stage.parameter(asked[2], "startTime"), "1789999999500")
+  end)
+end)
+
 t.test("fills that a venue does not show yet are asked for, though the order ended", function()
   with_journal(function(journal)
     died_at(journal)
