@@ -14,6 +14,7 @@ Comparison.__index = Comparison
 
 local M = {}
 local LOOK_AGAIN_SECONDS = 2
+local MANY_ORDERS = 100                -- whose comparison takes some time
 
 ---@class moonwire.Difference
 ---@field venue string
@@ -191,6 +192,10 @@ local function compare_orders(self)
   if not ok then return nil, err end
   local orders = own_orders(self)
   self.orders = #orders
+  if #orders >= MANY_ORDERS then
+    self.session.log.info("%d orders to compare, each by a question of its own, as fast as the "
+                          .. "venue allows", #orders)
+  end
   for _, order in ipairs(orders) do self.fills = self.fills + #order.fills end
   local found, suspects = compare_each(self, orders)
   if not found then return nil, suspects end

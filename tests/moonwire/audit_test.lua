@@ -92,6 +92,28 @@ t.test("what agrees is no difference, and nothing was sent but questions", funct
   end)
 end)
 
+-- The venue answers 300 such questions a minute and refuses the others.
+t.test("more orders than the venue answers for in a minute are asked for in more", function()
+  with_journal(function(journal)
+    for n = 1, 260 do
+      sell(journal, { client_order_id = id_of(n), order_id = "btcidr-limit-" .. n,
+                      status = "canceled" })
+    end
+    local counts = {}
+    local _, comparison, result, s = compared(journal, { ["/api/v2/myTrades"] = trades() },
+                                              function(s)
+      for _ = 1, 2 do
+        s:advance(40)
+        counts[#counts + 1] = #s:asked "/api/v2/myTrades"
+      end
+    end)
+    t.equal(table.concat(counts, " "), "250 260")
+    t.equal(result, true)
+    t.equal(comparison.orders, 260)
+    t.equal(#s:logged "260 orders to compare, each by a question of its own", 1)
+  end)
+end)
+
 t.test("an order that is open here and over there is named with both", function()
   with_journal(function(journal)
     sell(journal)

@@ -399,7 +399,7 @@ t.test("the history's request: by order id, else by client id, signed in the que
     t.equal(header(request, "X-APIKEY"), KEY)
     t.equal(header(request, "Sign"), expected.sha512)
     t.equal(header(request, "Accept"), "application/json")
-    t.equal(request.limit, "query")
+    t.equal(request.limit, "history")
   end
 end)
 

@@ -44,7 +44,9 @@ local M = {
   limits = {
     { name = "submit", count = 15, per = 1, key = "symbol" },
     { name = "cancel", count = 25, per = 1 },
-    { name = "ip", count = 20, per = 1, kinds = { "submit", "cancel", "query" }, reserve = 5 },
+    { name = "ip", count = 20, per = 1, kinds = { "submit", "cancel", "query", "history" },
+      reserve = 5 },
+    { name = "history", count = 250, per = 60 },      -- of 300 by address and call
     { name = "public", count = 150, per = 60 },
   },
 }

@@ -120,7 +120,7 @@ function M.history(s, path, parameters)
                                                           M.RECV_WINDOW_MS)
   local secret = c.history_secret or c.secret
   local status, body = s:call {
-    method = "GET", url = (c.history_url or c.rest_url) .. path .. "?" .. text, limit = "query",
+    method = "GET", url = (c.history_url or c.rest_url) .. path .. "?" .. text, limit = "history",
     headers = { { "Accept", "application/json" }, { "Content-Type", "application/json" },
                 { "X-APIKEY", c.history_key or c.key },
                 { "Sign", secret:hmac(c.history_sign or "sha512", text, "hex") } },
