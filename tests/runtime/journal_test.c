@@ -77,6 +77,35 @@ static void numbers_begin_anew(void)
     CHECK_TEXT(ask("SELECT run, how FROM runs"), "1|-\n2|swept");
 }
 
+/* One that dies behind its first record leaves that number to the next one, too. */
+static void runs_of_one_record(void)
+{
+    begin();
+    for (int i = 0; i < 3; i++) {
+        new_recorder();
+        put_run();
+        CHECK_INT(drain(), 0);
+    }
+    CHECK_TEXT(ask("SELECT run, first, last FROM chunks"), "1|1|1\n2|1|1\n3|1|1");
+}
+
+/* What was taken of two runs and could not be stored is of these two all the same. */
+static void fails_between_runs(void)
+{
+    begin();
+    put_run();
+    CHECK_INT(drain(), 0);
+    put_message("the last of the first");
+    new_recorder();
+    put_run();
+    exec_sql("CREATE TRIGGER never BEFORE INSERT ON chunks WHEN NEW.run > 1"
+             " BEGIN SELECT RAISE(FAIL, 'never'); END");
+    CHECK_INT(store(), -1);
+    exec_sql("DROP TRIGGER never");
+    CHECK_INT(mw_journal_commit(journal, &err), 0);
+    CHECK_TEXT(ask("SELECT run, sum(last - first + 1) FROM chunks GROUP BY run"), "1|2\n2|1");
+}
+
 static void a_word_in_between(void)
 {
     begin();
@@ -233,6 +262,8 @@ static const struct test_case cases[] = {
     {"an order and its fills become rows, and follow what happens", an_order_and_its_fills},
     {"an order of an earlier run stays one row", one_order_is_one_row},
     {"a process that numbers anew is a run of its own", numbers_begin_anew},
+    {"a process that recorded once is a run, and so is the next one", runs_of_one_record},
+    {"records of two runs that fail together stay apart", fails_between_runs},
     {"the last word about an order counts", a_word_in_between},
     {"an amended fill changes its row, and names what was counted by total", amended_fills},
     {"the last ten versions of code are kept", ten_versions},
