@@ -108,6 +108,9 @@ t.test("more orders than the venue answers for in a minute are asked for in more
       end
     end)
     t.equal(table.concat(counts, " "), "250 260")
+    local asked = s:asked "/api/v2/myTrades"
+    local function signed_at(n) return tonumber(stage.parameter(asked[n], "timestamp")) end
+    t.ok(signed_at(251) - signed_at(1) >= 60000, "what has waited is signed when it leaves")
     t.equal(result, true)
     t.equal(comparison.orders, 260)
     t.equal(#s:logged "260 orders to compare, each by a question of its own", 1)

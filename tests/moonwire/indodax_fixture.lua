@@ -80,7 +80,9 @@ local function new_session(answers)
   function s:hold() self.is_held = true end
   function s:renew_before(at) self.renew_at = at end
   function s:schedule_renewal() self.is_renewal_planned = true end
+  function s:await_turn(kind) self.turn = kind end
   function s:call(request)
+    request.limit, self.turn = request.limit or self.turn, nil
     self.requests[#self.requests + 1] = request
     local body = type(request.body) == "string" and request.body or ""
     local name = body:match("method=(%w+)") or request.url:match("^https://[^/]+([^?]*)")

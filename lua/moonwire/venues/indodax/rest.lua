@@ -86,11 +86,11 @@ function M.tapi(s, method, parameters)
   }
 end
 
---- Asks by TAPI: the answer, or nil, reason, class. Waits.
+--- Asks by TAPI: the answer, or nil, reason, class. Waits for its turn before it signs: what is
+--- signed is valid for RECV_WINDOW_MS.
 function M.query(s, method, parameters)
-  local request = M.tapi(s, method, parameters)
-  request.limit = "query"
-  local answer, err, class = M.read_answer(s:call(request))
+  s:await_turn "query"
+  local answer, err, class = M.read_answer(s:call(M.tapi(s, method, parameters)))
   if class == "clock" then s:refresh_clock() end
   return answer, err, class
 end
@@ -115,12 +115,13 @@ end
 
 --- Asks Trade API 2: the rows, or nil, err. Waits.
 function M.history(s, path, parameters)
+  s:await_turn "history"
   local c = s.config
   local text = ("%s&timestamp=%.0f&recvWindow=%d"):format(parameters, s:venue_ms(),
                                                           M.RECV_WINDOW_MS)
   local secret = c.history_secret or c.secret
   local status, body = s:call {
-    method = "GET", url = (c.history_url or c.rest_url) .. path .. "?" .. text, limit = "history",
+    method = "GET", url = (c.history_url or c.rest_url) .. path .. "?" .. text,
     headers = { { "Accept", "application/json" }, { "Content-Type", "application/json" },
                 { "X-APIKEY", c.history_key or c.key },
                 { "Sign", secret:hmac(c.history_sign or "sha512", text, "hex") } },
