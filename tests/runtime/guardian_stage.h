@@ -20,6 +20,7 @@ enum act {
     CRASH,       /* killed amid a callback, with 3 orders open */
     EXIT,        /* exit status 3, not wanted */
     STAND,       /* turns once and no more */
+    PAUSE,       /* stands still for twice hang_limit, then leaves with 0 */
     OBEY,        /* turns until it is asked to stop, then leaves with 0 */
     DEFY,        /* turns, and does not stop when asked */
     OUTLIVE,     /* turns until the guardian is dead */
@@ -31,6 +32,7 @@ enum { NEVER = -2 };
 
 struct stage { /* in memory that all of them share */
     enum act runtime[ACTS_MAX], sweeper[ACTS_MAX];
+    double second; /* how long the guardian's seconds are */
     int plan_status;
     struct mw_plan plan;
     _Atomic int plans, runs, sweeps, asked, outlived;
@@ -45,7 +47,7 @@ static char said[65536]; /* the guardian's standard error */
 
 static inline void nap(long ms)
 {
-    struct timespec time = {.tv_nsec = ms * 1000000};
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
     (void)nanosleep(&time, NULL);
 }
 
@@ -112,6 +114,10 @@ static inline int act(const struct mw_child *child, enum act what)
         shared->turns = 1;
         for (;;)
             nap(100);
+    case PAUSE:
+        shared->turns = 1;
+        nap(2 * (long)(stage->plan.hang_limit_ns / 1000000));
+        return leave(shared, 0);
     case GROW:
         (void)signal(SIGUSR2, SIG_IGN);
         block = malloc(64 << 20);
@@ -162,6 +168,7 @@ static inline int run_child(void *arg, const struct mw_child *child)
 static inline void set_stage(void)
 {
     memset(stage, 0, sizeof *stage);
+    stage->second = 0.001;
     stage->plan.hang_limit_ns = 300000000 * test_slowness();
     stage->plan.cancel_on_crash = 1;
     stage->plan.log_level = 2;
@@ -176,7 +183,7 @@ static inline pid_t start_guardian(void)
     pid_t pid = fork();
     if (pid == 0) {
         struct mw_err err = {""};
-        struct mw_guardian_options options = {.run = run_child, .second = 0.001};
+        struct mw_guardian_options options = {.run = run_child, .second = stage->second};
         if (!freopen(path, "w", stderr))
             _exit(98);
         _exit(mw_guardian_run(&options, &err));

@@ -32,6 +32,30 @@ static void test_sweeper_dies(void)
     CHECK(has_said("orders may be open at the venues"));
 }
 
+/* A sweep waits for venues, and has more time than a runtime. */
+static void test_slow_sweep(void)
+{
+    set_stage();
+    stage->second = 0.1 * (double)test_slowness();
+    stage->runtime[0] = CRASH;
+    stage->sweeper[0] = PAUSE;
+    CHECK_INT(guard(), 1);
+    CHECK_INT(stage->sweeps, 1);
+    CHECK(!strstr(said, "the sweep hung"));
+}
+
+static void test_sweeps_anew(void)
+{
+    set_stage();
+    stage->plan.restart = 1;
+    stage->runtime[0] = stage->runtime[1] = CRASH;
+    for (int i = 0; i < 8; i++)
+        stage->sweeper[i] = i == 3 || i == 7 ? LEAVE_WELL : CRASH;
+    CHECK_INT(guard(), 0);
+    CHECK_INT(stage->sweeps, 8);
+    CHECK_INT(stage->runs, 3);
+}
+
 static void test_stop_while_sweeping(void)
 {
     set_stage();
@@ -55,6 +79,8 @@ int main(void)
     static const struct test_case cases[] = {
         {"orders that cannot be canceled end it, and it is said", test_unswept},
         {"a sweep that dies or hangs is made again, five times", test_sweeper_dies},
+        {"a sweep has ten seconds for a turn", test_slow_sweep},
+        {"behind the next runtime the sweeps are counted anew", test_sweeps_anew},
         {"a stop while sweeping waits for it, a second one does not", test_stop_while_sweeping},
     };
     return guardian_main(cases, sizeof cases / sizeof *cases);
