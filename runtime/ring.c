@@ -144,9 +144,9 @@ static void fetch_ahead(const char *place)
 
 void mw_ring_commit(struct mw_ring *ring, size_t len)
 {
-    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed) + len;
-    atomic_store_explicit(&ring->ends->head, head, memory_order_release);
-    fetch_ahead(place(ring, head));
+    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed);
+    atomic_store_explicit(&ring->ends->head, head + len, memory_order_release);
+    fetch_ahead(place(ring, head + len));
 }
 
 /* The reader ----------------------------------------------------------------------------------- */
