@@ -4,6 +4,7 @@
 local p = require "tests.moonwire.peatio_stage"
 local stage = p.stage
 local t = require "tests.tap"
+local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
 
@@ -182,6 +183,21 @@ t.test("an API key signs nonce and key", function()
   -- The page's vector, which it gives under another name.
   t.equal(assert(host.secret_text "apisecret1"):hmac("sha256", "1530000000123kid0001", "hex"),
           "dbc6118ede6ae1c9477f7cc9f7d6d5e8f79525fdee309143faf7f09ff721f959")
+end)
+
+t.test("a question that has waited for its turn has the nonce of when it leaves", function()
+  local s = ranger { config = { key = assert(host.secret_text "kid0001"),
+                                secret = assert(host.secret_text "apisecret1") } }
+  local before = #s:asked(BASE .. "/market/orders")
+  s.session.limiter:block("query", nil, 20, dispatch.now())
+  s.session:in_task("ask", function(session) session.protocol.fetch_open_orders(session) end)
+  s:advance(19)
+  t.equal(#s:asked(BASE .. "/market/orders"), before)
+  s:advance(2)
+  local asked = s:asked(BASE .. "/market/orders")
+  t.ok(#asked > before)
+  t.equal(asked[before + 1].headers[2][1], "X-Auth-Nonce")
+  t.ok(tonumber(asked[before + 1].headers[2][2]) >= 1790000020123, asked[before + 1].headers[2][2])
 end)
 
 t.test("a server that gives public streams only has not taken the token", function()

@@ -188,13 +188,13 @@ end
 M.session_class = session_class
 
 --- Asks as the member: the answer, or nil, reason, class. A token that was not taken is replaced
---- once. Waits.
+--- once. Waits for its turn before it signs: what is signed ages.
 function M.query(s, path, parameters, verb)
   local answer, reason, class, headers
   for attempt = 1, 2 do
+    s:await_turn "query"
     local request, err = M.request(s, verb or "GET", path, parameters)
     if not request then return nil, err, session_class(s, "token") end
-    request.limit = "query"
     local status, body
     status, body, headers = s:call(request)
     answer, reason, class = M.read_answer(status, body)
