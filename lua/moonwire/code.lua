@@ -102,13 +102,17 @@ end
 function M.explain(err, files)
   local first, rest = err:match("^([^\n]*)(.*)$")
   local name, number = first:match("^(.-):(%d+): ")
-  local text = name and text_of(files, name)
+  if not name then                      -- a tail call's error has no line; the way to it is ours
+    local message, traceback = err:match("^(.-)\nstack traceback:(.*)$")
+    return message and message .. own_lines(traceback, files) or err
+  end
+  local text = text_of(files, name)
   local line = text and line_of(text, tonumber(number))
   if not line then return err end
   local hint = sandbox.hint(err)
   line = line:gsub("^%s+", "")
-  return ("%s (line %s: %s)%s%s"):format(first, number, line, own_lines(rest, files),
-                                         hint and "\n" .. hint or "")
+  local shown = line ~= "" and (" (line %s: %s)"):format(number, line) or ""
+  return first .. shown .. own_lines(rest, files) .. (hint and "\n" .. hint or "")
 end
 
 -- Loading -----------------------------------------------------------------------------------------

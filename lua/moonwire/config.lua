@@ -257,6 +257,10 @@ local function finish_venue(state, checker, out, given, path)
       end
     end
   end
+  -- A secret that could not be had was told; that it is missing as well would mislead.
+  for _, value in pairs(given) do
+    if value == state.missing then return end
+  end
   for _, problem in ipairs(protocol.check_config and protocol.check_config(out) or {}) do
     checker:problem(source.join(path, problem[1]), problem[2])
   end

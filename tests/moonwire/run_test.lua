@@ -119,6 +119,23 @@ t.test("a configuration that cannot be read is named", function()
   end
 end)
 
+t.test("what a file cannot have is told without the way through the library", function()
+  local said = is_refused_like("module 'none_such' not found", "check", "--config", EMPTY,
+                               write("tail.lua", 'return require "none_such"'))
+  t.ok(not said:find("traceback", 1, true) and not said:find("sandbox.lua", 1, true), said)
+  is_refused_like("half.lua:2: unexpected symbol near '<eof>'\n", "check", "--config", EMPTY,
+                  write("half.lua", "x =\n"))
+end)
+
+t.test("a secret that cannot be had is not said to be missing as well", function()
+  local said = is_refused_like("pem.lua:4: file%(\"none.pem\"%): ", "check", "--config",
+                               write("pem.lua", [[return { venues = { pea = {
+    protocol = "peatio", rest_url = "https://a.test", private_url = "wss://a.test", email = "a@b.c",
+    uid = "U", level = 3, state = "active",
+    private_key = file "none.pem" } } }]]))
+  t.ok(not said:find("missing", 1, true), said)
+end)
+
 t.test("a protocol that there is not is told with those that there are", function()
   local path = write("protocol.lua", 'return { venues = { a = {\nprotocol = "indodx" } } }')
   local names = {}
