@@ -148,6 +148,18 @@ static void closed_by_us(void)
     close_all();
 }
 
+/* What was on its way when we closed is nobody's any more. */
+static void silent_after_close(void)
+{
+    open_all(false);
+    uint64_t id = OPENED(.url = NULL);
+    CHECK_INT(mw_server_send(server, server_id(), MW_WS_TEXT, "late", 4, &err), 0);
+    mw_ws_close(pool, id, 4000, "enough");
+    CHECK_CLOSED(id, 4000, "enough");
+    CHECK_INT(heard[MW_EVENT_ws_message].count, 0);
+    close_all();
+}
+
 static void closed_without_a_word(void)
 {
     for (int tls = 0; tls < 2; tls++) {
@@ -416,6 +428,7 @@ static const struct test_case cases[] = {
     {"pings are answered on both sides", pings},
     {"a server's close tells its code and reason", closed_by_them},
     {"our close tells our code and reason, and happens once", closed_by_us},
+    {"messages that come behind our close are not told", silent_after_close},
     {"a connection that dies ends the session with code 0", closed_without_a_word},
     {"a handler may close the session that it is called for", closed_in_handlers},
     {"a session that is closed before it is open never opens", closed_before_open},
