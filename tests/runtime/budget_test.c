@@ -408,6 +408,11 @@ static void quick(void)
     run_for(&world, "0.05");
     CHECK_INT(world.told_count, 0);
     raze(&world);
+    limits.callback_ns = 300000000; /* and one that was ended is told as that */
+    build(&world, true, &limits);
+    run_for(&world, "60");
+    CHECK_INT(world.told_count, 0);
+    raze(&world);
 }
 
 static void build_slow(struct world *world)
@@ -481,7 +486,7 @@ int main(void)
         {"memory that is refused to the library is told", refused_to_library},
         {"growth in small steps is ended", many_small_blocks},
         {"the memory of a process", memory_of_processes},
-        {"a quick callback is not told", quick},
+        {"a quick callback is not told as slow, nor one that was ended", quick},
         {"a slow callback is told once in a while", slow},
         {"a slow callback is told again later", slow_again},
         {"a slow callback is told by its own name", slow_by_its_own_name},

@@ -49,9 +49,11 @@ static void one_order_is_one_row(void)
             " orders ORDER BY key"),
         "mw-a-1|v-1|2|5|canceled|0.1|0\n-|ext-9|2|6|filled|0.5|1\nmw-b-1|-|2|1|rejected|0|0");
     CHECK_TEXT(ask("SELECT client_order_id FROM fills JOIN orders ON key = order_key"), "mw-a-1");
-    put_status(5, "canceled", NULL, "0.2"); /* in a later transaction too */
+    put_order(9, MW_ORDER_FLAG_external, NULL, "ext-9"); /* shown again, after it was forgotten */
+    put_status(5, "canceled", NULL, "0.2");              /* in a later transaction too */
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT cum_qty FROM orders WHERE client_order_id = 'mw-a-1'"), "0.2");
+    CHECK_TEXT(ask("SELECT number FROM orders WHERE order_id = 'ext-9'"), "9");
 }
 
 /* As a sweeper does: it numbers its orders anew and has no name. */
