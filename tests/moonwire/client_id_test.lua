@@ -126,8 +126,11 @@ t.test("numbers count up by one, within 63 bits, and say whose they are", functi
 end)
 
 t.test("numbers go on over a million", function()
-  local maker, seen = client_id.number_maker("r", "s", 1735689600000 + 2 * 999990), {}
+  local tail = tonumber(client_id.number_maker("r", "s", EPOCH_MS):next():sub(-6))
+  local until_then = (999990 - tail) % 1000000
+  local maker, seen = client_id.number_maker("r", "s", EPOCH_MS + 2 * until_then), {}
   for i = 1, 30 do seen[i] = decimal(maker:next()) end
+  t.equal(tostring(seen[1]):sub(-6), "999990")
   for i = 2, 30 do t.equal(tostring(seen[i] - seen[i - 1]), "1") end
 end)
 

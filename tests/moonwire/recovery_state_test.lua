@@ -242,6 +242,20 @@ t.test("a task keeps what stands at each of its waits", function()
   t.equal(kept(s, "one"), '{["i"]=1}|{["i"]=2}|{["i"]=3}')
 end)
 
+t.test("a task keeps nothing of a step that failed", function()
+  local class = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
+  function class:on_start() self:task "work" end
+  function class:work()
+    self.state.persist.n = 1
+    mw.sleep(1)
+    self.state.persist.n = 2
+    error "oops"
+  end
+  local s = play(class, { on_error = "continue" })
+  s:advance(3)
+  t.equal(kept(s, "one"), '{["n"]=1}')
+end)
+
 t.test("what came back is not recorded again", function()
   with_journal(function(journal)
     journal:insert("persist", { strategy = "one", text = '{["n"]=1}' })

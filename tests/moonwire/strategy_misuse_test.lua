@@ -146,6 +146,24 @@ t.test("a cancel asks for an open order of one's own, anything else is nil or ra
   t.equal(results[1][2], "the order is canceled already")
 end)
 
+t.test("writing one's own name on another's order makes it nobody's own", function()
+  local S, other, foreign = class(), class(), nil
+  function other:on_start() self.order = assert(self:buy(BUY)) end
+  function S:on_start() self:after(1, "act") end
+  function S:act()
+    foreign().strategy = "one"
+    self.ok, self.err = self:cancel(foreign())
+  end
+  local s = stage.new { strategies = { { name = "one", class = S },
+                                       { name = "two", class = other } } }
+  foreign = function() return s.runners.two.instance.order end
+  s:start()
+  s:advance(2)
+  t.equal(s.runners.one.instance.ok, nil)
+  t.equal(s.runners.one.instance.err, "the order is not this strategy's")
+  t.equal(#s:asked "cancelByClientOrderId", 0)
+end)
+
 t.test("cancel_all takes all of one's own, or those in one symbol, and counts them", function()
   local counts = {}
   local S = doing(function(self)

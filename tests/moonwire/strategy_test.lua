@@ -215,6 +215,22 @@ t.test("what a failed callback asked for is dropped, what the one just before it
   t.equal(#s:asked "trade", 4)
 end)
 
+t.test("a fill that comes while it is stopped is told when it is started again", function()
+  local S = class()
+  S.calls = {}
+  function S:on_start() self.order = self.order or assert(self:buy(BUY)) end
+  function S.on_fill(_, fill) note(S, tostring(fill.qty)) end
+  local s, instance, runner = play(S, { on_stop = "leave" })
+  runner.is_held = true                                      -- as at the prompt: the rest goes on
+  s:run(runner, "stop", "test")
+  s:push(s:fill(instance.order, "0.0004", "0.0004"))
+  t.equal(calls(S), "")
+  s:run(runner, "restart", "test")
+  t.equal(calls(S), "0.0004")
+  s:push(s:fill(instance.order, "0.0006", "0.001"))
+  t.equal(calls(S), "0.0004 0.0006")
+end)
+
 t.test("several things asked for by several callbacks leave in their order", function()
   local S = class()
   function S:on_start() self.order = assert(self:buy(BUY)) end
