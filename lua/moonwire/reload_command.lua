@@ -5,6 +5,7 @@ local config = require "moonwire.config"
 local dispatch = require "moonwire.dispatch"
 local ffi = require "ffi"
 local host = require "moonwire.host"
+local json = require "moonwire.json"
 local loader = require "moonwire.loader"
 local repl = require "moonwire.repl"
 
@@ -52,13 +53,22 @@ end
 local Watch = { __name = "moonwire.ReloadWatch" }
 Watch.__index = Watch
 
--- Lines are `strategy=ladder msg="..."`, quoted as in a log; nil for one that tells no outcome.
-local function outcome_of(text)
+-- Lines are `strategy=ladder msg="..."`, quoted as in a log, or, with log.format = "json",
+-- `"strategy":"ladder","msg":"..."`. Who it is about, and the message.
+local function parts_of(text)
   local fields, message = text:match('^(.-)msg="(.*)"$')
+  if message then return fields, (message:gsub("\\n", "\n"):gsub('\\"', '"')) end
+  local object = json.decode("{" .. text .. "}")
+  if type(object) ~= "table" then return "", "" end
+  local of = object.strategy and "strategy" or object.venue and "venue"
+  return of and ("%s=%s "):format(of, object[of]) or "", tostring(object.msg)
+end
+
+-- The line for a person; nil for one that tells no outcome.
+local function outcome_of(text)
+  local fields, message = parts_of(text)
   for _, beginning in ipairs(OUTCOMES) do
-    if message and message:sub(1, #beginning) == beginning then
-      return fields .. message:gsub("\\n", "\n"):gsub('\\"', '"')
-    end
+    if message:sub(1, #beginning) == beginning then return fields .. message end
   end
 end
 

@@ -120,6 +120,17 @@ test("moonwire reload says what became of it, with its exit status", function()
   has(said, "no runtime writes")
 end)
 
+test("moonwire reload understands a log in JSON", function()
+  local sim = e2e.sim "indodax"
+  local run = sim:run(says "one", { arguments = { "--no-watch", "--log-format", "json" } })
+  run:wait_for "one\n"
+  replace(run.config:gsub("[^/]+$", "strategy1.lua"), says "two")
+  local process = e2e.moonwire { "reload", "--config", run.config }
+  equal(process:wait_exit(), 0, process:err())
+  has(process:out(), "strategy=strategy1 reloaded (SIGHUP): strategy1: version 2")
+  equal(run:stop(), 0)
+end)
+
 -- A thousand reloads ------------------------------------------------------------------------------
 
 -- A venue that sends fills of one large order, numbered 1, 2, 3, ...; its file's version is
