@@ -55,6 +55,15 @@ t.test("orders are cancelled by the venue's hand: of a member, of a pair, or all
   t.equal(sim:control("cancel_orders?member=alice").canceled, 1)
 end)
 
+t.test("a price that is none is explained, not taken for the best one", function()
+  local sim = new "indodax"
+  for _, price in ipairs { "x", "0", "-1", "" } do
+    local answer = sim:request("POST", "/sim/quote?pair=btc_idr&side=buy&qty=1&price=" .. price)
+    t.equal(answer.status, 400, price)
+    t.ok(answer.body:find("expected an amount above 0", 1, true), answer.body)
+  end
+end)
+
 t.test("the venue's clock goes apart from the real one, or stands", function()
   for _, venue in ipairs(venues) do
     local sim = new(venue)

@@ -105,9 +105,11 @@ local function market_order(sim, fields, now, in_force)
   pair, err = find_pair(sim, fields)
   if pair then side, err = one_of(fields, "side", { "buy", "sell" }) end
   if side then
-    price = fields.price and decimal.parse(fields.price)
-            or sim.desk.engine:best(pair.id, side == "buy" and "sell" or "buy")
-    if not price then err = "price: there is no best one to take" end
+    if fields.price then price, err = read_amount(fields, "price")
+    else
+      price = sim.desk.engine:best(pair.id, side == "buy" and "sell" or "buy")
+      if not price then err = "price: there is no best one to take" end
+    end
   end
   if price then qty, err = read_amount(fields, "qty") end
   if not qty then return nil, err end
