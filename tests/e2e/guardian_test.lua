@@ -80,6 +80,21 @@ end
   return run
 end
 
+-- Without a journal nobody knows of it but the venue, which does not have it yet.
+test("an order that arrives behind its runtime's death is canceled as well", function()
+  local sim = e2e.sim "indodax"
+  sim:control("fault", { fault = "delay:trade:3s:before" })
+  -- (With a countdown the order would wait for that before it leaves.)
+  local run = sim:run(resting(), { venue = "dead_man = false,", rest = "journal = false," })
+  e2e.await("requests on their way", function() return #sim:requests "trade" == 2 end)
+  equal(#sim:orders(), 0, "orders at the venue")
+  run:signal_runtime(SIGKILL)
+  equal(run:wait_exit(30), 1, "exit status")
+  local orders = sim:orders()
+  equal(#orders, 2, "orders at the venue")
+  for _, order in ipairs(orders) do equal(order.status, "canceled") end
+end)
+
 test("a crash inside a callback names the strategy, the callback and the event", function()
   local sim = e2e.sim "indodax"
   local run = run_trusted(sim, 'ffi.cast("int *", 8)[0] = 1')
