@@ -3,6 +3,7 @@
 
 local f = require "tests.moonwire.reload_fixture"
 local t = require "tests.tap"
+local record = require "moonwire.record"
 
 local file, write, play, saved, ask = f.file, f.write, f.play, f.saved, f.ask
 
@@ -65,6 +66,20 @@ function S:on_book(book) self.state.bid = tostring(book:best_bid()) end]])
   saved(s, "a.lua")
   s:book({ { "100" } }, { { "101" } })
   t.equal(runner.instance.state.bid, "100")
+end)
+
+t.test("who begins to listen for fills has heard of those before: no later run tells them",
+function()
+  file("a.lua", "function S:on_start() end")
+  local s = play { a = {} }
+  local told, told_all = {}, record.told_all
+  function record.told_all(name) told[#told + 1] = name end
+  file("a.lua", "function S:on_start() end\nfunction S:on_fill() end")
+  saved(s, "a.lua")
+  file("a.lua", "function S:on_start() end\nfunction S:on_fill() self.state.n = 1 end")
+  saved(s, "a.lua")                                 -- it listened already
+  record.told_all = told_all
+  t.equal(table.concat(told, " "), "a")
 end)
 
 t.test("on_reload is called after the change, with the parameters of before, and may ask",
