@@ -59,13 +59,18 @@ local function checked_amount(name, given, level)
   return value
 end
 
+local function checked_name(name, given, level)
+  if given == nil or type(given) == "string" then return given end
+  error(("%s: a text expected, got %s"):format(name, tostring(given)), level + 1)
+end
+
 local function checked_draft(self, request, side)
   if type(request) ~= "table" then error("an order is a table: self:buy{ qty =, price = }", 3) end
   check_names(request, 3)
   if side ~= "buy" and side ~= "sell" then error('side is "buy" or "sell"', 3) end
   local price = checked_amount("price", request.price, 3)
-  return order_module.draft(side, request.venue or self.params.venue,
-                            request.symbol or self.params.symbol,
+  return order_module.draft(side, checked_name("venue", request.venue or self.params.venue, 3),
+                            checked_name("symbol", request.symbol or self.params.symbol, 3),
                             request.type or (price and "limit" or "market"),
                             request.time_in_force or "gtc", price,
                             checked_amount("qty", request.qty, 3),

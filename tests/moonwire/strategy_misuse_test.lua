@@ -20,6 +20,8 @@ t.test("misuse of an order raises and names what is wrong", function()
     { { qty = "1", price = "-1000" }, "price must be above 0, got %-1000" },
     { { amount = "-1" }, "amount must be above 0" },
     { { qty = {}, price = "1" }, "qty: bad decimal" },
+    { { qty = "1", price = "1", symbol = 1 }, "symbol: a text expected, got 1" },
+    { { qty = "1", price = "1", venue = {} }, "venue: a text expected, got table" },
     { "0.001", "an order is a table" },
     { nil, "an order is a table" },
   }
