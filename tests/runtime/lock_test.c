@@ -150,6 +150,35 @@ static void test_directory(void)
     CHECK(about.st_uid == geteuid());
 }
 
+/* As a user who has none yet, in a process of its own: the directory's name has the user in it. */
+static int open_directory_is_refused(void)
+{
+    struct mw_err err = {""};
+    char found[64], own[64];
+    if (seteuid(54321) < 0)
+        return 1;
+    (void)snprintf(own, sizeof own, "%s/moonwire-54321", P_tmpdir);
+    int failed = mkdir(own, 0700) < 0 || chmod(own, 0770) < 0 ||
+                 mw_lock_directory(found, sizeof found, &err) != -1 ||
+                 !strstr(err.text, "with mode 0700") || chmod(own, 0700) < 0 ||
+                 mw_lock_directory(found, sizeof found, &err) != 0 || strcmp(found, own) != 0;
+    return rmdir(own) < 0 || failed;
+}
+
+static void test_open_directory(void)
+{
+    int status = -1;
+    if (geteuid() != 0) {
+        printf("skipped: to be somebody else needs root\n");
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0)
+        _exit(open_directory_is_refused());
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+}
+
 int main(void)
 {
     static const struct test_case cases[] = {
@@ -161,6 +190,7 @@ int main(void)
         {"what a holder wrote is shown as one harmless line", test_what_is_shown},
         {"a lock that cannot be opened says why; links are not followed", test_refused},
         {"the directory of locks is ours alone", test_directory},
+        {"a directory of locks that others can write to is refused", test_open_directory},
     };
     if (!mkdtemp(dir))
         return 1;
