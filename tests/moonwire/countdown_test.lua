@@ -265,6 +265,18 @@ t.test("a pair without orders is turned off by the second beat that finds none",
   t.equal(#beats(s), 6)
 end)
 
+t.test("the venue counts from when it was asked, however late its answer comes", function()
+  local s = play()
+  s:answer_beats(false)
+  s:send("BTC/IDR")
+  local asked_at = s.elapsed
+  s:advance(3)
+  s:answer(s:find(PATH), 200, '{"success":1}')
+  s:settle()
+  local left = s.session.countdown.ready["BTC/IDR"] - dispatch.now()
+  t.ok(math.abs(left - (42.5 - (s.elapsed - asked_at))) < 0.01, left .. " s are left")
+end)
+
 t.test("a strategy that replaces its order turns nothing off", function()
   local s = play()
   s:send "BTC/IDR"
