@@ -339,6 +339,30 @@ t.test("a beat that got no answer may arrive late: it is turned off after that",
   t.equal(said(s), "btc_idr=8.5 btc_idr=8.5 btc_idr=0")
 end)
 
+t.test("a beat that a server on the way failed on may arrive late as well", function()
+  local s = play { dead_man = 8.5 }
+  s:send "BTC/IDR"
+  s:drop()
+  s:answer_beats(false)
+  s:advance(2.1)
+  s:answer(s:find(PATH), 502, "<html>bad gateway</html>")
+  s:answer_beats '{"success":1}'
+  s:advance(5.8)
+  t.equal(said(s), "btc_idr=8.5 btc_idr=8.5", "7.9 s: it may come until 8")
+  s:advance(2.2)
+  t.equal(said(s), "btc_idr=8.5 btc_idr=8.5 btc_idr=0")
+end)
+
+t.test("what a process before this one may have armed is turned off at the end", function()
+  local s, is_over = play(), false
+  s:answer_beats '{"success":1}'
+  s.session.countdown:note_armed "BTC/IDR"
+  s.session.countdown:finish({}, { on_countdown_over = function() is_over = true end })
+  s:settle()
+  t.equal(said(s), "btc_idr=0")
+  t.equal(is_over, true)
+end)
+
 t.test("turning it off is tried until the venue agrees", function()
   local s = play()
   s:send "BTC/IDR"
