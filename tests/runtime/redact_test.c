@@ -1,39 +1,5 @@
 /* What people will read must not have a key, a token or a signature in it. */
-#include "redact.h"
-#include "test.h"
-
-#include <stdbool.h>
-#include <stdlib.h>
-#include <time.h>
-
-static struct mw_err err;
-static struct mw_redactor *redactor;
-
-/* A redactor that knows these texts, in place of the one before. */
-static void know(const char *const *texts, size_t count)
-{
-    mw_redactor_free(redactor);
-    redactor = mw_redactor_new(&err);
-    if (!redactor)
-        abort();
-    for (size_t i = 0; i < count; i++)
-        mw_redactor_add(redactor, texts[i], strlen(texts[i]));
-}
-
-/* Redacts in memory without a byte to spare; the caller frees. */
-static char *redacted(const char *text, size_t len, size_t *out_len)
-{
-    char *tight = malloc(len ? len : 1), *result = malloc(len + 1);
-    if (!tight || !result)
-        abort();
-    memcpy(tight, text, len);
-    *out_len = mw_redact(redactor, tight, len);
-    CHECK(*out_len <= len);
-    memcpy(result, tight, *out_len <= len ? *out_len : len);
-    result[*out_len <= len ? *out_len : len] = '\0';
-    free(tight);
-    return result;
-}
+#include "redact_fixture.h"
 
 static void check_redacted(const char *text, const char *expected)
 {
@@ -50,9 +16,6 @@ static void check_kept(const char *text)
 }
 
 /* Known texts ---------------------------------------------------------------------------------- */
-
-#define KEY "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"   /* Indodax, Deadman-Switch.md */
-#define SECRET "cZpZ1vwzOaXuiONfIQVg8h6za97FoHhrwwgoSCNwDAR" /* Finery, websocket page */
 
 static void at_every_place(void)
 {
@@ -287,152 +250,6 @@ static void harmless_texts(void)
     check_kept(JWT_1); /* the first part of a token is the same for all of them */
 }
 
-/* Random texts: pieces that are harmless, and secrets among them ---------------------------------
- */
-
-static uint64_t random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
-}
-
-/* Secrets of a few letters overlap and repeat as much as they can; the oracle looks at each place
- * for the longest one, and goes on as long as another begins before it ends. */
-static void random_texts(void)
-{
-    for (uint64_t seed = 1; seed <= 20000; seed++) {
-        char secrets[4][20], text[64], expected[64 + 1];
-        size_t used = 0, len = below(sizeof text), count = 1 + below(4);
-        random_state = seed * 7919;
-        know(NULL, 0);
-        for (size_t i = 0; i < count; i++) {
-            size_t secret_len = 8 + below(6);
-            for (size_t j = 0; j < secret_len; j++)
-                secrets[i][j] = "ab"[below(8) == 0];
-            secrets[i][secret_len] = '\0';
-            mw_redactor_add(redactor, secrets[i], secret_len);
-        }
-        for (size_t i = 0; i < len; i++)
-            text[i] = "ab "[below(8) ? 0 : 1 + below(2)];
-        for (size_t i = 0; i < len;) {
-            size_t end = i;
-            for (size_t at = i; at == i || at < end; at++)
-                for (size_t j = 0; j < count; j++) {
-                    size_t secret_len = strlen(secrets[j]);
-                    if (secret_len <= len - at && at + secret_len > end &&
-                        strncmp(text + at, secrets[j], secret_len) == 0)
-                        end = at + secret_len;
-                }
-            if (end > i) {
-                memcpy(expected + used, "[secret]", 8);
-                used += 8;
-                i = end;
-            } else {
-                expected[used++] = text[i++];
-            }
-        }
-        expected[used] = '\0';
-        size_t out_len;
-        char *out = redacted(text, len, &out_len);
-        if (strcmp(out, expected) != 0) {
-            printf("seed %" PRIu64 ": \"%.*s\"\n", seed, (int)len, text);
-            CHECK_TEXT(out, expected);
-        }
-        free(out);
-    }
-}
-
-/* How long the token is that begins at text[at], as the rule says it: eyJ, three parts, 8 bytes. */
-static size_t token_at(const char *text, size_t at)
-{
-    size_t run = strspn(text + at, "eyJA-."), dots = 0;
-    if (strncmp(text + at, "eyJ", 3) != 0 || (at && !strchr("-. ", text[at - 1])))
-        return 0;
-    for (size_t i = 0; i < run; i++)
-        if (text[at + i] == '.' && ++dots > 2)
-            run = i;
-    return dots >= 2 && run >= 8 ? run : 0;
-}
-
-/* Beginnings of tokens, whole ones, and what comes close. */
-static void random_tokens(void)
-{
-    know(NULL, 0);
-    for (uint64_t seed = 1; seed <= 20000; seed++) {
-        char text[60], expected[sizeof text];
-        size_t used = 0, len = 0;
-        random_state = seed * 104729;
-        for (size_t pieces = below(14); pieces > 0; pieces--) {
-            static const char *const piece[] = {"eyJ", "-", ".", "A", " ", "eyJ.", "y"};
-            const char *next = piece[below(7)];
-            memcpy(text + len, next, strlen(next));
-            len += strlen(next);
-        }
-        text[len] = '\0';
-        for (size_t i = 0; i < len;) {
-            size_t token = token_at(text, i);
-            if (token) {
-                memcpy(expected + used, "[secret]", 8);
-                used += 8;
-                i += token;
-            } else {
-                expected[used++] = text[i++];
-            }
-        }
-        expected[used] = '\0';
-        size_t out_len;
-        char *out = redacted(text, len, &out_len);
-        if (strcmp(out, expected) != 0)
-            printf("seed %" PRIu64 ": \"%s\"\n", seed, text);
-        CHECK_TEXT(out, expected);
-        free(out);
-    }
-}
-
-/* Each byte is looked at a few times at most, whatever a peer sends: the loop would stand still
- * until the guardian ends it. Looked at anew from each beginning it would take a minute. */
-static void long_tokens(void)
-{
-    static const char *const pieces[] = {"-eyJ", "eyJ-", "eyJ.", "a", "aB3", "a.b."};
-    enum { LEN = 400000 };
-    static const char *const known[] = {KEY, SECRET};
-    know(known, 2);
-    for (size_t k = 0; k < sizeof pieces / sizeof *pieces; k++) {
-        char *text = malloc(LEN), *copy = malloc(LEN);
-        if (!text || !copy)
-            abort();
-        for (size_t i = 0; i < LEN; i++)
-            text[i] = pieces[k][i % strlen(pieces[k])];
-        clock_t began = clock();
-        mw_redact_copy(redactor, copy, text, LEN);
-        CHECK(mw_redact(redactor, text, LEN) <= LEN);
-        CHECK(clock() - began < 10 * CLOCKS_PER_SEC);
-        free(text);
-        free(copy);
-    }
-}
-
-static void random_bytes(void)
-{
-    static const char *const texts[] = {KEY, "yJyeyyJe", "\xff\xfe\xfd\xfc\xfb\xfa\xf9\xf8"};
-    know(texts, 3);
-    for (uint64_t seed = 1; seed <= 20000; seed++) {
-        char text[300];
-        random_state = seed;
-        size_t len = below(sizeof text), out_len;
-        unsigned kind = below(3);
-        for (size_t i = 0; i < len; i++)
-            text[i] = (char)(kind == 0   ? (int)below(256)
-                             : kind == 1 ? "eyJ."[below(4)]
-                                         : "aZ09+/_-=."[below(10)]);
-        char *out = redacted(text, len, &out_len);
-        CHECK(!strstr(out, "yJyeyyJe"));
-        free(out);
-    }
-}
-
 /* Copies --------------------------------------------------------------------------------------- */
 
 static void check_copy(const char *text, const char *expected)
@@ -482,39 +299,6 @@ static void copies_have_no_tokens(void)
         }
 }
 
-/* Each byte is covered exactly when a secret reaches over it. */
-static void random_copies(void)
-{
-    for (uint64_t seed = 1; seed <= 5000; seed++) {
-        char secrets[4][20], text[160], copy[160], covered[160] = "";
-        random_state = seed * 7919;
-        size_t len = below(sizeof text), count = 1 + below(4);
-        know(NULL, 0);
-        for (size_t i = 0; i < count; i++) {
-            size_t secret_len = 8 + below(6);
-            for (size_t j = 0; j < secret_len; j++)
-                secrets[i][j] = "ab"[below(8) == 0];
-            secrets[i][secret_len] = '\0';
-            mw_redactor_add(redactor, secrets[i], secret_len);
-        }
-        for (size_t i = 0; i < len; i++)
-            text[i] = "ab "[below(8) ? 0 : 1 + below(2)];
-        for (size_t i = 0; i < len; i++)
-            for (size_t j = 0; j < count; j++) {
-                size_t secret_len = strlen(secrets[j]);
-                if (secret_len <= len - i && memcmp(text + i, secrets[j], secret_len) == 0)
-                    memset(covered + i, 1, secret_len);
-            }
-        mw_redact_copy(redactor, copy, text, len);
-        for (size_t i = 0; i < len; i++)
-            if (covered[i] ? !strchr("[secret.]", copy[i]) : copy[i] != text[i]) {
-                printf("seed %" PRIu64 ": \"%.*s\"\n", seed, (int)len, text);
-                CHECK(!"a byte that is wrong");
-                break;
-            }
-    }
-}
-
 static char heard[256];
 
 static void hear(void *arg, const char *text, size_t len, bool is_key)
@@ -549,14 +333,9 @@ static const struct test_case cases[] = {
      signatures_of_the_pages},
     {"a signature is seen whatever stands around it", in_a_sentence},
     {"words, paths, rulers, ids and prices are no secrets", harmless_texts},
-    {"random texts are replaced exactly where a secret stands", random_texts},
-    {"random beginnings of tokens are replaced exactly where a token stands", random_tokens},
-    {"a long text takes no longer than its length", long_tokens},
     {"a listener is told each secret once, and none that is too short", told},
-    {"random bytes are never read beyond their end", random_bytes},
     {"in a copy secrets are overwritten and nothing moves", copies_keep_their_length},
     {"a copy has no tokens and signatures, wherever they stand", copies_have_no_tokens},
-    {"random texts are overwritten exactly where a secret reaches", random_copies},
 };
 
 int main(void)
