@@ -4,6 +4,7 @@
 #define MW_TEST_DECIMAL_NUMBERS_H
 
 #include "decimal.h"
+#include "random.h"
 #include "test.h"
 
 #include <math.h>
@@ -19,13 +20,7 @@ struct number {
     int exponent;
 };
 
-static uint64_t seed, random_state;
-
-static inline unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
-}
+static uint64_t seed;
 
 /* The next case has a seed of its own; a failure prints it. */
 static inline void next_case(void)

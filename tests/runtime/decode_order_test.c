@@ -1,6 +1,7 @@
 /* The decoder remembers what stood at each place of an object the last time. Whatever it remembers,
  * it reads each message as a reader without memory does. */
 #include "json_reference.h"
+#include "random.h"
 
 /* Reads each message with one decoder, so that each is read in the memory of those before it. */
 static void read_in_turn(const char *const *paths, size_t path_count, const char *const *texts,
@@ -265,9 +266,9 @@ static void random_orders(void)
         char text[2048];
         size_t len = 0, count;
         random_state = seed * 7919;
-        count = KINDS - pick(3);
-        for (uint32_t swaps = pick(3); swaps > 0; swaps--) {
-            uint32_t i = pick(KINDS), j = pick(KINDS);
+        count = KINDS - below(3);
+        for (uint32_t swaps = below(3); swaps > 0; swaps--) {
+            uint32_t i = below(KINDS), j = below(KINDS);
             int kept = order[i];
             order[i] = order[j];
             order[j] = kept;
@@ -275,13 +276,13 @@ static void random_orders(void)
         len += (size_t)snprintf(text + len, sizeof text - len, "{");
         for (size_t i = 0; i < count; i++)
             len += (size_t)snprintf(text + len, sizeof text - len, "%s%s\"%s\"%s:%s%s",
-                                    i ? "," : "", pick(20) ? "" : " ", names[order[i]],
-                                    pick(20) ? "" : " ", pick(20) ? "" : " ",
-                                    values[pick(COUNT(values))]);
+                                    i ? "," : "", below(20) ? "" : " ", names[order[i]],
+                                    below(20) ? "" : " ", below(20) ? "" : " ",
+                                    values[below(COUNT(values))]);
         len += (size_t)snprintf(text + len, sizeof text - len, "}");
-        if (pick(8) == 0) {
-            char *byte = &text[pick((uint32_t)len)];
-            *byte = (char)(*byte ^ (int)(1 + pick(255)));
+        if (below(8) == 0) {
+            char *byte = &text[below((uint32_t)len)];
+            *byte = (char)(*byte ^ (int)(1 + below(255)));
         }
         good += compare_readers(paths, COUNT(paths), text, len);
     }

@@ -1,5 +1,6 @@
 /* The decoder against a slow reader: messages cut, changed and made at random. */
 #include "json_reference.h"
+#include "random.h"
 
 /* No name is one byte away from another, so that no change of a byte makes two of one. */
 static const char *const push_paths[] = {
@@ -86,7 +87,7 @@ static void put(const char *text)
 static void put_blanks(void)
 {
     static const char *const blanks[] = {"", "", "", "", " ", "\t", " \r ", "  "};
-    put(blanks[pick(COUNT(blanks))]);
+    put(blanks[below(COUNT(blanks))]);
 }
 
 static void put_string(void)
@@ -110,8 +111,8 @@ static void put_string(void)
         ":",
     };
     put("\"");
-    for (uint32_t i = pick(6); i > 0; i--)
-        put(pieces[pick(COUNT(pieces))]);
+    for (uint32_t i = below(6); i > 0; i--)
+        put(pieces[below(COUNT(pieces))]);
     put("\"");
 }
 
@@ -123,21 +124,22 @@ static void put_object(int level)
     static const char *const leaves[] = {"id",  "channel", "orderId", "side",
                                          "qty", "offset",  "code",    "deep",
                                          "x",   "unknown", "",        "s\\u0069de"};
-    uint32_t from = pick(COUNT(inner)), inner_count = made_len > 2000 ? 0 : pick(COUNT(inner) + 1);
+    uint32_t from = below(COUNT(inner)),
+             inner_count = made_len > 2000 ? 0 : below(COUNT(inner) + 1);
     bool is_first = true;
     put("{");
     for (uint32_t i = 0; i < inner_count; i++) { /* each at most once, anywhere among the others */
-        for (uint32_t j = pick(3); j > 0; j--) {
+        for (uint32_t j = below(3); j > 0; j--) {
             put(is_first ? "" : ",");
             is_first = false;
             put_blanks();
             put("\"");
-            put(leaves[pick(COUNT(leaves))]);
+            put(leaves[below(COUNT(leaves))]);
             put("\"");
             put_blanks();
             put(":");
             put_blanks();
-            if (pick(3))
+            if (below(3))
                 put_string();
             else
                 put_value(level + 4);
@@ -156,15 +158,15 @@ static void put_value(int level)
 {
     static const char *const plain[] = {"0",    "-1.50", "1e9", "true", "false",
                                         "null", "12345", "{}",  "[]"};
-    uint32_t kind = level > 6 || made_len > 2000 ? pick(2) : pick(8);
+    uint32_t kind = level > 6 || made_len > 2000 ? below(2) : below(8);
     if (kind == 0) {
-        put(plain[pick(COUNT(plain))]);
+        put(plain[below(COUNT(plain))]);
     } else if (kind == 1) {
         put_string();
     } else if (kind < 6) {
         put_object(level);
     } else {
-        uint32_t count = pick(level ? 4 : 20);
+        uint32_t count = below(level ? 4 : 20);
         put("[");
         for (uint32_t i = 0; i < count; i++) {
             put(i ? "," : "");
@@ -186,16 +188,16 @@ static void random_messages(void)
         for (seed = 1; seed <= MESSAGES; seed++) {
             random_state = seed * 977 + s;
             made_len = 0;
-            for (uint32_t texts = 1 + pick(3); texts > 0; texts--) {
-                if (pick(4) && s == 0)
+            for (uint32_t texts = 1 + below(3); texts > 0; texts--) {
+                if (below(4) && s == 0)
                     put_object(0);
                 else
                     put_value(0);
                 put("\n");
             }
             good += compare_readers(schemas[s].paths, schemas[s].count, made, made_len);
-            char *byte = &made[pick((uint32_t)made_len)];
-            *byte = (char)(*byte ^ (int)(1 + pick(255)));
+            char *byte = &made[below((uint32_t)made_len)];
+            *byte = (char)(*byte ^ (int)(1 + below(255)));
             bad += !compare_readers(schemas[s].paths, schemas[s].count, made, made_len);
         }
     }

@@ -235,15 +235,10 @@ static const struct node *slow_walk(const struct node *node, const char *path, c
     *rest = path;
     return node;
 }
-/* Random numbers, and the comparison ----------------------------------------------------------- */
+/* The comparison ------------------------------------------------------------------------------- */
 
-static uint64_t seed, random_state;
+static uint64_t seed;
 
-static inline uint32_t pick(uint32_t count)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (uint32_t)(random_state >> 33) % count;
-}
 static bool is_inside(const struct mw_field *field, const char *text, size_t len)
 {
     return field->text >= text && field->text + field->len <= text + len;

@@ -1,5 +1,6 @@
 /* Quotes around numbers that a double cannot hold. */
 #include "json_text.h"
+#include "random.h"
 #include "test.h"
 
 #include <stdbool.h>
@@ -113,14 +114,6 @@ static void room(void)
  */
 
 enum { TEXT_MAX = 512 };
-static uint64_t random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
-}
-
 struct text {
     char bytes[TEXT_MAX];
     size_t len;

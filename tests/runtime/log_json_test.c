@@ -1,5 +1,6 @@
 /* The log in JSON: valid whatever its bytes. */
 #include "log_lines.h"
+#include "random.h"
 
 static void every_ascii_byte(void)
 {
@@ -27,14 +28,6 @@ static void reads_back(void)
                           "\"msg\":\"a\\\"b\\\\c\\nd\\u0009e/\xe2\x82\xac\xf0\x9f\x9a\x80"
                           "\\u007f\"}\n");
     close_log(log);
-}
-
-static uint64_t random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
 }
 
 static void check_length(const char *line)

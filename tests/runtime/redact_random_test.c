@@ -1,15 +1,8 @@
 /* The redactor on random texts, against oracles that look at each place; and on long ones. */
+#include "random.h"
 #include "redact_fixture.h"
 
 #include <time.h>
-
-static uint64_t random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
-}
 
 /* Secrets of a few letters overlap and repeat as much as they can; the oracle looks at each place
  * for the longest one, and goes on as long as another begins before it ends. */

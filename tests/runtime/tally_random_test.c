@@ -1,16 +1,11 @@
 /* Totals of random executions, against integers of 128 bits. MW_PROPERTY_SEED repeats a run that
  * failed. */
+#include "random.h"
 #include "tally_totals.h"
 
 typedef __int128 wide;
 
-static uint64_t seed, random_state;
-
-static unsigned below(unsigned limit)
-{
-    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    return (unsigned)(random_state >> 33) % limit;
-}
+static uint64_t seed;
 
 static wide random_digits(int count_max)
 {

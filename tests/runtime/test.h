@@ -1,5 +1,5 @@
-/* test.h: what a C test needs. TEST(name) { ... } bodies are run by test_main; a failed CHECK
- * prints where, what was expected and what was found, and the test goes on to the next case. */
+/* test.h: what a C test needs. A case is a sentence and a function; a failed CHECK prints where,
+ * what was expected and what was found, and the case goes on. */
 #ifndef MW_TEST_H
 #define MW_TEST_H
 

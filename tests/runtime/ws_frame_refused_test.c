@@ -1,4 +1,5 @@
 /* Frames that are refused. */
+#include "random.h"
 #include "ws_stream.h"
 
 static void wrong_mask(void)
@@ -187,14 +188,13 @@ static void close_frames(void)
 /* Whatever arrives, the reader ends with a verdict and never hands out more than it was given. */
 static void noise(void)
 {
-    uint64_t state = 1;
     int messages = 0, violations = 0;
+    random_state = 1;
     for (int round = 0; round < 20000; round++) {
         begin(64, round & 1);
         for (int i = 0; i < 3; i++) {
             char data[80];
-            state = state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-            uint32_t dice = (uint32_t)(state >> 32);
+            unsigned dice = below(1U << 31);
             memset(data, (int)(dice >> 20 & 0xff), sizeof data);
             put_frame((int)(dice & 0x80) | (int)(dice & 0x300 ? dice & 3 : dice & 0xff), data,
                       dice >> 10 & 63, dice >> 17 & 7 ? round & 1 : !(round & 1));
