@@ -1,4 +1,5 @@
 #include "compile.h"
+#include "buffer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,8 +23,7 @@ struct job {
     atomic_bool has_ended; /* the thread is done with it */
     char *text, *name;
     size_t len;
-    char *code; /* bytecode; NULL: `problem` says why there is none */
-    size_t code_len, code_room;
+    struct mw_buffer code; /* bytecode; empty: `problem` says why there is none */
     char problem[512];
 };
 
@@ -40,7 +41,7 @@ static void free_job(struct job *job)
         return;
     free(job->text);
     free(job->name);
-    free(job->code);
+    mw_buffer_fini(&job->code);
     free(job);
 }
 
@@ -51,17 +52,7 @@ static int append(lua_State *L, const void *bytes, size_t len, void *arg)
 {
     struct job *job = arg;
     (void)L;
-    if (job->code_len + len > job->code_room) {
-        size_t room = 2 * job->code_room + len;
-        char *code = realloc(job->code, room);
-        if (!code)
-            return 1;
-        job->code = code;
-        job->code_room = room;
-    }
-    memcpy(job->code + job->code_len, bytes, len);
-    job->code_len += len;
-    return 0;
+    return mw_buffer_append(&job->code, bytes, len, SIZE_MAX);
 }
 
 static void translate(struct job *job, lua_State *L)
@@ -70,8 +61,7 @@ static void translate(struct job *job, lua_State *L)
         (void)snprintf(job->problem, sizeof job->problem, "%s", lua_tostring(L, -1));
     } else if (lua_dump(L, append, job)) {
         (void)snprintf(job->problem, sizeof job->problem, "%s: out of memory", job->name);
-        free(job->code);
-        job->code = NULL;
+        mw_buffer_fini(&job->code);
     }
 }
 
@@ -133,8 +123,8 @@ static void on_wake(struct ev_loop *loop, ev_async *watcher, int revents)
     while ((job = take_ended(compiler))) {
         /* Its text is recorded with its version: not here as well. */
         struct mw_event event = {.kind = MW_EVENT_compiled, .id = job->id, .is_secret = true};
-        event.data = job->code;
-        event.len = job->code_len;
+        event.data = job->code.bytes;
+        event.len = job->code.len;
         event.text = job->problem;
         event.text_len = strlen(job->problem);
         mw_host_emit(compiler->host, &event);

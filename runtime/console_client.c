@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,31 +11,6 @@
 
 enum { READ_SIZE = 16 * 1024 };
 static const ev_tstamp last_words_seconds = 5.;
-
-/* Bytes --------------------------------------------------------------------------------------- */
-
-static int append(struct bytes *bytes, const char *data, size_t len)
-{
-    if (bytes->len + len > bytes->cap) {
-        size_t cap = (bytes->len + len) * 2;
-        char *grown = realloc(bytes->data, cap);
-        if (!grown)
-            return -1;
-        bytes->data = grown;
-        bytes->cap = cap;
-    }
-    if (len)
-        memcpy(bytes->data + bytes->len, data, len);
-    bytes->len += len;
-    return 0;
-}
-
-static void drop_front(struct bytes *bytes, size_t len)
-{
-    bytes->len -= len;
-    if (len && bytes->len)
-        memmove(bytes->data, bytes->data + len, bytes->len);
-}
 
 /* Clients ------------------------------------------------------------------------------------- */
 
@@ -67,8 +43,8 @@ static void sweep(struct mw_console *console)
             continue;
         }
         *link = client->next;
-        free(client->in.data);
-        free(client->out.data);
+        mw_buffer_fini(&client->in);
+        mw_buffer_fini(&client->out);
         free(client);
     }
 }
@@ -97,21 +73,20 @@ static void emit_close(struct client *client, const char *why)
 
 static void flush(struct client *client)
 {
-    size_t at = 0;
-    while (at < client->out.len) {
-        ssize_t sent = send(client->fd, client->out.data + at, client->out.len - at,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+    struct mw_buffer *out = &client->out;
+    while (out->at < out->len) {
+        ssize_t sent =
+            send(client->fd, out->bytes + out->at, out->len - out->at, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent > 0)
-            at += (size_t)sent;
+            out->at += (size_t)sent;
         else if (sent == 0 || errno != EINTR)
             break;
     }
-    bool is_stuck = at < client->out.len && (errno == EAGAIN || errno == EWOULDBLOCK);
-    drop_front(&client->out, is_stuck ? at : client->out.len);
-    if (client->out.len) {
+    if (out->at < out->len && (errno == EAGAIN || errno == EWOULDBLOCK)) {
         ev_io_start(loop_of(client), &client->writable);
         return;
     }
+    out->at = out->len = 0;
     ev_io_stop(loop_of(client), &client->writable);
     if (client->is_ending)
         end(client); /* its reader sees what was sent, and then the end */
@@ -131,11 +106,16 @@ static void begin_to_end(struct client *client)
 void mw_client_send_away(struct client *client, const char *why)
 {
     char bye[256];
-    char *lf = client->out.len ? memchr(client->out.data, '\n', client->out.len) : NULL;
+    struct mw_buffer *out = &client->out;
+    char *lf = out->bytes ? memchr(out->bytes + out->at, '\n', out->len - out->at) : NULL;
     int len = snprintf(bye, sizeof bye, "{\"kind\":\"bye\",\"text\":\"%s\"}\n", why); /* fits */
     if (lf)
-        client->out.len = (size_t)(lf - client->out.data) + 1;
-    (void)append(&client->out, bye, (size_t)len); /* without memory it goes without a word */
+        out->len = (size_t)(lf - out->bytes) + 1;
+    char *room = mw_buffer_reserve(out, (size_t)len, MW_CONSOLE_QUEUE_MAX + sizeof bye);
+    if (room) { /* without memory it goes without a word */
+        memcpy(room, bye, (size_t)len);
+        out->len += (size_t)len;
+    }
     begin_to_end(client);
 }
 
@@ -152,12 +132,13 @@ static void on_writable(struct ev_loop *loop, ev_io *io, int revents)
 /* The bytes of the next line without its LF; -1: there is none yet. */
 static ssize_t next_line(struct client *client)
 {
-    const char *from = client->in.data + client->scanned;
-    const char *lf = client->in.len > client->scanned
-                         ? memchr(from, '\n', client->in.len - client->scanned)
-                         : NULL;
-    client->scanned = lf ? 0 : client->in.len;
-    return lf ? lf - client->in.data : -1;
+    const struct mw_buffer *in = &client->in;
+    size_t used = in->len - in->at;
+    const char *line = in->bytes + in->at, *lf = NULL;
+    if (client->scanned < used)
+        lf = memchr(line + client->scanned, '\n', used - client->scanned);
+    client->scanned = lf ? 0 : used;
+    return lf ? lf - line : -1;
 }
 
 static void schedule(struct client *client)
@@ -172,10 +153,11 @@ static bool emit_line(struct client *client)
     ssize_t len = next_line(client);
     if (len < 0)
         return false;
+    struct mw_buffer *in = &client->in;
     struct mw_event event = {
-        .kind = MW_EVENT_console_line, .data = client->in.data, .len = (size_t)len};
+        .kind = MW_EVENT_console_line, .data = in->bytes + in->at, .len = (size_t)len};
     mw_client_emit(client, &event);
-    drop_front(&client->in, (size_t)len + 1);
+    in->at += (size_t)len + 1;
     if (!client->is_ending)
         schedule(client); /* the next one, or more bytes */
     return true;
@@ -184,11 +166,12 @@ static bool emit_line(struct client *client)
 /* A file or another process may end without LF; a client of ours that does was cut off. */
 static void emit_rest(struct client *client)
 {
+    struct mw_buffer *in = &client->in;
     struct mw_event event = {
-        .kind = MW_EVENT_console_line, .data = client->in.data, .len = client->in.len};
-    if (!client->listener && client->in.len)
+        .kind = MW_EVENT_console_line, .data = in->bytes + in->at, .len = in->len - in->at};
+    if (!client->listener && event.len)
         mw_client_emit(client, &event);
-    client->in.len = 0;
+    in->at = in->len;
 }
 
 static void refuse(struct client *client, const char *why)
@@ -211,11 +194,11 @@ static void take_bytes(struct client *client)
         return;
     }
     size_t limit = client->listener ? MW_CONSOLE_LINE_MAX : MW_CONSOLE_QUEUE_MAX + READ_SIZE;
-    if (append(&client->in, data, (size_t)got) < 0) {
+    if (mw_buffer_append(&client->in, data, (size_t)got, SIZE_MAX) < 0) {
         refuse(client, "out of memory");
     } else if (emit_line(client)) {
         ev_io_stop(loop_of(client), &client->readable); /* until its lines are handled */
-    } else if (client->in.len > limit) {
+    } else if (client->in.len - client->in.at > limit) {
         refuse(client, "a line of more than 64 KiB");
     }
 }
@@ -274,12 +257,15 @@ int mw_console_send(struct mw_console *console, uint64_t id, const char *text, s
         mw_err_set(err, "console %llu is gone", (unsigned long long)id);
         return -1;
     }
-    if (client->out.len + len + 1 > MW_CONSOLE_QUEUE_MAX || append(&client->out, text, len) < 0 ||
-        append(&client->out, "\n", 1) < 0) {
+    char *line = mw_buffer_reserve(&client->out, len + 1, MW_CONSOLE_QUEUE_MAX);
+    if (!line) {
         mw_err_set(err, "it does not read what it is sent: sent away");
         mw_client_send_away(client, "too much waits to be read: sent away");
         return -1;
     }
+    memcpy(line, text, len);
+    line[len] = '\n';
+    client->out.len += len + 1;
     /* Begun at once: what is printed in a row leaves while it is printed. */
     flush(client);
     return 0;

@@ -2,14 +2,10 @@
 #ifndef MW_CONSOLE_CLIENT_H
 #define MW_CONSOLE_CLIENT_H
 
+#include "buffer.h"
 #include "console.h"
 
 #include <stdbool.h>
-
-struct bytes {
-    char *data;
-    size_t len, cap;
-};
 
 struct client {
     struct mw_console *console;
@@ -18,8 +14,8 @@ struct client {
     ev_timer timer;        /* the next line, or the end of an end */
     int fd, flags;         /* flags: what it had before; others may have it open as well */
     uint64_t id, listener; /* listener: 0 on the other side */
-    struct bytes in, out;
-    size_t scanned; /* of `in`, without LF */
+    struct mw_buffer in, out;
+    size_t scanned; /* of what is in use of `in`, without LF */
     bool is_ending, has_ended;
 };
 

@@ -112,9 +112,9 @@ static void destroy_list(struct call *call)
     while (call) {
         struct call *next = call->next;
         curl_easy_cleanup(call->easy);
-        free(call->sent.bytes);
-        free(call->body.bytes);
-        free(call->head.bytes);
+        mw_buffer_fini(&call->sent);
+        mw_buffer_fini(&call->body);
+        mw_buffer_fini(&call->head);
         free(call);
         call = next;
     }
@@ -138,7 +138,6 @@ static struct call *take_call(struct mw_http *http)
     }
     call->http = http;
     call->id = mw_host_next_id(http->host);
-    call->read = 0;
     call->is_too_large = call->has_started = false;
     call->error[0] = '\0';
     call->next = http->active;
@@ -151,7 +150,7 @@ static bool may_have_arrived(struct call *call)
 {
     long request_size = 0; /* and it stays 0 when it is not known */
     (void)curl_easy_getinfo(call->easy, CURLINFO_REQUEST_SIZE, &request_size);
-    return request_size > 0 || call->read > 0 || call->has_started;
+    return request_size > 0 || call->sent.at > 0 || call->has_started;
 }
 
 /* Writes why there is no answer; how long that is. */

@@ -9,29 +9,11 @@ enum {
     DEFAULT_TIMEOUT_MS = 30000,
 };
 
-static int append(struct buffer *buffer, const char *bytes, size_t len, size_t limit)
-{
-    if (len > limit || buffer->len > limit - len)
-        return -1;
-    if (buffer->len + len > buffer->cap) {
-        size_t cap = (buffer->len + len) * 2;
-        char *grown = realloc(buffer->bytes, cap);
-        if (!grown)
-            return -1;
-        buffer->bytes = grown;
-        buffer->cap = cap;
-    }
-    if (len)
-        memcpy(buffer->bytes + buffer->len, bytes, len);
-    buffer->len += len;
-    return 0;
-}
-
-static void wipe(struct buffer *buffer)
+static void wipe(struct mw_buffer *buffer)
 {
     if (buffer->bytes)
         OPENSSL_cleanse(buffer->bytes, buffer->len);
-    buffer->len = 0;
+    buffer->at = buffer->len = 0;
 }
 
 /* What libcurl calls --------------------------------------------------------------------------- */
@@ -39,7 +21,7 @@ static void wipe(struct buffer *buffer)
 static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 {
     struct call *call = arg;
-    if (append(&call->body, bytes, size * count, MW_HTTP_BODY_MAX) < 0) {
+    if (mw_buffer_append(&call->body, bytes, size * count, MW_HTTP_BODY_MAX) < 0) {
         call->is_too_large = true;
         return 0;
     }
@@ -49,7 +31,8 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
     struct call *call = arg;
-    return append(&call->head, bytes, size * count, MW_HTTP_BODY_MAX) < 0 ? 0 : size * count;
+    size_t len = size * count;
+    return mw_buffer_append(&call->head, bytes, len, MW_HTTP_BODY_MAX) < 0 ? 0 : len;
 }
 
 /* libcurl takes the body from here once. When it comes back for it, it is about to send the request
@@ -57,12 +40,12 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 static size_t on_read(char *bytes, size_t size, size_t count, void *arg)
 {
     struct call *call = arg;
-    size_t left = call->sent.len - call->read, room = size * count;
+    size_t left = call->sent.len - call->sent.at, room = size * count;
     if (!left)
         return CURL_READFUNC_ABORT;
     size_t taken = left < room ? left : room;
-    memcpy(bytes, call->sent.bytes + call->read, taken);
-    call->read += taken;
+    memcpy(bytes, call->sent.bytes + call->sent.at, taken);
+    call->sent.at += taken;
     return taken;
 }
 
@@ -141,7 +124,7 @@ static int set_body(struct call *call, const struct mw_http_request *request, st
             curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
         return 0;
     }
-    if (append(&call->sent, request->body, request->body_len, MW_HTTP_BODY_MAX) < 0) {
+    if (mw_buffer_append(&call->sent, request->body, request->body_len, MW_HTTP_BODY_MAX) < 0) {
         mw_err_set(err, "body of %zu bytes: larger than 16 MiB, or out of memory",
                    request->body_len);
         return -1;

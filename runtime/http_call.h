@@ -2,15 +2,11 @@
 #ifndef MW_HTTP_CALL_H
 #define MW_HTTP_CALL_H
 
+#include "buffer.h"
 #include "http.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
-
-struct buffer {
-    char *bytes;
-    size_t len, cap;
-};
 
 /* One request and its easy handle; kept for the next request when it is over. */
 struct call {
@@ -19,8 +15,7 @@ struct call {
     CURL *easy;
     uint64_t id;
     struct curl_slist *headers;
-    struct buffer sent, body, head; /* what we send; the answer's body and headers */
-    size_t read;                    /* how much of the body libcurl has taken */
+    struct mw_buffer sent, body, head; /* what we send; the answer's body and headers */
     bool is_too_large, has_started, may_repeat, has_secret_answer;
     char error[CURL_ERROR_SIZE];
 };

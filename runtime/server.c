@@ -39,29 +39,6 @@ void mw_connection_name(struct connection *connection)
 
 /* Bytes and events ----------------------------------------------------------------------------- */
 
-static int append(struct buffer *buffer, const char *bytes, size_t len)
-{
-    if (buffer->at == buffer->len)
-        buffer->at = buffer->len = 0;
-    if (buffer->len + len > buffer->cap) {
-        if (buffer->at) {
-            memmove(buffer->bytes, buffer->bytes + buffer->at, buffer->len - buffer->at);
-            buffer->len -= buffer->at;
-            buffer->at = 0;
-        }
-        size_t cap = (buffer->len + len) * 2;
-        char *grown = buffer->len + len > QUEUE_MAX ? NULL : realloc(buffer->bytes, cap);
-        if (!grown)
-            return -1;
-        buffer->bytes = grown;
-        buffer->cap = cap;
-    }
-    if (len)
-        memcpy(buffer->bytes + buffer->len, bytes, len);
-    buffer->len += len;
-    return 0;
-}
-
 void mw_connection_end(struct connection *connection)
 {
     /* The library's own timer may sleep until something happens on a socket, when this is called
@@ -74,7 +51,7 @@ void mw_connection_end(struct connection *connection)
 int mw_connection_queue(struct connection *connection, const char *bytes, size_t len,
                         struct mw_err *err)
 {
-    if (connection->is_ended || append(&connection->out, bytes, len) < 0) {
+    if (connection->is_ended || mw_buffer_append(&connection->out, bytes, len, QUEUE_MAX) < 0) {
         mw_err_set(err, connection->is_ended ? "the client is gone" : "too much waits to be sent");
         return -1;
     }
@@ -134,7 +111,7 @@ static void on_bytes(struct connection *connection, const char *bytes, size_t le
     if (!connection->has_spoken) /* the library allows 20 s from TLS to here, and then for all */
         lws_set_timeout(connection->wsi, NO_PENDING_TIMEOUT, 0);
     connection->has_spoken = true;
-    if (append(&connection->in, bytes, len) < 0) {
+    if (mw_buffer_append(&connection->in, bytes, len, QUEUE_MAX) < 0) {
         mw_connection_end(connection);
         return;
     }
@@ -147,7 +124,7 @@ static void on_bytes(struct connection *connection, const char *bytes, size_t le
 /* Sends some of what is queued; -1 ends the connection. */
 static int on_writable(struct connection *connection)
 {
-    struct buffer *out = &connection->out;
+    struct mw_buffer *out = &connection->out;
     unsigned char chunk[LWS_PRE + CHUNK];
     if (connection->is_half_open)
         return 0;
@@ -176,8 +153,8 @@ static void on_end(struct connection *connection)
     if (connection->id)
         unname(connection);
     mw_ws_reader_free(connection->frames);
-    free(connection->in.bytes);
-    free(connection->out.bytes);
+    mw_buffer_fini(&connection->in);
+    mw_buffer_fini(&connection->out);
     free(connection);
 }
 

@@ -2,6 +2,7 @@
 #ifndef MW_SERVER_CONNECTION_H
 #define MW_SERVER_CONNECTION_H
 
+#include "buffer.h"
 #include "server.h"
 #include "ws_frame.h"
 
@@ -14,11 +15,6 @@ struct lws_context;
 struct lws_vhost;
 struct mw_http_request_text;
 
-struct buffer {
-    char *bytes;
-    size_t at, len, cap; /* what is not used yet: at to len */
-};
-
 /* One client. It has one id at a time: of the request that is being answered, or of its WebSocket.
  * */
 struct connection {
@@ -26,7 +22,7 @@ struct connection {
     struct connection *next; /* in its bucket */
     struct lws *wsi;
     uint64_t id, listener;
-    struct buffer in, out;
+    struct mw_buffer in, out;
     struct mw_ws_reader *frames; /* NULL: HTTP */
     bool waits_for_reply, in_upgrade, was_refused, keeps_alive, closes_when_sent;
     bool is_closing; /* our close frame went out first: the peer answers it */

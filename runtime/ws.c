@@ -250,9 +250,9 @@ uint64_t mw_ws_open(struct mw_ws_pool *pool, const struct mw_ws_options *options
         goto fail;
     }
     if (mw_ws_make_key(session->key, err) < 0 ||
-        !(session->out = (uint8_t *)mw_ws_request(&session->url, options, session->key, &len, err)))
+        !(session->out.bytes = mw_ws_request(&session->url, options, session->key, &len, err)))
         goto fail;
-    session->out_len = session->out_cap = len;
+    session->out.len = session->out.cap = len;
     if (mw_session_connect(session, err) < 0)
         goto fail;
     session->id = mw_host_next_id(pool->host);

@@ -16,11 +16,11 @@ enum { SHOWN_MAX = 4096 /* of what is no answer */ };
 static void record_request(struct session *session)
 {
     struct mw_recorder *recorder = mw_host_recorder(session->pool->host);
-    size_t len = session->out_len;
+    size_t len = session->out.len;
     char *shown = recorder ? malloc(len) : NULL;
     if (!shown)
         return; /* nobody records, or there is no memory: it stays without the head */
-    memcpy(shown, session->out, len);
+    memcpy(shown, session->out.bytes, len);
     mw_ws_request_hide(shown, len);
     struct mw_record fields = {
         .kind = MW_RECORD_ws_handshake, .id = session->id, .text_len = (uint32_t)len};
@@ -149,7 +149,7 @@ static void secure(struct session *session)
 static void begin_frames(struct session *session, const struct mw_ws_response *response)
 {
     struct mw_event event = {.kind = MW_EVENT_ws_open, .id = session->id};
-    OPENSSL_cleanse(session->out, session->out_cap);
+    OPENSSL_cleanse(session->out.bytes, session->out.cap);
     record_answer(session, response->status, response->body_at);
     session->in_at = response->body_at;
     session->reader =

@@ -1,4 +1,5 @@
 #include "ws_frame.h"
+#include "buffer.h"
 #include "utf8.h"
 
 #include <stdbool.h>
@@ -14,12 +15,11 @@ struct mw_ws_reader {
     void *arg;
     size_t limit;
     bool has_ended, from_client;
-    bool is_drained; /* the source has nothing at present */
-    uint64_t frame_got;           /* bytes so far of the frame that is being read */
-    int opcode;                   /* of the message that is being put together; 0: none */
-    char *message;                /* its bytes so far */
-    size_t message_len, message_cap;
-    char control[CONTROL_MAX];    /* a control frame may come between fragments */
+    bool is_drained;           /* the source has nothing at present */
+    uint64_t frame_got;        /* bytes so far of the frame that is being read */
+    int opcode;                /* of the message that is being put together; 0: none */
+    struct mw_buffer message;  /* its bytes so far */
+    char control[CONTROL_MAX]; /* a control frame may come between fragments */
     size_t control_len;
 };
 
@@ -56,12 +56,12 @@ void mw_ws_reader_free(struct mw_ws_reader *reader)
     if (!reader)
         return;
     wslay_frame_context_free(reader->frames);
-    free(reader->message);
+    mw_buffer_fini(&reader->message);
     free(reader);
 }
 
-static enum mw_ws_read_result violation(struct mw_ws_message *message, int code,
-                                        struct mw_err *err, const char *why)
+static enum mw_ws_read_result violation(struct mw_ws_message *message, int code, struct mw_err *err,
+                                        const char *why)
 {
     message->close_code = code;
     mw_err_set(err, "%s", why);
@@ -89,22 +89,6 @@ static const char *check_header(const struct mw_ws_reader *reader,
     if (!is_control && frame->opcode != 0 && reader->opcode)
         return "a new message inside a fragmented one";
     return NULL;
-}
-
-static int append(struct mw_ws_reader *reader, const uint8_t *data, size_t len)
-{
-    if (reader->message_len + len > reader->message_cap) {
-        size_t cap = (reader->message_len + len) * 2;
-        char *grown = realloc(reader->message, cap);
-        if (!grown)
-            return -1;
-        reader->message = grown;
-        reader->message_cap = cap;
-    }
-    if (len)
-        memcpy(reader->message + reader->message_len, data, len);
-    reader->message_len += len;
-    return 0;
 }
 
 /* 7.4: codes that may stand in a close frame. */
@@ -173,15 +157,15 @@ static int take_data(struct mw_ws_reader *reader, const struct wslay_frame_iocb 
     }
     if (frame->opcode && reader->frame_got == 0) {
         reader->opcode = frame->opcode;
-        reader->message_len = 0;
+        reader->message.len = 0;
     }
-    if (append(reader, frame->data, frame->data_length) < 0)
+    if (mw_buffer_append(&reader->message, frame->data, frame->data_length, reader->limit) < 0)
         return -1;
     if (!frame->fin || !is_whole)
         return 0;
     message->opcode = reader->opcode;
-    message->data = reader->message ? reader->message : "";
-    message->len = reader->message_len;
+    message->data = reader->message.bytes;
+    message->len = reader->message.len;
     reader->opcode = 0;
     return 1;
 }
@@ -203,7 +187,7 @@ enum mw_ws_read_result mw_ws_reader_next(struct mw_ws_reader *reader, struct mw_
             const char *why = check_header(reader, &frame);
             if (why)
                 return violation(message, PROTOCOL_ERROR, err, why);
-            uint64_t before = frame.opcode ? 0 : reader->message_len;
+            uint64_t before = frame.opcode ? 0 : reader->message.len;
             if (frame.opcode < 8 && frame.payload_length > reader->limit - before)
                 return violation(message, TOO_BIG, err, "a message larger than the limit");
         }

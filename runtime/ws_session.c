@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <netdb.h>
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +38,7 @@ void mw_session_free(struct session *session)
     mw_ws_reader_free(session->reader);
     free(session->ca_file);
     free(session->in);
-    if (session->out)
-        OPENSSL_cleanse(session->out, session->out_cap); /* the handshake had secrets in it */
-    free(session->out);
+    mw_buffer_fini(&session->out);
     free(session);
 }
 
@@ -115,7 +112,7 @@ void mw_session_watch(struct session *session)
     int wanted = EV_READ;
     /* The upgrade's request is queued from the beginning, and cannot leave before TLS stands. */
     bool has_more =
-        session->phase >= UPGRADING && session->out_at < session->out_len && !session->is_mute;
+        session->phase >= UPGRADING && session->out.at < session->out.len && !session->is_mute;
     if (session->phase == CONNECTING || has_more || session->wants_write_to_read)
         wanted |= EV_WRITE;
     if (ev_is_active(&session->io) && (session->io.events & (EV_READ | EV_WRITE)) == wanted)
@@ -156,7 +153,7 @@ ssize_t mw_session_read(void *arg, uint8_t *buf, size_t len)
     return -1;
 }
 
-static ssize_t write_some(struct session *session, const uint8_t *bytes, size_t len)
+static ssize_t write_some(struct session *session, const char *bytes, size_t len)
 {
     if (!session->ssl) {
         ssize_t sent = send(session->fd, bytes, len, MSG_NOSIGNAL);
@@ -180,41 +177,17 @@ static ssize_t write_some(struct session *session, const uint8_t *bytes, size_t 
 
 int mw_session_flush(struct session *session)
 {
-    while (session->out_at < session->out_len) {
-        ssize_t sent =
-            write_some(session, session->out + session->out_at, session->out_len - session->out_at);
+    struct mw_buffer *out = &session->out;
+    while (out->at < out->len) {
+        ssize_t sent = write_some(session, out->bytes + out->at, out->len - out->at);
         if (sent < 0)
             return -1;
         if (sent == 0)
             return 0;
-        session->out_at += (size_t)sent;
+        out->at += (size_t)sent;
     }
-    session->out_at = session->out_len = 0;
+    out->at = out->len = 0;
     return 0;
-}
-
-static uint8_t *reserve(struct session *session, size_t len, struct mw_err *err)
-{
-    if (session->out_at && session->out_len + len > session->out_cap) {
-        memmove(session->out, session->out + session->out_at, session->out_len - session->out_at);
-        session->out_len -= session->out_at;
-        session->out_at = 0;
-    }
-    if (session->out_len + len > QUEUE_MAX) {
-        mw_err_set(err, "more than 16 MiB wait to be sent: the peer does not read");
-        return NULL;
-    }
-    if (session->out_len + len > session->out_cap) {
-        size_t cap = (session->out_len + len) * 2;
-        uint8_t *grown = realloc(session->out, cap);
-        if (!grown) {
-            mw_err_set(err, "out of memory");
-            return NULL;
-        }
-        session->out = grown;
-        session->out_cap = cap;
-    }
-    return session->out + session->out_len;
 }
 
 static const uint8_t *next_mask(struct mw_ws_pool *pool)
@@ -231,7 +204,7 @@ static const uint8_t *next_mask(struct mw_ws_pool *pool)
 static void mute(struct session *session)
 {
     session->is_mute = true;
-    session->out_at = session->out_len = 0;
+    session->out.at = session->out.len = 0;
     mw_session_set_deadline(session, mute_seconds);
 }
 
@@ -246,9 +219,13 @@ int mw_session_send(struct session *session, int opcode, const char *data, size_
         mw_err_set(err, "a message of %zu bytes: the limit is 16 MiB", len);
         return -1;
     }
-    uint8_t *room = reserve(session, len + 14, err);
-    if (!room)
+    uint8_t *room = (uint8_t *)mw_buffer_reserve(&session->out, len + 14, QUEUE_MAX);
+    if (!room) {
+        bool is_full = session->out.len - session->out.at + len + 14 > QUEUE_MAX;
+        mw_err_set(err, is_full ? "more than 16 MiB wait to be sent: the peer does not read"
+                                : "out of memory");
         return -1;
+    }
     struct mw_record fields = {
         .kind = MW_RECORD_ws_send,
         .id = session->id,
@@ -256,13 +233,13 @@ int mw_session_send(struct session *session, int opcode, const char *data, size_
         .data_len = (uint32_t)len,
     };
     mw_record_put(mw_host_recorder(session->pool->host), &fields, data, NULL);
-    session->out_len += mw_ws_frame_write(room, opcode, next_mask(session->pool), data, len);
+    session->out.len += mw_ws_frame_write(room, opcode, next_mask(session->pool), data, len);
     if (mw_session_flush(session) < 0) {
         *err = session->why;
         mute(session);
         return -1;
     }
-    if (session->out_at < session->out_len)
+    if (session->out.at < session->out.len)
         mw_session_watch(session);
     return 0;
 }

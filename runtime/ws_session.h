@@ -2,6 +2,7 @@
 #ifndef MW_WS_SESSION_H
 #define MW_WS_SESSION_H
 
+#include "buffer.h"
 #include "resolve.h"
 #include "tls.h"
 #include "url.h"
@@ -39,8 +40,7 @@ struct session {
     struct mw_ws_reader *reader;
     char *in; /* the answer to the handshake, and what came with it */
     size_t in_len, in_cap, in_at;
-    uint8_t *out; /* what the socket has not taken yet: out_at to out_len */
-    size_t out_at, out_len, out_cap;
+    struct mw_buffer out;     /* what the socket has not taken yet */
     bool wants_write_to_read; /* TLS must write before it can go on reading */
     bool is_mute;             /* the socket has refused bytes: nothing leaves any more */
     int close_code;           /* what ws_close will say */
