@@ -88,11 +88,13 @@ static int l_masked(lua_State *L)
     return 1;
 }
 
-/* host.print_line(text): one line to standard output, at once and untouched. A reader that has gone
- * is no error; one that does not read makes the line wait, as any print does. */
+/* host.print_line(text) -> true | nil, err: one line to standard output, at once and untouched. A
+ * reader that does not read makes the line wait, as any print does; one that has gone is no error
+ * to most. */
 static int l_print_line(lua_State *L)
 {
     size_t len;
+    struct mw_err err;
     (void)luaL_checkstring(L, 1);
     lua_settop(L, 1);
     lua_pushliteral(L, "\n");
@@ -104,13 +106,15 @@ static int l_print_line(lua_State *L)
             struct pollfd wait = {.fd = STDOUT_FILENO, .events = POLLOUT};
             (void)poll(&wait, 1, -1); /* what went wrong shows at the next write */
         } else if (written < 0 && errno != EINTR) {
-            break;
+            mw_err_set(&err, "standard output: %s", strerror(errno));
+            return mw_api_fail(L, &err);
         } else if (written > 0) {
             line += written;
             len -= (size_t)written;
         }
     }
-    return 0;
+    lua_pushboolean(L, 1);
+    return 1;
 }
 
 const luaL_Reg mw_lua_log[] = {

@@ -113,6 +113,13 @@ static int l_term_screen(lua_State *L)
     return 0;
 }
 
+/* host.term_hold(): no lines are typed until term_lines; a key is told of */
+static int l_term_hold(lua_State *L)
+{
+    mw_term_hold(term_of(L));
+    return 0;
+}
+
 /* host.term_lines(): the lines come back */
 static int l_term_lines(lua_State *L)
 {
@@ -121,15 +128,10 @@ static int l_term_lines(lua_State *L)
 }
 
 const luaL_Reg mw_lua_term[] = {
-    {"term_open", l_term_open},
-    {"term_prompt", l_term_prompt},
-    {"term_drop", l_term_drop},
-    {"term_print", l_term_print},
-    {"term_insert", l_term_insert},
-    {"term_remember", l_term_remember},
-    {"term_width", l_term_width},
-    {"term_height", l_term_height},
-    {"term_screen", l_term_screen},
-    {"term_lines", l_term_lines},
-    {NULL, NULL},
+    {"term_open", l_term_open},     {"term_prompt", l_term_prompt},
+    {"term_drop", l_term_drop},     {"term_print", l_term_print},
+    {"term_insert", l_term_insert}, {"term_remember", l_term_remember},
+    {"term_width", l_term_width},   {"term_height", l_term_height},
+    {"term_screen", l_term_screen}, {"term_hold", l_term_hold},
+    {"term_lines", l_term_lines},   {NULL, NULL},
 };

@@ -1,6 +1,7 @@
 #include "term.h"
 
 #include "history.h"
+#include "keys.h"
 #include "tty.h"
 
 #include <errno.h>
@@ -12,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <wchar.h>
 
 enum { PROMPT_MAX = 512 };
+static const ev_tstamp torn_seconds = 0.05; /* the bytes of a key come together */
 enum { END_KEY = 4, ABORT_KEY = 7, ESCAPE = 27 };
 
 struct mw_term {
@@ -22,15 +23,17 @@ struct mw_term {
     uint64_t id;
     EditLine *editor;
     struct mw_history *history;
+    struct mw_keys typed;
     ev_io input;
+    ev_timer torn; /* the rest of a key is waited for */
     ev_signal resized, continued;
     char prompt[PROMPT_MAX];
-    uint64_t keys, completed_at; /* how many were read, now and when completion was asked for */
+    uint64_t reads, completed_at; /* how many were read, now and when completion was asked for */
     bool is_editing, wants_completion;
     bool is_draining, is_drained; /* what libedit put back is read, and what has come */
     bool is_in_key;            /* libedit has the thread: for a key and those that belong to it */
     bool is_first, has_escape; /* of these the first is asked for; one is given once more */
-    bool has_screen;           /* in place of lines; then */
+    bool is_held, has_screen;  /* in place of lines; then */
     struct termios cooked;     /* is what the terminal was before */
     bool wants_drop, wants_begin; /* for the time after that key, */
     bool has_aborted;             /* which was told */
@@ -56,33 +59,12 @@ int mw_term_height(const struct mw_term *term)
 
 /* The screen ---------------------------------------------------------------------------------- */
 
-/* Columns of a text; what is no text counts a column a byte. */
-static size_t columns_of(const char *text, size_t len)
-{
-    mbstate_t state = {0};
-    size_t columns = 0;
-    while (len) {
-        wchar_t c;
-        size_t size = mbrtowc(&c, text, len, &state);
-        if (size == 0 || size > len) {
-            memset(&state, 0, sizeof state);
-            size = 1;
-            c = L'?';
-        }
-        int width = wcwidth(c);
-        columns += width > 0 ? (size_t)width : width < 0;
-        text += size;
-        len -= size;
-    }
-    return columns;
-}
-
 /* Takes the line that is being typed off the screen; the cursor is where its prompt began. */
 static void erase(struct mw_term *term)
 {
     const LineInfo *line = el_line(term->editor);
-    size_t before = columns_of(term->prompt, strlen(term->prompt)) +
-                    columns_of(line->buffer, (size_t)(line->cursor - line->buffer));
+    size_t before = mw_tty_columns(term->prompt, strlen(term->prompt)) +
+                    mw_tty_columns(line->buffer, (size_t)(line->cursor - line->buffer));
     size_t rows = before / (size_t)mw_term_width(term);
     char up[32] = "\r";
     if (rows)
@@ -107,26 +89,45 @@ void mw_term_print(struct mw_term *term, const char *text, size_t len)
         redraw(term);
 }
 
-/* A screen of its own ------------------------------------------------------------------------- */
+/* In place of lines --------------------------------------------------------------------------- */
+
+/* What was typed is looked at, now and from now on. */
+static void listen_to(struct mw_term *term)
+{
+    ev_io_start(mw_host_loop(term->host), &term->input);
+    if (term->typed.len)
+        ev_feed_event(mw_host_loop(term->host), &term->input, EV_READ);
+}
+
+void mw_term_hold(struct mw_term *term)
+{
+    if (term->is_editing || (!term->is_held && mw_tty_take_keys(&term->cooked) < 0))
+        return; /* a terminal that has gone is noticed where it is read */
+    term->is_held = true;
+    listen_to(term);
+}
 
 void mw_term_screen(struct mw_term *term, const char *text, size_t len)
 {
-    if (term->is_editing)
+    mw_term_hold(term);
+    if (!term->is_held)
         return;
-    if (!term->has_screen && mw_tty_enter_screen(&term->cooked) < 0)
-        return; /* the terminal has gone: that is noticed where it is read */
+    if (!term->has_screen)
+        mw_tty_enter_screen();
     term->has_screen = true;
-    ev_io_start(mw_host_loop(term->host), &term->input);
     mw_tty_put(text, len);
 }
 
 void mw_term_lines(struct mw_term *term)
 {
-    if (!term->has_screen)
+    if (!term->is_held)
         return;
-    term->has_screen = false;
+    if (term->has_screen)
+        mw_tty_leave_screen();
+    term->is_held = term->has_screen = false;
     ev_io_stop(mw_host_loop(term->host), &term->input);
-    mw_tty_leave_screen(&term->cooked);
+    ev_timer_stop(mw_host_loop(term->host), &term->torn);
+    mw_tty_give_keys_back(&term->cooked);
 }
 
 /* Editing ------------------------------------------------------------------------------------- */
@@ -154,7 +155,7 @@ static void begin(struct mw_term *term)
         return;
     term->is_editing = true;
     (void)el_set(term->editor, EL_UNBUFFERED, 1);
-    ev_io_start(mw_host_loop(term->host), &term->input);
+    listen_to(term);
 }
 
 static void end(struct mw_term *term)
@@ -193,7 +194,7 @@ bool mw_term_drop(struct mw_term *term)
 
 void mw_term_insert(struct mw_term *term, const char *text)
 {
-    if (!term->is_editing || term->keys != term->completed_at)
+    if (!term->is_editing || term->reads != term->completed_at)
         return;
     erase(term);
     (void)el_insertstr(term->editor, text); /* a line that is full stays as it is */
@@ -219,17 +220,11 @@ static void emit_text(struct mw_term *term, enum mw_term_what what, const char *
     free(copy);
 }
 
-static bool has_input(void)
-{
-    struct pollfd state = {.fd = STDIN_FILENO, .events = POLLIN};
-    return poll(&state, 1, 0) == 1;
-}
-
 /* A key has begun what others end (a search, a sequence): the loop goes on until the next one
  * comes. False when none will, because the line is given up or all of it ends. */
 static bool wait_for_key(struct mw_term *term)
 {
-    while (!has_input() && !term->wants_drop && !mw_host_is_stopped(term->host))
+    while (!mw_keys_are_there(&term->typed) && !term->wants_drop && !mw_host_is_stopped(term->host))
         (void)ev_run(mw_host_loop(term->host), EVRUN_ONCE);
     return !term->wants_drop && !mw_host_is_stopped(term->host);
 }
@@ -244,7 +239,7 @@ static int read_byte(struct mw_term *term, char *byte)
         *byte = ESCAPE;
         return 1;
     }
-    if (term->is_draining && !has_input()) {
+    if (term->is_draining && !mw_keys_are_there(&term->typed)) {
         term->is_drained = true;
         errno = EAGAIN;
         return -1;
@@ -256,14 +251,11 @@ static int read_byte(struct mw_term *term, char *byte)
         term->has_aborted = true;
         return aborts;
     }
-    ssize_t got;
-    do
-        got = read(STDIN_FILENO, byte, 1);
-    while (got < 0 && errno == EINTR);
-    term->keys += got > 0;
+    ssize_t got = mw_keys_get(&term->typed, byte);
+    term->reads += got > 0;
     term->is_gone = got <= 0;
     /* A search ends with the escape of an arrow key and forgets it: the rest would be typed. */
-    term->has_escape = got > 0 && !is_first && *byte == ESCAPE && has_input();
+    term->has_escape = got > 0 && !is_first && *byte == ESCAPE && mw_keys_are_there(&term->typed);
     return (int)got;
 }
 
@@ -347,21 +339,45 @@ static void read_key(struct mw_term *term)
         return;
     const LineInfo *line = el_line(term->editor);
     term->wants_completion = false;
-    term->completed_at = term->keys;
+    term->completed_at = term->reads;
     emit_text(term, MW_TERM_COMPLETE, line->buffer, (size_t)(line->cursor - line->buffer));
 }
 
-/* Which keys they were does not matter. */
-static void take_any_key(struct mw_term *term)
+/* The first key, whatever it is, is told of once. */
+static void take_any_key(struct mw_term *term, bool is_late)
 {
-    char keys[64];
-    ssize_t got = read(STDIN_FILENO, keys, sizeof keys);
-    if (got < 0)
-        return; /* there was none after all */
-    if (got == 0)
+    size_t size;
+    enum mw_key key = mw_keys_first(&term->typed, &size);
+    if (key == MW_KEY_TORN && !is_late) {
+        ev_timer_set(&term->torn, torn_seconds, 0.);
+        ev_timer_start(mw_host_loop(term->host), &term->torn);
+        return;
+    }
+    if (key != MW_KEY_TEXT)
+        mw_keys_drop(&term->typed, size);
+    ev_io_stop(mw_host_loop(term->host), &term->input);
+    emit(term, MW_TERM_KEY, NULL, 0);
+}
+
+static void on_torn(struct ev_loop *loop, ev_timer *timer, int revents)
+{
+    (void)loop;
+    (void)revents;
+    take_any_key(timer->data, true);
+}
+
+static void read_any_key(struct mw_term *term, bool has_more)
+{
+    bool is_wanted = ev_is_active(&term->torn) || !term->typed.len;
+    if (is_wanted && !has_more)
+        return;
+    if (is_wanted && mw_keys_fill(&term->typed) == 0) {
         hang_up(term);
-    else
-        emit(term, MW_TERM_KEY, NULL, 0);
+        return;
+    }
+    ev_timer_stop(mw_host_loop(term->host), &term->torn);
+    if (term->typed.len)
+        take_any_key(term, false);
 }
 
 static void on_input(struct ev_loop *loop, ev_io *io, int revents)
@@ -372,12 +388,11 @@ static void on_input(struct ev_loop *loop, ev_io *io, int revents)
     (void)revents;
     if (term->is_in_key)
         return; /* it is waited for in wait_for_key */
-    if (poll(&state, 1, 0) == 1 && state.revents & (POLLHUP | POLLERR | POLLNVAL)) {
+    bool has_more = poll(&state, 1, 0) == 1;
+    if (state.revents & (POLLHUP | POLLERR | POLLNVAL))
         hang_up(term);
-        return;
-    }
-    if (term->has_screen)
-        take_any_key(term);
+    else if (term->is_held)
+        read_any_key(term, has_more);
     else
         read_key(term);
 }
@@ -401,8 +416,9 @@ static void on_continue(struct ev_loop *loop, ev_signal *watcher, int revents)
     struct mw_term *term = watcher->data;
     (void)loop;
     (void)revents;
+    struct termios left;
     term->has_screen = false; /* the next text enters it anew */
-    if (!term->is_editing)
+    if ((term->is_held && mw_tty_take_keys(&left) < 0) || !term->is_editing)
         return;
     (void)el_set(term->editor, EL_PREP_TERM, 1);
     redraw(term);
@@ -455,7 +471,8 @@ struct mw_term *mw_term_open(struct mw_host *host, const char *history_path, str
     term->host = host;
     term->id = mw_host_next_id(host);
     ev_io_init(&term->input, on_input, STDIN_FILENO, EV_READ);
-    term->input.data = term;
+    ev_init(&term->torn, on_torn);
+    term->input.data = term->torn.data = term;
     watch_signal(term, &term->resized, SIGWINCH, on_resize);
     watch_signal(term, &term->continued, SIGCONT, on_continue);
     term->history = mw_history_open(history_path, err);

@@ -3,7 +3,8 @@
  *   num MW_TERM_LINE: a line was typed (data); no other is read until mw_term_prompt
  *   num MW_TERM_COMPLETE: the key for completion; data: the line up to the cursor
  *   num MW_TERM_END: Ctrl-D on an empty line, or the terminal has gone
- *   num MW_TERM_KEY: a key was pressed while a screen is shown
+ *   num MW_TERM_KEY: a key was pressed while the terminal is held; one that types something is kept
+ *   for the next line
  *   num MW_TERM_SIZE: it has another size
  * Ctrl-C is a signal, as at any time. */
 #ifndef MW_TERM_H
@@ -32,8 +33,10 @@ void mw_term_prompt(struct mw_term *term, const char *prompt);
 bool mw_term_drop(struct mw_term *term);
 /* Text and LF, above the line that is being typed, which stays as it is. */
 void mw_term_print(struct mw_term *term, const char *text, size_t len);
-/* Writes to a screen of its own, without a cursor, which stands in place of the lines until
- * mw_term_lines; no line can be typed meanwhile. Nothing while one is being typed. */
+/* Holds the terminal until mw_term_lines: what is printed is shown, no line can be typed, and a key
+ * is told of. Nothing while a line is being typed. */
+void mw_term_hold(struct mw_term *term);
+/* Holds it, and writes to a screen of its own, without a cursor, in place of the lines. */
 void mw_term_screen(struct mw_term *term, const char *text, size_t len);
 /* The lines come back as they were. */
 void mw_term_lines(struct mw_term *term);

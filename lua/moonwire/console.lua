@@ -9,12 +9,13 @@
 ---                                terminal with a height so much is shown as fits
 ---   {"answer":TEXT}              to an ask
 ---   {"interrupt":true}           ends what is waited for
----   {"key":true}                 ends a screen
+---   {"key":true}                 ends a screen, and a watch
 ---   {"size":true, "width":, "height":}  of a terminal that shows a screen
 ---   {"complete":TEXT}            the line up to the cursor -> completions
 ---   <- {"kind":"hello", "name":, "version":, "pid":}
 ---   <- {"kind":"out"|"line"|"ask"|"bye", "text":}   out: printed by what runs; line: an event
 ---   <- {"kind":"screen", "text":}    all that is to be seen, from the top left on
+---   <- {"kind":"watch", "text":}     from now on events stream, as line or, to a script, as out
 ---   <- {"kind":"done", "ok":, "text":, "has_secret":}
 ---   <- {"kind":"completions", "from":N, "list":[...]}   they replace the text from byte N on
 
@@ -83,11 +84,13 @@ end
 ---@field is_interactive boolean
 ---@field is_read_only boolean
 ---@field is_json boolean
----@field is_watching boolean
+---@field is_watching boolean  beside what is typed
+---@field is_streaming boolean and in place of it
 ---@field has_screen boolean  it can show one
 ---@field width integer
 ---@field height integer|nil  nil: no terminal, all is shown
 ---@field line table|nil      what runs: { session =, orders = touched, on_end = function|nil }
+---@field looking table|nil   the task that shows a screen or streams
 local Session = { __name = "moonwire.ConsoleSession" }
 Session.__index = Session
 
@@ -113,7 +116,7 @@ local function new_session(console, id, pid)
     console = console, desk = console.desk, runner = console.runner, id = id, width = 80,
     who = ("pid %d"):format(pid), bad_lines = 0,
     is_interactive = false, is_read_only = false, is_json = false, is_watching = false,
-    has_screen = false,
+    is_streaming = false, has_screen = false,
   }, Session)
   self.environment = sandbox.environment {
     print = function(text) self:say("out", text) end, clock = dispatch.now,
@@ -158,7 +161,7 @@ end
 -- Nothing runs any more, and nothing is waited for.
 local function release(self)
   local line = self.line
-  self.line, self.asking, self.looking = nil, nil, nil
+  self.line, self.asking, self.looking, self.is_streaming = nil, nil, nil, false
   if line and line.on_end then line.on_end() end
   return line
 end
@@ -222,13 +225,37 @@ function Session:ask(question)
   return answer == "yes" or answer == "y"
 end
 
---- Shows a screen, in a task, and waits so long; "key", "size" or nil: what ended it before.
-function Session:show_screen(text, seconds)
-  self:say("screen", text)
+-- In a task, waits so long for the person who looks on.
+local function look(self, seconds)
   self.looking = task.current()
   local what = task.wait(seconds)
   self.looking = nil
   return what
+end
+
+--- Shows a screen, in a task, and waits so long; "key", "size" or nil: what ended it before.
+function Session:show_screen(text, seconds)
+  self:say("screen", text)
+  return look(self, seconds)
+end
+
+--- Streams events, in a task, until a key.
+function Session:stream()
+  self:say("watch", "watching: any key ends it")
+  self.is_streaming = true
+  repeat until look(self) == "key"
+  self.is_streaming = false
+end
+
+--- Whether events are shown here that nobody here caused.
+function Session:sees_all() return self.is_watching or self.is_streaming end
+
+--- Shows what happened.
+---@param line string
+---@param fields fun(): table  the same for a machine; called only where one looks on
+function Session:show_event(line, fields)
+  if not self:sees_all() then return self:say("line", line) end
+  self:say(self.is_interactive and "line" or "out", self.is_json and format.json(fields()) or line)
 end
 
 function Session:wake_screen(what)
@@ -345,7 +372,7 @@ end
 --- It is gone, and so is what it waits for; its orders stay.
 function Console:forget(session)
   self.sessions[session.id] = nil
-  session.is_watching = false
+  session.is_watching, session.is_streaming = false, false
   -- (What it kept in globals would be kept by this, and this by what it kept.)
   for order, placed_by in pairs(self.placed_by) do
     if placed_by == session then self.placed_by[order] = nil end

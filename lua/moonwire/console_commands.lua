@@ -15,10 +15,15 @@ for _, subject in ipairs { "console_orders", "console_views", "console_strategie
 end
 
 commands.watch = {
-  usage = "watch([false])",
-  about = "Shows every order event, fill and line of the log from now on; Ctrl-C or watch(false) "
-    .. "ends it.",
-  run = function(session, on) session.is_watching = on ~= false end,
+  usage = "watch([true or false])",
+  about = "Streams every order event, fill, change of a session and line of the log until a key; "
+    .. "one that types something begins the next line. watch(true) shows the same above the lines "
+    .. "that are typed, until watch(false). In a script no key ends watch(), but Ctrl-C or a "
+    .. "reader that goes.",
+  run = function(session, on)
+    if on ~= nil and type(on) ~= "boolean" then fail "watch(), watch(true) or watch(false)" end
+    if on ~= nil then session.is_watching = on else session:stream() end
+  end,
 }
 
 commands.top = {

@@ -19,9 +19,23 @@ end
 
 local function id_of(order) return order.client_order_id or order.order_id or "?" end
 
-function Events:show(order, text)
+-- For a machine.
+local function record_of(event, fields, names)
+  local record = { event = event, time = dispatch.now() }
+  for _, name in ipairs(names) do record[name] = fields[name] end
+  return record
+end
+
+local order_names = { "client_order_id", "order_id", "strategy", "venue", "symbol", "side", "type",
+                      "time_in_force", "price", "qty", "amount" }
+local fill_names = { "client_order_id", "order_id", "trade_id", "strategy", "venue", "symbol",
+                     "side", "price", "qty", "liquidity", "fees" }
+
+function Events:show(order, line, fields)
   for _, session in pairs(self.sessions) do
-    if session.is_watching or self.placed_by[order] == session then session:say("line", text) end
+    if session:sees_all() or self.placed_by[order] == session then
+      session:show_event(line, fields)
+    end
   end
 end
 
@@ -29,7 +43,7 @@ end
 function Events:is_seen(order)
   if self.placed_by[order] then return true end
   for _, session in pairs(self.sessions) do
-    if session.is_watching then return true end
+    if session:sees_all() then return true end
   end
   return false
 end
@@ -37,12 +51,17 @@ end
 --- An order is in another status; shown when the event is done, not on its path.
 function Events:on_order(order)
   if next(self.sessions) == nil or not self:is_seen(order) then return end
-  dispatch.defer(self, "show_order", order, order.status, order.reason)
+  dispatch.defer(self, "show_order", order, order.status, { order.cum_qty, order.reason })
 end
 
-function Events:show_order(order, status, reason)
-  local more = reason and "  " .. tostring(reason) or ""
-  self:show(order, event_line(labels[status] or status, order, id_of(order) .. more))
+function Events:show_order(order, status, now)
+  local cum_qty, reason = now[1], now[2] and tostring(now[2])
+  self:show(order, event_line(labels[status] or status, order,
+                              id_of(order) .. (reason and "  " .. reason or "")), function()
+    local record = record_of("order", order, order_names)
+    record.status, record.cum_qty, record.reason = status, cum_qty, reason
+    return record
+  end)
 end
 
 function Events:on_fill(fill, order)
@@ -54,36 +73,47 @@ end
 
 function Events:show_fill(order, fill)
   self:show(order, event_line("fill", order, ("%s: %s @ %s"):format(id_of(order), fill.qty,
-                                                                    fill.price)))
+                                                                    fill.price)), function()
+    return record_of("fill", fill, fill_names)
+  end)
 end
 
---- (The log tells who watches.)
-function Events:on_session_state()
-  if not self.desk.are_started then return end
+--- (A person reads it in the log.)
+function Events:on_session_state(of, state)
   for _, session in pairs(self.sessions) do
-    if not session.is_interactive then session:welcome() end
+    if self.desk.are_started and not session.is_interactive then session:welcome() end
+    if session.is_json and session:sees_all() then
+      session:say("out", format.json(record_of("session", { venue = of.name, state = state },
+                                               { "venue", "state" })))
+    end
   end
 end
 
 --- A person has to decide: whoever sits at a prompt is told. (Who watches sees it in the log.)
 function Events:on_question(text)
   for _, session in pairs(self.sessions) do
-    if session.is_welcome and not session.is_watching then session:say("line", text) end
+    if session.is_welcome and not session:sees_all() then session:say("line", text) end
   end
 end
 
 --- A line of the log, for who watches.
 function Events:on_log(level, text, fields)
   if level == "debug" then return end
-  local line
+  local line, own
+  local function record()
+    local made = record_of("log", fields or {}, { "venue", "strategy" })
+    made.level, made.text = level, own
+    return made
+  end
   for _, session in pairs(self.sessions) do
-    if session.is_watching then
+    if session:sees_all() then
       if not line then
         local of = fields and (fields.strategy or fields.venue)
+        own = host.masked(chunk.own_part(text))
         line = ("%s  %-5s %s%s"):format(format.time(dispatch.now()), level, of and of .. ": " or "",
-                                        host.masked(chunk.own_part(text)))
+                                        own)
       end
-      session:say("line", line)
+      session:show_event(line, record)
     end
   end
 end

@@ -337,7 +337,7 @@ end
 function Desk:on_session_state(session, state)
   if state ~= "down" then session.is_settled = true end
   start_runners(self)
-  if self.console then self.console:on_session_state() end
+  if self.console then self.console:on_session_state(session, state) end
   for _, runner in ipairs(self.runner_list) do
     if runner.state == "running" then runner:hear("on_session", session.name, state) end
   end

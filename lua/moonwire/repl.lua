@@ -46,9 +46,10 @@ end
 local Plain = {}
 Plain.__index = Plain
 
+-- nil: its reader has gone.
 function Plain:show(kind, text)
-  if kind == "error" or kind == "log" then io.stderr:write(text, "\n")
-  elseif kind ~= "line" or not self.is_script then host.print_line(text) end
+  if kind == "error" or kind == "log" then return io.stderr:write(text, "\n") end
+  return kind == "line" and self.is_script or host.print_line(text)
 end
 function Plain:prompt(text)
   if not self.has_prompt then return end
@@ -59,6 +60,7 @@ function Plain.remember() end
 function Plain.complete() end
 function Plain.drop() return false end
 function Plain.size() return WIDTH, nil end
+function Plain.hold() end
 function Plain.lines() end
 
 -- A terminal: lines are edited, what happens meanwhile stands above.
@@ -70,22 +72,29 @@ local colours = { error = "31", log = "2", line = "36" }
 function Terminal:show(kind, text)
   local colour = self.has_colours and colours[kind]
   if colour then text = ("\27[%sm%s\27[0m"):format(colour, text) end
-  if not self.held then return host.term_print(text) end
-  if #self.held < HELD then table.insert(self.held, text) end
+  if not self.held then host.term_print(text)
+  elseif #self.held < HELD then table.insert(self.held, text) end
+  return true
 end
 
 --- A text over all of the terminal, written over the one before in one go.
 function Terminal:draw(text)
-  self.held = self.held or {}
+  self.is_held, self.held = true, self.held or {}
   if self.has_colours then text = text:gsub("^[^\n]*", "\27[7m%0\27[0m") end
   host.term_screen("\27[H" .. text:gsub("\n", "\27[K\n") .. "\27[K\27[J")
 end
 
+--- No lines for a while; what is shown scrolls by, or is drawn.
+function Terminal:hold()
+  self.is_held = true
+  host.term_hold()
+end
+
 --- The lines come back, and what was to be shown above them meanwhile.
 function Terminal:lines()
-  local held = self.held
-  if not held then return end
-  self.held = nil
+  if not self.is_held then return end
+  local held = self.held or {}
+  self.is_held, self.held = false, nil
   host.term_lines()
   for _, text in ipairs(held) do host.term_print(text) end
   if #held == HELD then host.term_print("... and more that did not fit") end
@@ -165,8 +174,16 @@ local function next_line(self)
   self:leave(self.is_script and self.has_failed and 1 or 0)
 end
 
+-- Whoever looks on (watch, top) has seen enough.
+local function end_look(self)
+  if not self.is_looking then return end
+  self.is_looking = false
+  self:send { key = true }
+end
+
 --- A line was typed.
 function Repl:take(line)
+  if self.screen.has_prompt then end_look(self) end
   if self.is_asked then
     self.is_asked = false
     return self:send { answer = (line:gsub("%s", "")) }
@@ -185,6 +202,7 @@ end
 --- There are no more lines.
 function Repl:finish()
   self.has_ended = true
+  if not self.is_script then end_look(self) end
   next_line(self)
 end
 
@@ -210,7 +228,7 @@ function heard.hello(self, message)
 end
 
 function heard.done(self, message)
-  self.is_running, self.is_asked = false, false
+  self.is_running, self.is_asked, self.is_looking = false, false, false
   self.screen:lines()
   if message.text ~= "" then self.screen:show(message.ok and "value" or "error", message.text) end
   if not message.has_secret then self.screen:remember(self.text) end
@@ -219,11 +237,22 @@ function heard.done(self, message)
   next_line(self)
 end
 
-function heard.out(self, message) self.screen:show("value", message.text) end
+function heard.out(self, message)
+  if not self.screen:show("value", message.text) then end_look(self) end
+end
 function heard.line(self, message) self.screen:show("line", message.text) end
 
 function heard.screen(self, message)
-  if self.is_running then self.screen:draw(message.text) end
+  if not self.is_running then return end
+  self.is_looking = true
+  self.screen:draw(message.text)
+end
+
+function heard.watch(self, message)
+  if not self.is_running then return end
+  self.is_looking = true
+  self.screen:hold()                        -- first: who reads it may press a key at once
+  self.screen:show("line", message.text)
 end
 
 function heard.ask(self, message)
@@ -281,7 +310,9 @@ end
 function Repl:on_signal(number)
   if number == SIGINT and not self.is_script then return self:interrupt() end
   if number == SIGINT and self.is_open then self:send { interrupt = true } end
-  self:leave(number == SIGINT and 1 or 0)
+  -- To watch until then was all that it had to do.
+  local is_done = self.is_looking and #self.waiting == 0
+  self:leave(number == SIGINT and not is_done and 1 or 0)
 end
 
 -- Begin -------------------------------------------------------------------------------------------
@@ -305,7 +336,7 @@ function Repl:on_term(_, what, text)
     self.screen.completed = text
     return self:send { complete = text }
   elseif what == KEY then
-    return self:send { key = true }
+    return end_look(self)
   end
   local width, height = self.screen.size()
   self:send { size = true, width = width, height = height }

@@ -110,7 +110,7 @@ test("several prompts: each has its own world, what one does the other may watch
   local one, two = attach(path), attach(path)
   one:run "x = 1"
   equal((two:run "x"), "nil")
-  two:run "watch()"
+  two:run "watch(true)"
   one:run 'buy("BTC/IDR", "0.002", 1400e6)'
   has(two:await("line").text, "0.002 @ 1400000000")
   one:leave()

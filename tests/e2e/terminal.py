@@ -4,9 +4,10 @@ terminal.py SCRIPT PROGRAM ARGUMENT...
 
 SCRIPT has a JSON list a line: ["send", TEXT], ["expect", REGEX] (in what was written since the last
 match, without the terminal's own commands), ["size", COLUMNS, ROWS], ["run", COMMAND] (in a shell),
+["signal", NUMBER] (to the program), ["cook"] (the terminal takes lines, as a shell leaves it),
 ["end"] (the program ends; prints its exit status), ["close"] (the terminal goes and the program
-ends; it is told by no signal, as under nohup). What an expect waits for in vain is told with
-all that was seen; exit status 1."""
+ends; it is told by no signal, as under nohup). What an expect waits for in vain is told with all
+that was seen; exit status 1."""
 import fcntl
 import json
 import os
@@ -54,6 +55,14 @@ class Terminal:
 
     def run(self, command):
         subprocess.run(command, shell=True, check=True, stdout=subprocess.DEVNULL)
+
+    def signal(self, number):
+        os.kill(self.pid, number)
+
+    def cook(self):
+        modes = termios.tcgetattr(self.fd)
+        modes[3] |= termios.ICANON | termios.ECHO | termios.ISIG
+        termios.tcsetattr(self.fd, termios.TCSANOW, modes)
 
     def expect(self, pattern):
         give_up, is_there = time.monotonic() + PATIENCE, True

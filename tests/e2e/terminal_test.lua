@@ -69,7 +69,7 @@ test("a search holds nothing up, and Ctrl-C ends it", function()
     e2e.program, path)
   play({ "repl", "--attach", path }, {
     { "expect", "> $" }, { "send", "'other'\r" }, { "expect", '"other"\r?\n> $' },
-    { "send", "watch()\r" }, { "expect", "> $" },
+    { "send", "watch(true)\r" }, { "expect", "> $" },
     { "send", CTRL_R .. "oth" }, { "expect", "'other'" }, { "expect", "h" },
     { "run", buy }, { "expect", "new +buy +BTC/IDR +0.002 @ 1400000000" }, { "expect", "oth" },
     { "send", CTRL_C }, { "expect", "C\r?\n> $" },
@@ -123,7 +123,7 @@ test("an order's life shows above the line that is being typed, which stays", fu
   local command = ("'%s' repl --attach '%s' -e 'buy(\"BTC/IDR\", \"0.002\", 1400e6)'"):format(
     e2e.program, path)
   play({ "repl", "--attach", path }, {
-    { "expect", "> $" }, { "send", "watch()\r" }, { "expect", "> $" },
+    { "expect", "> $" }, { "send", "watch(true)\r" }, { "expect", "> $" },
     { "send", "1 + 41" .. CTRL_A }, { "expect", "1 \\+ 41" },
     { "run", command },
     { "expect", "new +buy +BTC/IDR +0.002 @ 1400000000[^\n]*\n> 1 \\+ 41" },
@@ -163,9 +163,12 @@ test("top() is a live screen until a key, fits, and gives the lines back", funct
     { "run", buy }, { "expect", "open orders 2" }, { "expect", "order to answer: p50 [0-9]" },
     { "expect", "new +buy +BTC/IDR +0.002 +1400000000 +0" },
     { "size", 60, 12 }, { "expect", "no room: strategies" }, { "expect", "created_at +client" },
-    { "send", "x" }, { "expect", "> $" }, { "send", "#'x'\r" }, { "expect", "\n1\r?\n> $" },
+    { "send", "q" }, { "expect", "> $" }, { "send", "#'x'\r" }, { "expect", "\n1\r?\n> $" },
+    -- One that types something is not lost.
+    { "size", 100, 30 }, { "send", "top()\r" }, { "expect", "any key leaves" },
+    { "send", "#'xy'\r" }, { "expect", "> #'xy'\r?\n2\r?\n> $" },
     -- Ctrl-C is a key as well; what is shown above the line waits until then.
-    { "size", 100, 30 }, { "send", "watch() top()\r" }, { "expect", "any key leaves" },
+    { "send", "watch(true) top()\r" }, { "expect", "any key leaves" },
     { "run", buy },
     { "expect", "open orders 3" }, { "send", CTRL_C }, { "expect", "new +buy" },
     { "expect", "> $" }, { "send", "2 + 2\r" }, { "expect", "\n4\r?\n> $" },

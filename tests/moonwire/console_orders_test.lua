@@ -72,7 +72,7 @@ t.test("a prompt sees its own orders, and those of others while it watches", fun
   local q = p:another()
   p:type(BUY)
   t.equal(q:lines(), "")
-  q:type "watch()"
+  q:type "watch(true)"
   p:type(BUY)
   t.ok(q:lines():find "new ")
   q:tell { interrupt = true }
@@ -81,15 +81,6 @@ t.test("a prompt sees its own orders, and those of others while it watches", fun
   p:type(BUY)
   t.equal(q:lines(), "")
   t.equal(#s:asked "trade", 3)
-end)
-
-t.test("who watches sees the log, who does not sees none of it", function()
-  local p = play()
-  local q = p:another()
-  q:type "watch()"
-  p.console.log.warn "careful"
-  t.ok(q:lines():find "warn  careful")
-  t.equal(p:lines(), "")
 end)
 
 t.test("limits refuse by name, and mistakes say what is wanted", function()

@@ -151,20 +151,6 @@ t.test("a book is waited for, and shown once", function()
   t.ok(p:take("done")[1].text:find "no book of BTC/IDR on idx within 5 s")
 end)
 
-t.test("who watches sees the calls of own files, and not the library's", function()
-  local p = play()
-  p:type "watch()"
-  local trace = "look failed: lad.lua:10: no\nstack traceback:\n\t[C]: in function 'xpcall'\n"
-    .. "\tlad.lua:4: in function 'f'\n%s\t...x/lua/moonwire/runner.lua:453: in function 'call'\n"
-    .. "\t...x/lua/moonwire/dispatch.lua:183: in function <...x/lua/moonwire/dispatch.lua:178>"
-  p.console.log.error("%s", trace:format "")
-  t.equal(p:lines():match "error (.*)$", "look failed: lad.lua:10: no")
-  p.at = #sent[p.id]
-  p.console.log.error("%s", trace:format "\tlad.lua:9: in function <lad.lua:8>\n")
-  t.equal(p:lines():match "error (.*)$", "look failed: lad.lua:10: no\n"
-    .. "  lad.lua:4: in function 'f'\n  lad.lua:9: in function <lad.lua:8>")
-end)
-
 t.test("who goes leaves orders and nothing else", function()
   local p, s = play()
   p:type(BUY .. ':wait("filled", 3)')
