@@ -156,6 +156,7 @@ static void fill_with_orders(int from, int to)
 
 static void cut_files(void)
 {
+    const unsigned seeds = 1000 / (unsigned)test_slowness();
     begin();
     put_run();
     fill_with_orders(0, 300);
@@ -164,7 +165,7 @@ static void cut_files(void)
     struct bytes db = read_file(""), wal = read_file("-wal");
     mw_journal_close(journal);
     journal = NULL;
-    for (unsigned seed = 1; seed <= 1000 && !test_failures; seed++) {
+    for (unsigned seed = 1; seed <= seeds && !test_failures; seed++) {
         random_state = seed;
         unsigned what = below(3);
         size_t db_len = what == 0 ? db.len : below((unsigned)db.len + 1);
