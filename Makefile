@@ -133,7 +133,7 @@ tsan: build-packages ## the ring between threads and processes under ThreadSanit
 model: model-packages ## the ring's protocol in every order of steps, by spin: errors: 0
 	$(Q)CC=$(CC) tests/model/run.sh
 
-valgrind: test-packages ## the end-to-end suite under valgrind
+valgrind: test-packages ## the C tests and the end-to-end suite under valgrind
 	$(Q)$(MAKE) --no-print-directory VARIANT=debug -j2 build-tests
 	$(Q)tests/run.sh valgrind
 

@@ -2,7 +2,7 @@
 # Runs all tests and ends with one line: N passed, N failed. With `valgrind`: the C tests and the
 # end-to-end suite under valgrind. Needs the builds that `make test` makes first.
 set -u
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 mode=${1:-all}
 export PWD LUA_PATH="./?.lua"
 export ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
@@ -11,6 +11,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 
 # Most programs wait most of the time (for venues, countdowns, deaths): more than one a core runs.
 at_once=${MW_TEST_JOBS:-$(($(nproc) + 1))}
+limit=3600 # seconds for one program: what hangs is named
 results=$(mktemp -d "${TMPDIR:-/tmp}/moonwire-test-XXXXXX") || exit 2
 trap 'rm -rf "$results"' EXIT
 
@@ -24,8 +25,10 @@ one() {
 run_one() {
     local name=$1 out status counts
     shift
-    out=$("$@" 2>&1 </dev/null)
+    SECONDS=0
+    out=$(timeout -s KILL "$limit" "$@" 2>&1 </dev/null)
     status=$?
+    [ $status = 137 ] && out+=$'\n'"it did not end within $limit s"
     counts=$(printf '%s\n' "$out" | grep -E '^[0-9]+ passed, [0-9]+ failed$' | tail -n 1)
     if [ -z "$counts" ]; then
         counts="0 passed, 1 failed"
@@ -38,19 +41,13 @@ run_one() {
         printf -- '--- %s (exit status %s)\n%s\n' "$name" "$status" \
             "$(printf '%s\n' "$out" | tail -n 60)"
     else
-        printf '  ok      %s\n' "$name"
+        printf '  ok %4d s  %s\n' "$SECONDS" "$name"
     fi
 }
 
 if [ "$mode" = valgrind ]; then
-    memcheck="valgrind -q --error-exitcode=99 --leak-check=full"
-    memcheck+=" --errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp"
-    for test in build/debug/tests/*; do
-        [ -x "$test" ] && MW_PATIENCE=60 one "valgrind $test" $memcheck "$test"
-    done
-    for test in tests/e2e/*_test.lua; do
-        MW_PROGRAM=build/debug/moonwire MW_WRAPPER="$memcheck" MW_PATIENCE=60 \
-            one "valgrind $test" build/debug/moonwire-test "$test"
+    for test in tests/e2e/*_test.lua build/debug/tests/*; do
+        [ -x "$test" ] || [ "${test%.lua}" != "$test" ] && one "$test" tests/memcheck.sh "$test"
     done
 else
     for test in tests/e2e/*_test.lua; do

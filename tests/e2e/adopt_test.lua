@@ -14,8 +14,8 @@ return S
 local LOOKS = "return require('moonwire').strategy { venue = 'idx', symbol = 'BTC/IDR' }"
 
 local function at_prompt(run, text)
-  local process = e2e.moonwire { "repl", "--attach", (run.config:gsub("moonwire.lua$", "s")),
-                                 "-e", text }
+  local process = e2e.tool { "repl", "--attach", (run.config:gsub("moonwire.lua$", "s")),
+                             "-e", text }
   local status = process:wait_exit()
   return process:out(), status, process:err()
 end

@@ -5,6 +5,8 @@ local e2e = require "tests.e2e.lib"
 local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
 
+e2e.wraps_sims = true                  -- it is what is tested
+
 local PYTHON, NODE, SHELL = "/usr/bin/python3", "node", "/bin/sh"
 -- The pair of the dead-man page.
 local DOCUMENT_KEY = "LSCE7NJG-JACRNTBX-D834R4UG-KMMTV8OP-PS1NHRBA"

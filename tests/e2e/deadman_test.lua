@@ -58,7 +58,7 @@ test("everything is killed: the venue cancels when the countdown has run out", f
   run:wait_for "order BTC/IDR new"
   run:kill_all()
   equal(#sim:orders(true), 1, "open orders")
-  wait_canceled(sim, SECONDS + e2e.patience)
+  wait_canceled(sim, SECONDS + 10)
   equal(sim:orders()[1].status, "canceled")
   equal(sim:control("countdowns").expired, 1)
 end)
@@ -71,7 +71,7 @@ test("a strategy that hangs holds the beats up: the venue cancels", function()
   ]], { venue = PROTECTED.venue, rest = "hang_limit = 60, max_callback = 60," })
   run:wait_for "hanging"
   equal(#sim:orders(true), 1, "open orders")
-  wait_canceled(sim, SECONDS + e2e.patience)
+  wait_canceled(sim, SECONDS + 10)
   equal(sim:control("countdowns").expired, 1)
   run:kill_all()
 end)
@@ -81,7 +81,7 @@ test("a process that slept through the countdown says why its orders are gone", 
   local run = sim:run(REST, { venue = PROTECTED.venue, rest = "hang_limit = 60," })
   run:wait_for "order BTC/IDR new"
   run:suspend()
-  wait_canceled(sim, SECONDS + e2e.patience)
+  wait_canceled(sim, SECONDS + 10)
   run:resume()
   run:wait_for "order BTC/IDR canceled dead_man"
   equal(run:stop(), 0)
@@ -96,7 +96,7 @@ test("while the program runs the countdown never ends; after a restart it goes o
   local second = sim:run(strategy "", PROTECTED)
   e2e.await("six beats", function()
     return sim:control("countdowns").beats >= armed_before + 6
-  end, 2 * SECONDS + e2e.patience)
+  end, 2 * SECONDS + 10)
   equal(#sim:orders(true), 1, "open orders")
   equal(sim:control("countdowns").expired, 0)
   second:kill_all()
@@ -123,7 +123,7 @@ test("when no order is left the countdown is turned off", function()
   ]], PROTECTED)
   run:wait_for "order BTC/IDR canceled"
   equal(is_armed(sim), true, "armed")
-  e2e.await("off", function() return not is_armed(sim) end, SECONDS + e2e.patience)
+  e2e.await("off", function() return not is_armed(sim) end, SECONDS + 10)
   local beats = sim:control("countdowns").beats
   run:wait_for "the countdown is off in BTC/IDR"
   equal(sim:control("countdowns").expired, 0)
@@ -173,7 +173,7 @@ test("orders in one pair after the other stay inside the venue's limit", functio
       if self.at == 48 then print "enough" end
     end
   ]], PROTECTED)
-  run:wait_for("enough", 15 + e2e.patience)
+  run:wait_for("enough", 15 + 10)
   equal(run:stop(), 0)
   local requests = sim:requests "countdown"
   if #requests < 8 then error("only " .. #requests .. " requests") end

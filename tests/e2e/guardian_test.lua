@@ -177,7 +177,7 @@ return S
 ]])
   local run = sim:run({}, { rest = ([[restart = true,
     strategies = { { file = %q, name = "wild", trusted = true } },]]):format(file) })
-  run:wait_for("6 deaths within 10 minutes: not started again", 31 + 6 * e2e.patience)
+  run:wait_for("6 deaths within 10 minutes: not started again", 31 + 60)
   equal(run:wait_exit(), 1, "exit status")
   local pauses = {}
   for seconds in run:err():gmatch "the runtime starts again in (%d+) s" do

@@ -26,7 +26,7 @@ local function start(rest)
     local run = e2e.moonwire({ "run", "--config", path, "--events" }, environment)
     run.again = again
     function run.audit()
-      return e2e.moonwire({ "audit", "--config", path }, environment):wait_exit(20)
+      return e2e.tool({ "audit", "--config", path }, environment):wait_exit(20)
     end
     return run
   end

@@ -73,7 +73,7 @@ function M.bets(sim) return sim:control("orders", { member = "mara" }) end
 function M.until_written(r, text)
   local path = r.config:match "^(.*/)" .. "moonwire.db"
   e2e.await(text .. " in the journal", function()
-    local process = e2e.moonwire { "journal", path, "orders", "--json" }
+    local process = e2e.tool { "journal", path, "orders", "--json" }
     return process:wait_exit() == 0 and process:out():find(text, 1, true)
   end)
 end

@@ -19,6 +19,7 @@ int dup2(int from, int to);
 int close(int fd);
 int setenv(const char *name, const char *value, int overwrite);
 int setpgid(int pid, int group);
+int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int usleep(unsigned int us);
 void _exit(int status);
 char *mkdtemp(char *template);
@@ -28,20 +29,28 @@ local M = {}
 local C = ffi.C
 local POLL_SECONDS = 0.01
 local WNOHANG, SIGKILL, SIGTERM, SIGCONT, SIGSTOP = 1, 9, 15, 18, 19
+local PR_SET_PDEATHSIG = 1
 local LAST_BYTES = 2000               -- of what a process printed that does not end
 local O_WRONLY_CREAT_TRUNC, MODE = 577, 384             -- 0600
 
 M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
--- Slower builds (sanitizers, valgrind) wait longer; a limit is only ever reached by a failure.
+-- What is slower (valgrind) waits longer; a limit is only ever reached by a failure. A test names
+-- its limits in seconds of a usual run.
 M.patience = tonumber(os.getenv("MW_PATIENCE") or 10)
-local wrapper = os.getenv("MW_WRAPPER")                  -- e.g. "valgrind -q"
+M.slower = math.max(1, M.patience / 10)
+-- E.g. "valgrind -q": what moonwire is started under. The venues that tests trade on are not, but
+-- where a test file is about them, which sets wraps_sims; nor are tools (M.tool).
+M.wrapper = {}
+for word in (os.getenv("MW_WRAPPER") or ""):gmatch("%S+") do table.insert(M.wrapper, word) end
+M.wraps_sims = false
 
 
 -- Waiting -----------------------------------------------------------------------------------------
 
---- Waits until predicate() is true; raises `what` when it is not within the patience.
+--- Waits until predicate() is true; raises `what` when it is not within the patience, or these
+--- seconds (as many times more as all is slower).
 function M.await(what, predicate, seconds)
-  local give_up = host.monotonic() + (seconds or M.patience)
+  local give_up = host.monotonic() + (seconds and seconds * M.slower or M.patience)
   while true do
     local value = predicate()
     if value then return value end
@@ -93,6 +102,7 @@ function M.spawn(arguments, environment)
   assert(self.pid >= 0, "fork failed")
   if self.pid == 0 then
     C.setpgid(0, 0)
+    C.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)          -- nothing outlives the tests
     C.dup2(C.open("/dev/null", 0), 0)
     C.dup2(C.open(self.out_path, O_WRONLY_CREAT_TRUNC, ffi.cast("int", MODE)), 1)
     C.dup2(C.open(self.err_path, O_WRONLY_CREAT_TRUNC, ffi.cast("int", MODE)), 2)
@@ -105,14 +115,19 @@ function M.spawn(arguments, environment)
   return self
 end
 
---- Starts moonwire with these arguments.
-function M.moonwire(arguments, environment)
-  local words = {}
-  for word in (wrapper or ""):gmatch("%S+") do words[#words + 1] = word end
+-- Starts moonwire under that, or as it is.
+local function start(is_wrapped, arguments, environment)
+  local words = is_wrapped and { unpack(M.wrapper) } or {}
   words[#words + 1] = M.program
   for _, word in ipairs(arguments) do words[#words + 1] = word end
   return M.spawn(words, environment)
 end
+
+--- Starts moonwire with these arguments.
+function M.moonwire(arguments, environment) return start(true, arguments, environment) end
+
+--- The same, of what a test looks or acts through and is not about.
+function M.tool(arguments, environment) return start(false, arguments, environment) end
 
 function Process:out() return read(self.out_path) end
 function Process:err() return read(self.err_path) end
@@ -245,7 +260,7 @@ Sim.__index = Sim
 function M.sim(venue, arguments)
   local words = { "sim", venue, "--json", "--port", "0", "--market", "off" }
   for _, word in ipairs(arguments or {}) do words[#words + 1] = word end
-  local process = M.moonwire(words, { XDG_RUNTIME_DIR = M.directory() })
+  local process = start(M.wraps_sims, words, { XDG_RUNTIME_DIR = M.directory() })
   local line = process:wait_for("(%b{})")
   return setmetatable({ process = process, info = assert(json.decode(line)) }, Sim)
 end
@@ -390,7 +405,7 @@ M.test, M.long_test, M.equal = suite.test, suite.long_test, suite.equal
 
 --- Runs the tests that were added.
 function M.run_all()
-  suite.run_all { patience = M.patience, last_words = last_words, clean_up = clean_up }
+  suite.run_all { last_words = last_words, clean_up = clean_up }
 end
 
 return M

@@ -4,6 +4,8 @@
 local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
+e2e.wraps_sims = true                  -- it is what is tested
+
 local CLIENTS = os.getenv("PWD") .. "/tests/e2e/clients/"
 
 -- The client sells 1, the market takes 0.4 of it, the client cancels the rest.

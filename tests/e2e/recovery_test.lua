@@ -4,6 +4,7 @@ local e2e = require "tests.e2e.lib"
 local decimal = require "moonwire.decimal"
 local random = require "moonwire.random"
 local test, equal = e2e.test, e2e.equal
+local until_written = require("tests.e2e.venue").wait_written
 
 -- Rests two orders where there is none yet, keeps how often it has started, and tells all it hears.
 local KEEPER = [[
@@ -117,13 +118,7 @@ local function sell_into(sim, qty)
 end
 
 local function audit(run, sim, ...)
-  return e2e.moonwire({ "audit", "--config", run.config, ... },
-                      { MW_KEY = sim.info.key, MW_SECRET = sim.info.secret })
-end
-
--- What guardian and runtime hold in common dies with both: waits until it is in the journal.
-local function until_written(run, sim)
-  e2e.await("no difference", function() return audit(run, sim):wait_exit() == 0 end)
+  return e2e.moonwire({ "audit", "--config", run.config, ... }, sim:environment())
 end
 
 test("after a kill of everything orders, fills, positions and what was kept are known again",

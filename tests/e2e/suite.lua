@@ -6,7 +6,7 @@ local host = require "moonwire.host"
 local task = require "moonwire.task"
 
 local M = {}
-local LIMIT_PATIENCES = 60            -- of one test that does not name its own limit
+local LIMIT_SECONDS = 600             -- of one test that does not name its own limit
 local tests = {}
 local belongings = {}                 -- task -> { processes = {}, directories = {} }
 
@@ -65,7 +65,7 @@ function Lane:next_test()
   local test = take_test(self.is_long)
   if not test then return end_lane() end
   self.test, self.began = test, host.monotonic()
-  self.limit = dispatch.after(test.seconds or LIMIT_PATIENCES * self.with.patience, self, "give_up")
+  self.limit = dispatch.after(test.seconds or LIMIT_SECONDS, self, "give_up")
   self.task = task.start(self, test.sentence, test.body)
 end
 
@@ -106,7 +106,7 @@ function Lane:on_task_done(done, ok, err)
 end
 
 --- Runs the tests that were added.
----@param with table  { patience = seconds, last_words = function(process) -> text,
+---@param with table  { last_words = function(process) -> text,
 ---                   clean_up = function(owned) -> what did not end | nil }
 function M.run_all(with)
   _G.keep_running()

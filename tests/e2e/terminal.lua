@@ -20,12 +20,13 @@ function M.play(arguments, steps, environment)
   for i, step in ipairs(steps) do lines[i] = json.encode(json.array(step)) end
   local words = { "/usr/bin/python3", "tests/e2e/terminal.py",
                   e2e.write(directory .. "/script", table.concat(lines, "\n") .. "\n"),
-                  e2e.program }
+                  unpack(e2e.wrapper) }
+  words[#words + 1] = e2e.program
   for _, word in ipairs(arguments) do words[#words + 1] = word end
   local all = { TERM = "xterm", XDG_STATE_HOME = directory, LC_ALL = "C.UTF-8", HOME = directory }
   for name, value in pairs(environment or {}) do all[name] = value end
   local terminal = e2e.spawn(words, all)
-  local status = terminal:wait_exit(e2e.patience * 4)
+  local status = terminal:wait_exit(40)
   if status ~= 0 then error(terminal:out() .. terminal:err(), 2) end
   return tonumber(terminal:out():match "status (%-?%d+)"), directory
 end

@@ -189,7 +189,7 @@ function M.count(text, pattern) return select(2, text:gsub(pattern, "")) end
 --- with both.
 function M.wait_written(run, sim)
   e2e.await("a record without a difference", function()
-    return e2e.moonwire({ "audit", "--config", run.config }, sim:environment()):wait_exit(20) == 0
+    return e2e.tool({ "audit", "--config", run.config }, sim:environment()):wait_exit(20) == 0
   end, 20)
 end
 

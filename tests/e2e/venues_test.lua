@@ -77,7 +77,7 @@ local function median(list) return list[math.ceil(#list / 2)] end
 
 -- Counts events while `trouble`, a function that is called again and again, goes on.
 local function observe(run, trouble)
-  local from, until_at = #run:out() + 1, host.monotonic() + WINDOW * e2e.patience / 10
+  local from, until_at = #run:out() + 1, host.monotonic() + WINDOW * e2e.slower
   repeat
     if trouble then trouble() end
     task.sleep(0.01)
