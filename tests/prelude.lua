@@ -2,6 +2,7 @@
 --- runs the file. A file that does not call `keep_running()` ends when it returns.
 
 local host = require "moonwire.host"
+local stop = host.stop                -- a file may leave another one in its place (stage.lua)
 local root = os.getenv("PWD")
 package.path = package.path .. ";" .. root .. "/?.lua"
 
@@ -14,4 +15,4 @@ function _G.keep_running() is_kept = true end
 
 local file = ...
 assert(loadfile(file))(select(2, ...))
-if not is_kept then host.stop(require("tests.tap").status or 1) end
+if not is_kept then stop(require("tests.tap").status or 1) end

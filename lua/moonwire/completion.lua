@@ -2,7 +2,7 @@
 --- quotation marks symbols, venues, strategies and ids of open orders. Looks only: no code of the
 --- user's runs.
 
-local order_view = require "moonwire.order_view"
+local view = require "moonwire.view"
 
 local M = {}
 local MOST, LOOKED_AT = 200, 5000
@@ -10,7 +10,7 @@ local MOST, LOOKED_AT = 200, 5000
 -- Members of a value and of what its class gives it.
 local function members(value, add, depth)
   if depth > 8 then return end
-  if order_view.order(value) then return order_view.members(value, add) end
+  if view.members(value, add) then return end
   if type(value) == "table" then
     local left = LOOKED_AT
     for key, member in next, value do

@@ -66,7 +66,7 @@ local function send(session, request, is_confirmed)
   ok, order, err = pcall(instance.submit, instance, request)
   if not ok then fail("%s", plain_error(order)) end
   if not order then fail("refused: %s", err) end
-  return touch(session, order)
+  return touch(session, order_view.order(order))
 end
 
 local SIDE_USAGE = '("BTC/IDR", qty [, price] [, { venue =, type =, time_in_force =, amount = }])'

@@ -2,6 +2,7 @@
 
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
+local order_view = require "moonwire.order_view"
 local survey = require "moonwire.survey"
 
 local BOOK_SECONDS, BOOK_LEVELS = 5, 8
@@ -21,7 +22,7 @@ commands.fills = {
   run = function(session, what)
     local list = {}
     for _, fill in ipairs(session.console:list_fills()) do
-      local strategy = session.desk.orders.owners[fill.order] or fill.strategy
+      local strategy = session.desk.orders.owners[order_view.order(fill.order)] or fill.strategy
       if not what or what == fill.symbol or what == strategy then
         list[#list + 1] = {
           time = fill.time, strategy = strategy, venue = fill.venue, symbol = fill.symbol,

@@ -342,7 +342,7 @@ function Countdown:explain(order, report)
   local now, at = time_of(self), nil
   if pair.runs_until and now >= pair.runs_until then at = pair.runs_until
   elseif pair.ran_out_at and now - pair.noticed_at < EXPLAIN_SECONDS then at = pair.ran_out_at end
-  if at and (tonumber(order.created_at) or 0) <= at then report.reason = "dead_man" end
+  if at and (order.created_at or 0) <= at then report.reason = "dead_man" end
 end
 
 -- The end -----------------------------------------------------------------------------------------

@@ -213,7 +213,7 @@ function Desk:on_order_changed(order)
   if self.watch then self.watch:on_order(order) end
   if self.console then self.console:on_order(order) end
   if runner then
-    runner:hear("on_order", order, { previous = rawget(order, "previous_status"),
+    runner:hear("on_order", order._view, { previous = rawget(order, "previous_status"),
                                        reason = rawget(order, "reason") })
   end
 end
@@ -230,7 +230,7 @@ function Desk:on_order_filled(order, fill)
     order._position = held
   end
   Position.apply(held, fill, order)
-  runner:hear("on_fill", fill, order)
+  runner:hear("on_fill", fill, fill.order)
 end
 
 function Desk:on_fill_amended(order, fill)

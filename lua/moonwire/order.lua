@@ -15,6 +15,7 @@ local bit = require "bit"
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
+local order_view = require "moonwire.order_view"
 local trades = require "moonwire.trades"
 local C = ffi.C
 
@@ -63,11 +64,6 @@ local function learn_qty(self, qty)
   self._totals.has_qty = 1
 end
 
--- A strategy can take the totals out of its order: C must not be handed NULL.
-local function own_totals(self)
-  return self._totals or error("order " .. tostring(self.client_order_id) .. " has no totals", 0)
-end
-
 local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
 
 local NOT_CANCELED = {}               -- of orders that nobody has canceled; never written to
@@ -93,6 +89,7 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _must_end = false,
     _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)
+    _view = false,               -- what strategies have of it
   }, Order)
 end
 
@@ -111,7 +108,7 @@ M.draft = blank
 --- Makes a draft an order, in status pending_new: it has its id now.
 function M.record(draft, client_order_id, now)
   draft.client_order_id, draft.created_at, draft.updated_at = client_order_id, now, now
-  draft._totals = new_totals(draft.qty)
+  draft._totals, draft._view = new_totals(draft.qty), order_view.of(draft)
   return draft
 end
 
@@ -159,7 +156,7 @@ end
 function Order:is_open() return not terminal[self.status] end
 
 --- Whether the venue has executed more than we have fills for: they must be asked for.
-function Order:is_missing_fills() return has(own_totals(self), MISSING) end
+function Order:is_missing_fills() return has(self._totals, MISSING) end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -197,8 +194,13 @@ function Fill:__index(key)
   if key == "trade_id" then return trade_id(self) end
 end
 
+function Fill:__newindex(key)
+  error(("a fill is not changed by writing to it (%s): it is what was executed, %s at %s"):format(
+    tostring(key), tostring(self.qty), tostring(self.price)), 2)
+end
+
 local function new_fill(self, report, x)
-  return setmetatable({ order = self, _trade_id = report.trade_id, _execution = x,
+  return setmetatable({ order = self._view, _trade_id = report.trade_id, _execution = x,
                         _number = 0 }, Fill)                    -- in the journal (record.lua)
 end
 
@@ -209,7 +211,8 @@ function M.fill(order, trade, x) return new_fill(order, { trade_id = trade }, x)
 local function amend(self, report, x, old_price)
   decimal.add_product(self._totals.value, x.price - old_price, x.qty, 1)
   local fill = new_fill(self, report, x)
-  fill.amends, fill.old_price = true, old_price
+  rawset(fill, "amends", true)
+  rawset(fill, "old_price", old_price)
   return fill
 end
 
@@ -288,7 +291,8 @@ local function book_total(self, report)
                                                   time = report.time })
   if report.is_estimate then
     self._estimated = self._estimated and self._estimated + qty or qty
-    self._estimate_price, fill.is_estimate = report.last_price, true
+    self._estimate_price = report.last_price
+    rawset(fill, "is_estimate", true)
   end
   return fill
 end
@@ -358,7 +362,7 @@ end
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now
 function Order:apply(report)
-  local before = own_totals(self) and self.status
+  local before = self.status
   if not rawget(self, "order_id") then self.order_id = report.order_id end
   self.updated_at = report.time or self.updated_at
   if self.is_qty_estimate and report.qty and not report.is_qty_estimate then

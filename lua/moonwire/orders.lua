@@ -148,7 +148,7 @@ local function retire(self, order)
   end
 end
 
---- Applies a report to its order and tells the desk, last: a callback may scribble on the order.
+--- Applies a report to its order and tells the desk, last.
 ---@return boolean changed
 ---@return boolean is_missing_fills  see Order:is_missing_fills
 function Orders:apply(order, report)
@@ -274,8 +274,7 @@ function order_module.Order:wake_waiters()
 end
 
 local function by_age(a, b)
-  -- What a strategy may have written there must not keep the runtime from listing its orders.
-  local born_a, born_b = tonumber(a.created_at) or 0, tonumber(b.created_at) or 0
+  local born_a, born_b = a.created_at or 0, b.created_at or 0      -- the venue may not tell it
   if born_a ~= born_b then return born_a < born_b end
   return tostring(a.client_order_id or a.order_id) < tostring(b.client_order_id or b.order_id)
 end

@@ -8,6 +8,7 @@
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
+local view = require "moonwire.view"
 local C = ffi.C
 
 local Position = { __name = "moonwire.Position" }
@@ -38,13 +39,22 @@ function M.new(of)
   C.mw_position_totals_init(totals)
   return setmetatable({
     strategy = of.strategy, venue = of.venue, symbol = of.symbol, base = base, quote = quote,
-    _totals = totals,
+    _totals = totals, _view = false,
   }, Position)
 end
 
--- A strategy can take the totals out of its position: C must not be handed NULL.
-local function own_totals(self)
-  return self._totals or error("the position in " .. tostring(self.symbol) .. " has no totals", 0)
+local View = view.class {
+  name = "moonwire.Position",
+  fields = { "strategy", "venue", "symbol", "base", "quote", "qty", "avg_price", "realized",
+             "fees" },
+  methods = { "unrealized", "balances", "fees_text" },
+  advice = "a position is not changed by writing to it (%s): it follows from fills",
+}
+
+--- The position as its strategy has it: to be read (view.lua).
+function M.view(self)
+  if not self._view then self._view = view.of(View, self) end
+  return self._view
 end
 
 -- All that was paid, by asset.
@@ -52,7 +62,7 @@ local function all_fees(self)
   local fees = {}
   for i = 0, FEE_ASSETS_MAX - 1 do
     local amount = decimal.sum(ZERO)
-    local asset = C.mw_position_fee(own_totals(self), i, amount)
+    local asset = C.mw_position_fee(self._totals, i, amount)
     if asset == 0 then break end
     fees[ffi.string(C.mw_asset_name(asset))] = amount
   end
@@ -117,7 +127,7 @@ end
 ---@param self moonwire.Position
 ---@return table
 function M.totals(self)
-  local totals = own_totals(self)
+  local totals = self._totals
   return {
     strategy = self.strategy, venue = self.venue, symbol = self.symbol, fees = all_fees(self),
     qty = decimal.copy(totals.qty), cost = decimal.copy(totals.cost),
@@ -130,7 +140,7 @@ end
 ---@return moonwire.Position
 function M.restore(of)
   local self = M.new(of)
-  local totals = own_totals(self)
+  local totals = self._totals
   for _, name in ipairs { "qty", "cost", "cash" } do
     if not decimal.is(of[name]) then error("position: " .. name .. " is no decimal", 0) end
     decimal.set(totals[name], of[name])
@@ -167,7 +177,7 @@ end
 ---@param fill table   { price=, qty=, fees={{asset=, amount=}, ...}, side=, liquidity= }
 ---@param order table|nil  for its side when the fill has none
 function Position:apply(fill, order)
-  local sign, x, totals = sign_of(fill, order), execution_of(fill), own_totals(self)
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
   local result = C.mw_position_count(totals, x, sign)
   if result > 0 then close(totals, sign, x) end
   if result < 0 then refuse() end
@@ -178,7 +188,7 @@ end
 --- still held changes avg_price, the rest realized; of a position that was reduced since, the fill
 --- counts as held as far as the position reaches.
 function Position:amend(fill, order)
-  local sign, x, totals = sign_of(fill, order), execution_of(fill), own_totals(self)
+  local sign, x, totals = sign_of(fill, order), execution_of(fill), self._totals
   local rise = x.price - fill.old_price
   decimal.add_product(totals.cash, rise, x.qty, -sign)
   if totals.qty:sign() == sign then

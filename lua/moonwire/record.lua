@@ -24,7 +24,7 @@ local function running()
   return shared.callbacks % 2 == 1 and shared.names[shared.callback] or nil
 end
 
--- A strategy can write anything into its order.
+-- What a venue gives may be a number; FFI takes texts.
 local function text(value) return type(value) == "string" and value or nil end
 
 --- A new order, of ours or one that the venue showed. It has a number from now on.
@@ -46,7 +46,7 @@ end
 -- An order that has ended and lacks fills is open in the journal: the next run asks for them.
 local function kept_status(order)
   if terminal[order.status] and order:is_missing_fills() then return "unknown" end
-  return text(order.status)
+  return order.status
 end
 
 --- The order's status or its id at the venue is another one.

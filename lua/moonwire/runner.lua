@@ -6,6 +6,7 @@ local budget = require "moonwire.budget"
 local dispatch = require "moonwire.dispatch"
 local log = require "moonwire.log"
 local persist = require "moonwire.persist"
+local position = require "moonwire.position"
 local record = require "moonwire.record"
 local sandbox = require "moonwire.sandbox"
 local strategy_timer = require "moonwire.strategy_timer"
@@ -443,7 +444,14 @@ function Runner:submit(draft)
   local order, err = self.desk:prepare(draft)
   if not order then return nil, err end
   self:ask(self.desk, "send", "discard", order)
-  return order
+  return order._view
+end
+
+--- Its open orders as it has them, oldest first.
+function Runner:orders()
+  local list = self.desk.orders:list_open { strategy = self.name }
+  for i, order in ipairs(list) do list[i] = order._view end
+  return list
 end
 
 function Runner:cancel(order)
@@ -478,6 +486,8 @@ function Runner:hears(venue, feed, symbol)
   return self.feeds[venue .. "\0" .. feed .. "\0" .. symbol]
 end
 
-function Runner:position(symbol, venue) return self.desk:position(self.name, venue, symbol) end
+function Runner:position(symbol, venue)
+  return position.view(self.desk:position(self.name, venue, symbol))
+end
 
 return M

@@ -4,6 +4,7 @@ local callbacks = require "moonwire.callbacks"
 local decimal = require "moonwire.decimal"
 local log = require "moonwire.log"
 local order_module = require "moonwire.order"
+local order_view = require "moonwire.order_view"
 local runners = require "moonwire.runner"
 
 local M = {}
@@ -104,14 +105,13 @@ end
 --- Asks the venue to cancel. True when the request leaves (now or as soon as the venue's limit lets
 --- it), or nil and why not. The outcome is an on_order.
 function Api:cancel(order)
-  if getmetatable(order) ~= order_module.Order then error("cancel takes an order", 2) end
-  return runner(self):cancel(order)
+  return runner(self):cancel(order_view.order(order) or error("cancel takes an order", 2))
 end
 
 --- Cancels all open orders of this strategy, or those in one symbol. Returns how many.
 function Api:cancel_all(symbol)
   local count = 0
-  for _, order in ipairs(self.orders) do
+  for _, order in ipairs(runner(self):orders()) do
     if not symbol or order.symbol == symbol then
       if self:cancel(order) then count = count + 1 end
     end
@@ -206,7 +206,7 @@ function M.new(desk, spec, class)
   self.instance = setmetatable(instance, {
     __name = "moonwire.Strategy",
     __index = function(_, key)
-      if key == "orders" then return desk.orders:list_open { strategy = spec.name } end
+      if key == "orders" then return self:orders() end
       return self.class[key]
     end,
   })

@@ -59,7 +59,7 @@ end
 local function fill_of(order, archived)
   local fill = order_module.fill(order, archived.trade_id, restore.execution(archived))
   fill._number = archived.number
-  if archived.is_estimate then fill.is_estimate = true end
+  if archived.is_estimate then rawset(fill, "is_estimate", true) end
   return fill
 end
 
@@ -68,7 +68,7 @@ local function restore_fills(strategy, archive, find, log)
   for _, archived in ipairs(archive:untold_fills(strategy)) do
     local order = find(archived.venue, archived.client_order_id, archived.order_id)
     if order then
-      list[#list + 1] = { name = "on_fill", a = fill_of(order, archived), b = order }
+      list[#list + 1] = { name = "on_fill", a = fill_of(order, archived), b = order._view }
     else
       log.error("on_fill is not called for trade %s of order %s, %s at %s: its order is not known "
                 .. "any more", archived.trade_id or "?",
@@ -84,7 +84,7 @@ local function restore_ends(strategy, archive, find, log)
     local entry, err = persist.decode(row.text)
     local order = entry and find(entry.venue, entry.client_order_id, entry.order_id)
     if order then
-      list[#list + 1] = { name = "on_order", a = order, number = row.number,
+      list[#list + 1] = { name = "on_order", a = order._view, number = row.number,
                           b = { previous = entry.previous, reason = entry.reason } }
     else log.error("what the run before did not come to tell is lost: %s", err or row.text) end
   end

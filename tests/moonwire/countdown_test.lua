@@ -155,7 +155,7 @@ end)
 t.test("a canceled order that somebody marked as waiting is still canceled at the venue", function()
   local s = play()
   local order = s:send "BTC/IDR"
-  order._is_held = true
+  stage.own(order)._is_held = true
   s:drop()
   t.equal(#s:asked "cancelByClientOrderId", 1)
   t.equal(order.status, "canceled")

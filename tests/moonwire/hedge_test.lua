@@ -213,7 +213,7 @@ t.test("a hedge in doubt is not sent again, and is when it never arrived", funct
   local order = one_at(s, "fin")
   count_hedges(s)
   report(s, order, { status = "unanswered" })
-  at_once(s, function() s.fin:doubt(order) end)
+  at_once(s, function() s.fin:doubt(stage.own(order)) end)
   s:advance(5)
   t.equal(order.status, "unknown")
   t.equal(s.hedges, 0)
@@ -233,7 +233,7 @@ t.test("a hedge in doubt that was executed is not sent again", function()
     { trade_id = "found", last_qty = D "0.001", last_price = D "65000", fees = {},
       liquidity = "taker", time = dispatch.now() } } }
   report(s, order, { status = "unanswered" })
-  at_once(s, function() s.fin:doubt(order) end)
+  at_once(s, function() s.fin:doubt(stage.own(order)) end)
   s:advance(60)
   t.equal(order.status, "filled")
   t.equal(unhedged(s), "0")

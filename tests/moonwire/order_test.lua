@@ -79,7 +79,7 @@ t.test("from acknowledged to filled in two executions", function()
               updated_at = NOW + 2 })
   is(fill, { trade_id = "a", price = "100", qty = "1", liquidity = "maker", time = NOW + 2,
              client_order_id = "mw-1", order_id = "btcidr-limit-1", symbol = "BTC/IDR",
-             side = "buy", venue = "idx", strategy = "s", order = order })
+             side = "buy", venue = "idx", strategy = "s", order = order._view })
   t.equal(tostring(fill.fees[1].amount) .. fill.fees[1].asset, "1IDR")
   changed, fill = order:apply(trade("b", "2", "97", { cum_qty = D "3" }))
   t.equal(changed, true)

@@ -15,7 +15,7 @@ local function play(options)
   function S:on_fill(fill) table.insert(self.fills, tostring(fill.qty)) end
   options.strategies = { { name = "one", class = S } }
   local s = stage.new(options):start()
-  return s, s.runners.one.instance.order, S
+  return s, stage.own(s.runners.one.instance.order), S
 end
 
 local function one_trade(id, qty, price)

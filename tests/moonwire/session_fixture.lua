@@ -24,7 +24,8 @@ local function trader()
   return S
 end
 
---- A stage with a session that has not started, and such a trader: s:send(request) gives an order.
+--- A stage with a session that has not started, and such a trader: s:send(request) gives the
+--- runtime's order.
 function M.play(options)
   options = options or {}
   local S = trader()
@@ -34,9 +35,11 @@ function M.play(options)
   s.instance = s.runners.one.instance
   function s:send(request, key)
     self:run(self.runners.one, "call_method", "send", 2, { request or M.BUY, key })
-    return self.instance[key or "order"]
+    return stage.own(self.instance[key or "order"])
   end
-  function s:drop(order) self:run(self.runners.one, "call_method", "drop", 1, { order }) end
+  function s:drop(order)
+    self:run(self.runners.one, "call_method", "drop", 1, { order._view })
+  end
   return s
 end
 

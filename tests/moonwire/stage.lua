@@ -89,6 +89,7 @@ local desk_module = require "moonwire.desk"
 local dispatch = require "moonwire.dispatch"
 local indodax = require "moonwire.venues.indodax"
 local json = require "moonwire.json"
+local order_view = require "moonwire.order_view"
 local session_module = require "moonwire.session"
 local strategy = require "moonwire.strategy"
 
@@ -105,6 +106,9 @@ local function enter(kind, id, num, data, text, num2)
   end
   if problem then error(problem, 0) end
 end
+
+--- The runtime's order behind one that a strategy has.
+M.own = order_view.order
 
 --- A vector as one line.
 function M.vector(name)

@@ -148,24 +148,6 @@ t.test("a cancel asks for an open order of one's own, anything else is nil or ra
   t.equal(results[1][2], "the order is canceled already")
 end)
 
-t.test("writing one's own name on another's order makes it nobody's own", function()
-  local S, other, foreign = class(), class(), nil
-  function other:on_start() self.order = assert(self:buy(BUY)) end
-  function S:on_start() self:after(1, "act") end
-  function S:act()
-    foreign().strategy = "one"
-    self.ok, self.err = self:cancel(foreign())
-  end
-  local s = stage.new { strategies = { { name = "one", class = S },
-                                       { name = "two", class = other } } }
-  foreign = function() return s.runners.two.instance.order end
-  s:start()
-  s:advance(2)
-  t.equal(s.runners.one.instance.ok, nil)
-  t.equal(s.runners.one.instance.err, "the order is not this strategy's")
-  t.equal(#s:asked "cancelByClientOrderId", 0)
-end)
-
 t.test("cancel_all takes all of one's own, or those in one symbol, and counts them", function()
   local counts = {}
   local S = doing(function(self)
@@ -205,6 +187,137 @@ t.test("self.orders are the open orders of this strategy alone, oldest first", f
   t.equal(instance.orders[2], instance.second)
   s:push(s:update(instance.first, { status = "CANCELLED" }))
   t.equal(#instance.orders, 1)
+end)
+
+-- What is written to what is the runtime's -------------------------------------------------------
+
+-- A strategy whose two orders rest; then it does spoil(self), in a callback of its own.
+local function spoiled(spoil)
+  local S = doing(function(self)
+    self.a, self.b = assert(self:buy(BUY)), assert(self:buy(BUY))
+    self:after(1, "spoil")
+  end)
+  S.spoil = spoil
+  local s, instance = play(S)
+  s:advance(1)
+  return s, instance
+end
+
+local FIELDS = {
+  "client_order_id", "order_id", "venue", "symbol", "side", "type", "time_in_force", "price", "qty",
+  "amount", "cum_qty", "leaves_qty", "avg_price", "status", "previous_status", "reason",
+  "created_at", "updated_at", "strategy", "external", "is_open", "wait", "_cancel", "_totals",
+  "_trades", "_provisional", "_position", "_must_end", "_is_held", "_open_at", "_is_awaited",
+  "_sent_at", "_mark", "_view", "note", 1,
+}
+local VALUES = { nil, 7, "filled", {} }
+
+t.test("whatever a strategy writes to an order it is told, and its orders end at the venue",
+       function()
+  for _, field in ipairs(FIELDS) do
+    for i = 1, 4 do
+      local s, instance = spoiled(function(self) self.a[field] = VALUES[i] end)
+      local what = ("%s = %s"):format(field, tostring(VALUES[i]))
+      s:advance(1)
+      t.equal(s.runners.one.errors, 1, what)                   -- it is the strategy's
+      t.equal(#s:asked "cancelByClientOrderId", 2, what)
+      t.equal(instance.a.status .. " " .. instance.b.status, "canceled canceled", what)
+      local told = s:logged("an order is not changed by writing to it (" .. field .. ")")[1]
+      t.ok(told, what .. " is not told")
+      t.ok(told:find(instance.a.client_order_id, 1, true), told)
+      t.equal(#s:logged "deferred", 0)
+    end
+  end
+end)
+
+t.test("an order goes on after a write that the strategy has caught", function()
+  local s, instance = spoiled(function(self)
+    for _, field in ipairs(FIELDS) do
+      for i = 1, 4 do
+        self.went = self.went or pcall(function() self.a[field] = VALUES[i] end)
+      end
+    end
+  end)
+  s:advance(1)
+  t.equal(instance.went, false)
+  s:push(s:fill(instance.a, "0.0004", "0.0004"))
+  t.equal(tostring(instance.a) .. " " .. tostring(instance.a.leaves_qty),
+          instance.a.client_order_id .. " buy BTC/IDR 0.001@950000000 partially_filled 0.0006")
+  t.equal(tostring(instance:position().qty), "0.0004")
+  s:run(s.desk, "stop", 0, "SIGTERM")
+  s:advance(1)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(s.stopped, 0)
+end)
+
+t.test("what is taken out of an order by force is gone for the strategy alone", function()
+  local s, instance = spoiled(function(self)
+    for key in pairs(self.a) do self.a[key] = nil end
+    self:cancel(self.b)
+    self:cancel(self.a)
+  end)
+  s:advance(1)
+  t.equal(#s:logged "cancel takes an order", 1)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(instance.b.status, "canceled")
+  t.equal(s.stopped, 1)
+end)
+
+t.test("a position and a fill cannot be written to either", function()
+  local tried = {}
+  local S = doing(function(self) self.order = assert(self:buy(BUY)) end)
+  local function try(f) tried[#tried + 1] = { pcall(f) } end
+  function S:on_fill(fill)
+    try(function() self:position().qty = 5 end)
+    try(function() self:position().note = "x" end)
+    try(function() fill.qty = "1" end)
+    try(function() fill.strategy = "two" end)
+  end
+  local s, instance = play(S, { risk = { max_position = { BTC = decimal "0.003" } } })
+  s:advance(1)
+  s:push(s:fill(instance.order, "0.001", "0.001"))
+  for i, text in ipairs { "a position is not changed by writing to it (qty)",
+                          "a position is not changed by writing to it (note)",
+                          "a fill is not changed by writing to it (qty)",
+                          "a fill is not changed by writing to it (strategy)" } do
+    t.equal(tried[i][1], false)
+    t.ok(tried[i][2]:find(text, 1, true), tried[i][2])
+  end
+  t.equal(tostring(instance:position().qty), "0.001")
+end)
+
+t.test("a strategy has one and the same object of an order wherever it meets it", function()
+  local S, seen = class(), {}
+  function S:on_start() self.notes = { [assert(self:buy(BUY))] = "first" } end
+  function S:on_order(order) seen[#seen + 1] = self.notes[order] end
+  function S:on_fill(fill, order)
+    seen[#seen + 1] = self.notes[fill.order] .. self.notes[order] .. self.notes[self.orders[1]]
+  end
+  local s, instance = play(S)
+  s:push(s:fill(instance.orders[1], "0.0004", "0.0004"))
+  t.equal(table.concat(seen, " "), "first firstfirstfirst first")
+end)
+
+t.test("a method of an order called with a point says how to call it", function()
+  local S = doing(function(self) assert(self:buy(BUY)).is_open() end)
+  local s = play(S)
+  s:advance(1)
+  t.equal(#s:logged "is_open is a method: call it as value:is_open()", 1)
+end)
+
+t.test("cancel_all knows a strategy's orders, whatever it keeps under their name", function()
+  local S = doing(function(self)
+    self.orders = {}
+    self.count = self:cancel_all()
+  end)
+  function S:on_start()
+    assert(self:buy(BUY))
+    self:after(1, "act")
+  end
+  local s, instance = play(S)
+  s:advance(1)
+  t.equal(instance.count, 1)
+  t.equal(#s:asked "cancelByClientOrderId", 1)
 end)
 
 -- Parameters --------------------------------------------------------------------------------------

@@ -150,8 +150,8 @@ t.test("a task that two changes of one event wake sleeps on where it waits next"
   end
   -- As when executions that were missed are fetched: one answer, two changes.
   s:run({ fetched = function()
-    s.desk.orders:apply(instance.order, execution("1", "0.0004"))
-    s.desk.orders:apply(instance.order, execution("2", "0.0006"))
+    s.desk.orders:apply(stage.own(instance.order), execution("1", "0.0004"))
+    s.desk.orders:apply(stage.own(instance.order), execution("2", "0.0006"))
   end }, "fetched")
   s:advance(99)
   t.equal(calls(S), "filled")

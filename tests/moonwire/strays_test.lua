@@ -39,7 +39,7 @@ t.test("a report finds its order as soon as that is known, though another one wa
   accept(s)
   t.equal(first.order_id, "41")
   t.equal(tostring(first.cum_qty), "0.5")
-  t.equal(found(s, "41"), first)
+  t.equal(found(s, "41"), stage.own(first))
 end)
 
 t.test("a report is looked at again until the order that it may be has ended", function()
