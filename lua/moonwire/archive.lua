@@ -2,6 +2,7 @@
 --- of ids. Read only; the tables are those of runtime/journal_schema.h. A journal that is not there
 --- is an empty archive; one that cannot be read is said once, and counts as empty.
 
+local chain = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local host = require "moonwire.host"
@@ -30,6 +31,7 @@ local ESTIMATE, PROVISIONAL = 2, 4     -- MW_FILL_FLAG_ of runtime/record.h
 ---@class moonwire.ArchivedOrder      fields of DESIGN section 5, amounts as decimals, and
 ---@field is_qty_estimate boolean
 ---@field external boolean
+---@field chain table|nil             what it was at the venue, of one that was replaced (chain.lua)
 ---@field fills moonwire.ArchivedFill[]  in the order in which they were counted
 
 --- @param path string|nil  of the journal; nil: there is none
@@ -122,6 +124,7 @@ local function order_of(self, row)
     is_qty_estimate = row.is_estimate == 1, status = row.status, reason = row.reason,
     strategy = row.strategy, external = row.external == 1, created_at = seconds(row.created_ns),
     updated_at = seconds(row.updated_ns), fills = fills_of(self, row.key),
+    chain = row.client_order_id and chain.archived(self, row.venue, row.client_order_id),
   }
 end
 
@@ -159,7 +162,13 @@ function Archive:recent_orders(since)
   return orders
 end
 
---- The order that either id speaks of, or nil; as Orders:find, ours goes first.
+local function row_of(self, venue, client_order_id)
+  return rows_of(self, "SELECT * FROM orders WHERE venue = ? AND client_order_id = ?", venue,
+                 client_order_id)[1]
+end
+
+--- The order that either id speaks of, as itself or as one that replaced it; or nil. As
+--- Orders:find, ours goes first.
 ---@param venue string
 ---@param client_order_id string|nil
 ---@param order_id string|nil
@@ -167,8 +176,9 @@ end
 function Archive:order(venue, client_order_id, order_id)
   local row
   if client_order_id then
-    row = rows_of(self, "SELECT * FROM orders WHERE venue = ? AND client_order_id = ?", venue,
-                  client_order_id)[1]
+    row = row_of(self, venue, client_order_id)
+    local replaced = not row and chain.archived_order(self, venue, client_order_id)
+    if replaced then row = row_of(self, venue, replaced) end
   end
   if not row and order_id then
     row = rows_of(self, "SELECT * FROM orders WHERE venue = ? AND order_id = ? "

@@ -1,6 +1,7 @@
 --- The desk: what strategies trade through. It owns the sessions, the orders, the positions and the
 --- strategies of one runtime, checks every order before it is sent, and brings reports to owners.
 
+local chain = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
@@ -97,9 +98,10 @@ end
 local function open_qty(self, draft)
   local total = decimal "0"
   for _, order in ipairs(self.orders.open) do
+    local leaves = chain.leaves_qty(order)
     if order.strategy == draft.strategy and order.venue == draft.venue
-      and order.symbol == draft.symbol and order.side == draft.side and order.leaves_qty then
-      total = total + order.leaves_qty
+      and order.symbol == draft.symbol and order.side == draft.side and leaves then
+      total = total + leaves
     end
   end
   return total
@@ -146,8 +148,17 @@ local function check_share(self, session, strategy)
                share.count, share.per, session.name, wait)
 end
 
+-- The order that is to be replaced is among those that are open, and its fills are in the position.
+local function leave_out(context, draft, order)
+  context.open_orders = context.open_orders - 1
+  if context.open_qty and order.strategy == draft.strategy then
+    context.open_qty = context.open_qty - order.qty
+  end
+end
+
 -- What may be asked of a draft at any time: it takes no place in a rate but that of `sent_times`.
-local function check_draft(self, session, draft, sent_times)
+-- `replaced`: the order in whose place it is to be.
+local function check_draft(self, session, draft, sent_times, replaced)
   local market, err = session:market_of(draft.symbol)
   if not market then return nil, err end
   local ok
@@ -155,7 +166,9 @@ local function check_draft(self, session, draft, sent_times)
   if not ok then return nil, err end
   ok, err = session.protocol.check_order(session, draft, market)
   if not ok then return nil, err end
-  return risk.check(self.config.risk, draft, risk_context(self, draft, market, sent_times))
+  local context = risk_context(self, draft, market, sent_times)
+  if replaced then leave_out(context, draft, replaced) end
+  return risk.check(self.config.risk, draft, context)
 end
 
 --- Whether a draft would pass: nil and why not. What only shows when it is sent (the venue's rate,
@@ -184,6 +197,61 @@ function Desk:prepare(draft)
   self.order_count = self.order_count + 1
   return self.orders:add(order_module.record(draft, maker:next(), dispatch.now()))
 end
+
+-- What an order would be with another price or quantity; nil and why it cannot be.
+local function replaced_draft(self, order, strategy, price, qty)
+  if not (order.price and order.qty) then return nil, "the order has no price or no qty" end
+  local owner = self.orders.owners[order]
+  local draft = order_module.draft(order.side, order.venue, order.symbol, order.type,
+                                   order.time_in_force, price or order.price, qty or order.qty, nil,
+                                   self.runners[owner] and owner or strategy)
+  if draft.price == order.price and draft.qty == order.qty then
+    return nil, "price and qty are these already"
+  end
+  if draft.qty <= order.cum_qty then
+    return nil, ("qty %s: of the order %s are executed already"):format(draft.qty, order.cum_qty)
+  end
+  return draft
+end
+
+--- Whether an order could have another price or quantity (nil: as it is), as Desk:check.
+---@return boolean|nil ok
+---@return string|nil err
+---@return table|nil draft  what the order would be
+function Desk:check_replace(order, strategy, price, qty, sent_times)
+  if self.halted then return nil, self.halted end
+  local session, err = self:session(order.venue)
+  if not session then return nil, err end
+  local ok, draft
+  ok, err = session:may_replace(order)
+  if not ok then return nil, err end
+  draft, err = replaced_draft(self, order, strategy, price, qty)
+  if not draft then return nil, err end
+  ok, err = check_draft(self, session, draft, sent_times, order)
+  return ok, err, draft
+end
+
+--- Checks it, and gives what Desk:send_replace sends; nil and why it is refused.
+---@param strategy string  that asks for it
+---@return table|nil link  of chain.lua
+---@return string|nil err
+function Desk:prepare_replace(order, strategy, price, qty)
+  local ok, err, draft = self:check_replace(order, strategy, price, qty)
+  if not ok then return nil, err end
+  local session = self.sessions[order.venue]
+  ok, err = check_share(self, session, draft.strategy)
+  if not ok then return nil, err end
+  ok, err = session:take_place(order.symbol, dispatch.now())
+  if not ok then return nil, err end
+  local maker = id_maker(self, session.protocol.client_order_ids == "number", draft.strategy)
+  return chain.ask(order, maker:next(), draft.price, draft.qty)
+end
+
+function Desk:send_replace(order, link)
+  self.sessions[order.venue]:send_replace(order, link)
+  if self.watch then self.watch:on_sent() end
+end
+function Desk:drop_replace(order) self.sessions[order.venue]:drop_replace(order) end
 
 function Desk:send(order)
   self.sessions[order.venue]:submit(order)

@@ -34,8 +34,9 @@ local transitions = {
   -- An unknown order stays unknown when a cancel is sent: only evidence ends the doubt.
   unknown = { new = "new", partially_filled = "partially_filled", rejected = "rejected" },
   new = { partially_filled = "partially_filled", cancel_sent = "pending_cancel",
+          replace_lost = "unknown",
           rejected = "rejected" },               -- fill-or-kill may be accepted first, then killed
-  partially_filled = { cancel_sent = "pending_cancel",
+  partially_filled = { cancel_sent = "pending_cancel", replace_lost = "unknown",
                        rejected = "canceled" },  -- what was executed stands
   -- A cancel may cross a fill; a report that the order works says nothing about our cancel.
   pending_cancel = { rejected = "rejected", unanswered = "unknown" },
@@ -110,6 +111,17 @@ function M.record(draft, client_order_id, now)
   draft.client_order_id, draft.created_at, draft.updated_at = client_order_id, now, now
   draft._totals, draft._view = new_totals(draft.qty), order_view.of(draft)
   return draft
+end
+
+--- The venue has replaced it (chain.lua): what it is from now on, and how much of it had been
+--- executed before. Decimals.
+function M.replaced(order, order_id, price, qty, executed)
+  local totals = own_totals(order)
+  order.order_id = order_id or order.order_id
+  order.price, order.qty = decimal.copy(price), decimal.copy(qty)
+  decimal.set(totals.qty, qty)
+  totals.has_qty, order._final = 1, false
+  C.mw_order_told(totals, executed)
 end
 
 --- An order of which more is known: `fields` are those of DESIGN section 5; prices and quantities
@@ -353,11 +365,11 @@ local function conclude(self, reported, report)
 end
 
 --- Takes one report. What a report may carry: status (as in the table above, or "working" for an
---- answer to a question, "unanswered", "cancel_sent", "cancel_refused"), order_id, cum_qty (the
---- venue's total), trade_id (text, or the number of decode.id) + last_qty + last_price + liquidity
---- + fees of one execution (or, packed, `execution`, which then belongs to the order),
---- is_provisional (the price is a bound), by_total (count the difference of totals), is_estimate,
---- is_inferred, reason, time.
+--- answer to a question, "unanswered", "cancel_sent", "cancel_refused", "replace_lost": to replace
+--- it had no answer), order_id, cum_qty (the venue's total), trade_id (text, or the number of
+--- decode.id) + last_qty + last_price + liquidity + fees of one execution (or, packed, `execution`,
+--- which then belongs to the order), is_provisional (the price is a bound), by_total (count the
+--- difference of totals), is_estimate, is_inferred, reason, time.
 ---@return boolean changed  the status is another one now; the old one is in previous_status
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now

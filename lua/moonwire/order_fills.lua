@@ -8,7 +8,7 @@ local M = {}
 -- the one that is named, unless that one is known.
 local function is_of(session, order, report)
   local order_id = report.order_id
-  if not order_id or order_id == order.order_id then return true end
+  if not order_id or session:is_of(order, report.client_order_id, order_id) then return true end
   if order.order_id then return false end
   return session.orders:find(session.name, nil, order_id) == nil
 end

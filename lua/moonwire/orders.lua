@@ -5,6 +5,7 @@
 --- more, or not yet, is looked for in the archive of earlier runs.
 
 local budget = require "moonwire.budget"
+local chain_module = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
@@ -50,6 +51,36 @@ local function index_order_id(self, order)
     self.by_order_id[order.venue] = of_venue
   end
   of_venue[order.order_id] = order
+end
+
+--- The order has an id of the venue that it is to be found by.
+function Orders:index(order) index_order_id(self, order) end
+
+-- All that leads to a link of an order (chain.lua) is forgotten.
+local function forget_link(self, order, link)
+  local of_venue, id = self.by_order_id[order.venue], link.order_id
+  if self.by_client_id[link.client_order_id] == order then
+    self.by_client_id[link.client_order_id] = nil
+  end
+  if id and of_venue and of_venue[id] == order then of_venue[id] = nil end
+end
+
+--- The order is found by what the venue calls this link of it as well.
+function Orders:index_link(order, link)
+  local oldest = chain_module.of(order):take_oldest()
+  if oldest and oldest.client_order_id ~= order.client_order_id then
+    forget_link(self, order, oldest)
+  end
+  self.by_client_id[link.client_order_id] = order
+end
+
+local function index_chain(self, order)
+  local chain = chain_module.of(order)
+  for _, link in ipairs(chain and chain.links or {}) do
+    self.by_client_id[link.client_order_id] = order
+    local of_venue = self.by_order_id[order.venue]
+    if link.order_id and of_venue then of_venue[link.order_id] = order end
+  end
 end
 
 local function count_own(self, change)
@@ -133,6 +164,8 @@ local function forget(self, order)
   if order.client_order_id then self.by_client_id[order.client_order_id] = nil end
   local of_venue = self.by_order_id[order.venue]
   if of_venue and order.order_id then of_venue[order.order_id] = nil end
+  local chain = chain_module.of(order)
+  for _, link in ipairs(chain and chain.links or {}) do forget_link(self, order, link) end
 end
 
 -- A finished order stays known for a late fill; the oldest are forgotten in the end.
@@ -188,6 +221,7 @@ function Orders:restore(archived)
   local status = order.status
   order.status = archived.status
   self:add(order, true)
+  index_chain(self, order)
   order.status = status
   local is_claimed = self.claimed[order.strategy or ""]
   if not is_claimed then self.owners[order] = nil end
@@ -200,7 +234,9 @@ end
 --- earlier run. nil when it is not there either.
 function Orders:recall(venue, client_order_id, order_id)
   local archived = self.archive and self.archive:order(venue, client_order_id, order_id)
-  return archived and self:restore(archived)
+  if not archived then return archived end
+  -- By a link of it that is not kept here any more.
+  return self:find(venue, archived.client_order_id, nil) or self:restore(archived)
 end
 
 --- Whether the archive cannot say yet that it does not know an order: one that is not known here

@@ -47,7 +47,7 @@ local function fetch_fills(self, order, known)
   local session = self.session
   local fills, err = known, nil
   if not fills then fills, err = order_fills.fetch(session, order) end
-  for _, report in ipairs(fills or {}) do session.orders:apply(order, report) end
+  for _, report in ipairs(fills or {}) do session:book(order, report) end
   return fills ~= nil, err
 end
 
@@ -99,15 +99,16 @@ end
 
 -- Whether nothing has to be asked any more. An order that is about to end is asked about until it
 -- has ended or, unless a cancel is on its way, a while has passed.
-local function is_settled(order, doubt)
+local function is_settled(self, order, doubt)
   if order.status == "unknown" or order:is_missing_fills() then return false end
+  if order:is_open() and self.session:is_replace_lost(order) then return false end
   if not (doubt and doubt.is_ending and order:is_open()) then return true end
   return order.status ~= "pending_cancel" and doubt.attempt >= #ENDING_DELAYS
 end
 
 -- Asks once; true when the doubt is over.
 local function ask_once(self, order, doubt)
-  local session = self.session
+  local session, asked_at = self.session, dispatch.now()
   local report, err, class = session.protocol.fetch_order(session, order)
   if not report then
     if err == "not_found" then return on_not_found(self, order) end
@@ -119,6 +120,7 @@ local function ask_once(self, order, doubt)
     return false
   end
   order._not_found_since, order._not_found_times = nil, nil
+  session:examine(order, report, asked_at)
   if report.order_id and not order.order_id then
     session:apply(order, { order_id = report.order_id })     -- by which the fills are asked for
   end
@@ -133,11 +135,10 @@ local function ask_once(self, order, doubt)
       report.is_estimate = report.by_total
     end
   end
-  session:explain(order, report)
   session.orders:apply(order, report)
   if has_bounds(order) then self:ask_fills(order) end
   if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end
-  return is_settled(order, doubt)
+  return is_settled(self, order, doubt)
 end
 
 local function ask_later(self, order, doubt)
@@ -256,12 +257,13 @@ end
 
 -- All orders --------------------------------------------------------------------------------------
 
-local function apply_listed(self, reports)
+local function apply_listed(self, reports, asked_at)
   local session, listed = self.session, {}
   for _, report in ipairs(reports) do
     local order = session:order_of(report)
     if order then
       listed[order] = true
+      session:examine(order, report, asked_at)
       if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
         fetch_fills(self, order)
       end
@@ -276,14 +278,17 @@ end
 function Reconciler:run(symbols)
   local session = self.session
   local began = dispatch.now()
+  session:look_for_chains()
   local reports, err, class = session.protocol.fetch_open_orders(session, symbols)
   if not reports then return nil, err, class end
-  local listed = apply_listed(self, reports)
+  local listed = apply_listed(self, reports, began)
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
     -- One sent while the list was on its way, or not sent yet, proves nothing by its absence.
     if not listed[order] and not order._is_held and (order._sent_at or 0) < began then
       if ask_once(self, order, self.doubts[order]) then drop_doubt(self, order)
       else self:ask(order) end
+    elseif session:is_replace_lost(order) then
+      self:ask(order)
     end
   end
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do

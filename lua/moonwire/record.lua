@@ -27,6 +27,15 @@ end
 -- What a venue gives may be a number; FFI takes texts.
 local function text(value) return type(value) == "string" and value or nil end
 
+local function write_order(order, number, flags)
+  flags = flags + (order.external and EXTERNAL or 0) + (order.is_qty_estimate and ESTIMATE or 0)
+  words.client_order_id, words.order_id = order.client_order_id, order.order_id
+  words.venue, words.symbol, words.side = order.venue, order.symbol, order.side
+  words.type, words.time_in_force = order.type, order.time_in_force
+  words.status, words.strategy, words.callback = order.status, order.strategy, running()
+  C.mw_record_order(recorder, number, flags, order.price, order.qty, order.amount, words)
+end
+
 --- A new order, of ours or one that the venue showed. It has a number from now on.
 ---@param order moonwire.Order
 ---@param is_known boolean|nil  it is of an earlier run
@@ -34,19 +43,18 @@ function M.order(order, is_known)
   if not recorder then return end
   last_number = last_number + 1
   order._totals.number = last_number
-  local flags = (order.external and EXTERNAL or 0) + (order.is_qty_estimate and ESTIMATE or 0)
-    + (is_known and KNOWN or 0)
-  words.client_order_id, words.order_id = order.client_order_id, order.order_id
-  words.venue, words.symbol, words.side = order.venue, order.symbol, order.side
-  words.type, words.time_in_force = order.type, order.time_in_force
-  words.status, words.strategy, words.callback = order.status, order.strategy, running()
-  C.mw_record_order(recorder, last_number, flags, order.price, order.qty, order.amount, words)
+  write_order(order, last_number, is_known and KNOWN or 0)
 end
 
 -- An order that has ended and lacks fills is open in the journal: the next run asks for them.
 local function kept_status(order)
   if terminal[order.status] and order:is_missing_fills() then return "unknown" end
   return order.status
+end
+
+--- An order of which more than its status is another now; it keeps its number.
+function M.changed(order)
+  if recorder then write_order(order, order._totals.number, KNOWN) end
 end
 
 --- The order's status or its id at the venue is another one.

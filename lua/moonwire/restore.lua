@@ -1,5 +1,6 @@
 --- Orders and positions of an earlier run, made again from what the archive has of them.
 
+local chain = require "moonwire.chain"
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
@@ -44,16 +45,20 @@ local seen = { new = true, partially_filled = true }
 ---@return moonwire.Order
 function M.order(archived)
   local status = archived.status
+  local links = archived.chain and archived.chain.links
+  local now = links and links[archived.chain.current] or archived
   local order = order_module.new({
-    client_order_id = archived.client_order_id, order_id = archived.order_id,
+    client_order_id = archived.client_order_id, order_id = now.order_id,
     venue = archived.venue, symbol = archived.symbol, side = archived.side, type = archived.type,
-    time_in_force = archived.time_in_force, price = archived.price, qty = archived.qty,
+    time_in_force = archived.time_in_force, price = now.price, qty = now.qty,
     amount = archived.amount, is_qty_estimate = archived.is_qty_estimate, status = status,
     reason = archived.reason, strategy = archived.strategy,
     external = archived.external or nil,
   }, archived.created_at)
   order.updated_at = archived.updated_at
+  if links then chain.restore(order, archived.chain) end
   for _, fill in ipairs(archived.fills) do count(order, fill) end
+  if links then C.mw_order_told(order._totals, now.base) end
   order._was_seen = archived.order_id ~= nil or #archived.fills > 0 or seen[status] or false
   order._sent_at = archived.created_at or false
   if order_module.terminal[status] then

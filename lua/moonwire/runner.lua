@@ -466,6 +466,17 @@ function Runner:cancel(order)
   return true
 end
 
+function Runner:replace(order, price, qty)
+  if self.state ~= "running" then return nil, "not running: " .. self.state end
+  if self.desk.orders.owners[order] ~= self.name then
+    return nil, "the order is not this strategy's"
+  end
+  local link, err = self.desk:prepare_replace(order, self.name, price, qty)
+  if not link then return nil, err end
+  self:ask(self.desk, "send_replace", "drop_replace", order, link)
+  return order
+end
+
 function Runner:subscribe(feed, symbol, venue)
   local session, err = self.desk:session(venue)
   if not session then return nil, err end

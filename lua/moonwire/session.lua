@@ -15,13 +15,14 @@ local Orders = require("moonwire.orders").Orders
 local poll = require "moonwire.poll"
 local rate = require "moonwire.rate"
 local reconcile = require "moonwire.reconcile"
+local replace = require "moonwire.session_replace"
 local state = require "moonwire.session_state"
 local strays = require "moonwire.strays"
 local task = require "moonwire.task"
 
 local Session = { __name = "moonwire.Session" }
 Session.__index = Session
-for _, part in ipairs { markets, state } do
+for _, part in ipairs { markets, replace, state } do
   for name, method in pairs(part) do Session[name] = method end
 end
 
@@ -50,8 +51,11 @@ function M.new(desk, name, config, protocol)
   }, Session)
   self.has_client_ids = self:capabilities().client_order_id ~= false
   self.can_cancel = self:capabilities().cancel ~= false
+  self.can_replace = self:capabilities().replace == true
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
   self.countdown = countdown.new(self) or false
+  self.has_chains = false                        -- see session_replace.lua
+  self.examines = self.countdown ~= false        -- reports, before they are applied
   self.private = link.new(self, "private", protocol.private)
   local market = protocol.market
   if market and market.ask and config.market_url ~= false then
@@ -104,6 +108,7 @@ function Session:swap_protocol(protocol, decoders)
   self.order_share = rate.share(protocol.limits, "submit")
   self.limiter = rate.new(protocol.limits):go_on_from(self.limiter)
   self.has_client_ids = self:capabilities().client_order_id ~= false
+  self.can_replace = self:capabilities().replace == true
   if protocol.one_at_a_time and not self.lane then self.lane = lane.new() end
   if self.countdown then self.countdown.spec = protocol.countdown end
   self.private.spec, self.private.decoder = protocol.private, decoders.private
@@ -233,8 +238,8 @@ function Session:may_submit(symbol)
 end
 
 -- A request of the protocol; what it raises is a defect of the venue's file, and nothing was sent.
-local function build(self, what, order)
-  local ok, request, err = xpcall(self.protocol[what], debug.traceback, self, order)
+local function build(self, what, order, change)
+  local ok, request, err = xpcall(self.protocol[what], debug.traceback, self, order, change)
   if ok then return request, err end
   self.log.error("%s %s: %s", what, order.client_order_id, request)
   if self.probation then self.probation:on_error(what) end
@@ -250,6 +255,8 @@ local function read_answer(self, what, order, status, body, text)
   if self.probation then self.probation:on_error(what) end
   return nil, "internal error in " .. what
 end
+
+Session.build, Session.read_answer = build, read_answer
 
 --- Sends a request of the protocol; its answer is object[method](object, context, ...) as of
 --- http.send. nil, err when it did not leave.
@@ -312,6 +319,7 @@ function Session:cancel(order)
   if order._is_held and self.countdown and self.countdown:drop(order) then
     return self:apply(order, { status = "canceled", reason = "never sent" })
   end
+  if self:awaits_replace(order) then return end
   local canceling = order_module.cancel_of(order)
   if not order.order_id and not self.has_client_ids then
     canceling.is_wanted = true                 -- sent as soon as its id is known
@@ -357,6 +365,7 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
     return
   end
   if not order:is_open() then return end
+  if order._cancel.is_wanted then return self:cancel(order) end      -- it was replaced meanwhile
   self.log.warn("cancel %s: %s", order.client_order_id or order.order_id, err or text)
   if status == 0 and not maybe_sent then
     return self:apply(order, { status = "cancel_refused", reason = text })
@@ -367,25 +376,25 @@ function Session:on_cancel_answer(order, status, body, text, maybe_sent)
     canceling.is_wanted = true
   end
   canceling.lost_at = dispatch.now()
-  self.reconciler:ask(order)
+  self.reconciler:ask(order, self:is_replace_lost(order))
 end
 
 -- Reports in --------------------------------------------------------------------------------------
 
---- Gives the report of a cancel that nobody asked for its reason, where it is known.
-function Session:explain(order, report)
-  local guard = self.countdown
-  if guard and report.status == "canceled" then guard:explain(order, report) end
-end
-
 --- Applies a report to an order and asks the venue for what the report leaves open.
 function Session:apply(order, report)
-  if self.countdown then Session.explain(self, order, report) end
+  if self.examines then Session.examine(self, order, report) end
   local had_id = rawget(order, "order_id")
   local _, is_missing = Orders.apply(self.orders, order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order, report.needs_asking == "to_the_end") end
   if not had_id and rawget(order, "order_id") then self:on_identified(order) end
+end
+
+--- Applies a report that the venue was asked for.
+function Session:book(order, report)
+  self:examine(order, report)
+  return self.orders:apply(order, report)
 end
 
 --- The venue's id of an order is known now: what waited for that goes on.
@@ -429,6 +438,7 @@ function Session:order_of(report)
   order = self.orders:recall(self.name, client_order_id, order_id)
   if order then
     self.log.info("order of an earlier time shows up: %s", order)
+    self:look_for_chains()
   elseif self.strays:may_be_ours(report) then
     return nil
   else

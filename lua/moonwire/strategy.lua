@@ -108,6 +108,24 @@ function Api:cancel(order)
   return runner(self):cancel(order_view.order(order) or error("cancel takes an order", 2))
 end
 
+local replaceable = { price = true, qty = true }
+
+--- Asks the venue for another price or quantity of an order: { price =, qty = }, at least one; qty
+--- is the order's whole quantity, what is executed included. The order is returned as it is; what
+--- becomes of it is an on_order with the reason "replaced" or "replace_rejected: ...".
+---@return moonwire.Order|nil order
+---@return string|nil err      why it was refused before it was sent
+function Api:replace(order, change)
+  if getmetatable(order) ~= order_module.Order then error("replace takes an order", 2) end
+  if type(change) ~= "table" then error("replace takes { price =, qty = }", 2) end
+  for name in pairs(change) do
+    if not replaceable[name] then error("replace: unknown field " .. tostring(name), 2) end
+  end
+  local price, qty = checked_amount("price", change.price, 2), checked_amount("qty", change.qty, 2)
+  if not (price or qty) then error("replace takes price or qty, or both", 2) end
+  return runner(self):replace(order, price, qty)
+end
+
 --- Cancels all open orders of this strategy, or those in one symbol. Returns how many.
 function Api:cancel_all(symbol)
   local count = 0

@@ -18,7 +18,8 @@ function Strays:may_be_ours(report)
   local session = self.session
   if session.has_client_ids and report.client_order_id then return false end
   for _, order in ipairs(session.orders.open) do
-    if order.venue == session.name and not order.order_id and not order.external
+    if order.venue == session.name and not order.external
+      and (not order.order_id or session:is_replacing(order))
       and order.symbol == report.symbol and order.side == report.side then
       return true
     end

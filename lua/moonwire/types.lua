@@ -191,6 +191,16 @@ function Strategy:sell(request) end
 ---@return string|nil err
 function Strategy:cancel(order) end
 
+--- Asks the venue for another price or quantity of an order; the outcome is an on_order, of which
+--- the reason is "replaced", "replace_rejected: ..." or, of an order that ends by it,
+--- "replace_failed: ...".
+---@param order moonwire.Order
+---@param change { price: moonwire.Amount|nil, qty: moonwire.Amount|nil }  at least one; qty: of the
+---                          whole order, what is executed included
+---@return moonwire.Order|nil order  the same
+---@return string|nil err            why it was refused before it was sent
+function Strategy:replace(order, change) end
+
 --- Cancels own open orders: all, or those in one symbol. Returns how many.
 ---@param symbol string|nil
 ---@return integer

@@ -34,7 +34,7 @@
 
 ---@class moonwire.Order
 ---@field client_order_id string|nil            ours; of an external order the venue's, if any
----@field order_id string|nil                   the venue's, once known
+---@field order_id string|nil                   the venue's, once known; another one when replaced
 ---@field venue string
 ---@field symbol string
 ---@field side moonwire.Side
@@ -48,7 +48,8 @@
 ---@field avg_price moonwire.decimal|nil        nil before the first fill
 ---@field status moonwire.Status
 ---@field previous_status moonwire.Status|nil
----@field reason string|nil                     of a rejection or a cancel, where there is one
+---@field reason string|nil                     of a rejection, a cancel or a replacement, where
+---                                             there is one
 ---@field created_at number                     seconds since 1970
 ---@field updated_at number
 ---@field strategy string|nil

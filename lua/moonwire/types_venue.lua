@@ -16,7 +16,8 @@
 ---@field type moonwire.OrderType|nil
 ---@field time_in_force moonwire.TimeInForce|nil
 ---@field price moonwire.decimal|nil
----@field qty moonwire.decimal|nil
+---@field qty moonwire.decimal|nil        of what has this order_id, as cum_qty is: of one that
+---                                    was replaced the venue's new one counts from zero
 ---@field cum_qty moonwire.decimal|nil    the venue's total
 ---@field trade_id string|nil             with last_qty and last_price: one execution
 ---@field last_qty moonwire.decimal|nil
@@ -29,7 +30,8 @@
 ---@field may_have_fills boolean|nil      ask for fills before this report counts
 ---@field needs_asking boolean|"to_the_end"|nil  ask for the order: this report is not enough;
 ---                                    soon, and until it has ended
----@field fills moonwire.Report[]|nil     of fetch_order: its executions, when they came along
+---@field fills moonwire.Report[]|nil     of fetch_order, replace_answer: its executions, when they
+---                                    came along
 ---@field is_inferred boolean|nil         concluded from silence; a later sign of life undoes it
 ---@field reason string|nil
 ---@field time number|nil                 seconds since 1970
@@ -146,8 +148,8 @@ function CountdownSpec.answer(s, status, body) end
 ---@field options table<string, moonwire.Field|false>|nil  own configuration keys (fields.lua);
 ---                                      false: a common key that means nothing here
 ---@field capabilities table<string, boolean>|fun(config: table): table<string, boolean>
----                                      false of `client_order_id` and `cancel` changes what the
----                                      session does
+---                                      false of `client_order_id` and `cancel`, true of `replace`
+---                                      changes what the session does
 ---@field client_order_ids "text"|"number"|nil  what the venue takes; text: 36 of [a-z0-9-]
 ---@field one_at_a_time boolean|nil       HTTP requests never overtake each other
 ---@field reconnect_on_reload boolean|nil  this version of the file needs connections of its own
@@ -238,6 +240,28 @@ function Venue.cancel(s, order) end
 ---@return moonwire.Report|nil report
 ---@return string|nil err
 function Venue.cancel_answer(s, order, status, body) end
+
+--- Where the capability `replace` is true: the request that asks for another order in place of one
+--- that rests, at one stroke, so that there is never none and never both; nil, err when it cannot
+--- be made now.
+---@param s table
+---@param order moonwire.Order  as it is
+---@param change { client_order_id: string, price: moonwire.decimal, qty: moonwire.decimal }  qty:
+---                             with what is executed of the venue's order (order.order_id)
+---@return moonwire.Request
+function Venue.replace(s, order, change) end
+
+--- As submit_answer: a report of the new order, with order_id, qty and cum_qty of its own and
+--- `fills`. Or one of status "replace_refused": the old one is as it was (or had ended before:
+--- needs_asking), or "replace_failed": it is gone and there is no new one. Both with a reason.
+--- nil has the venue asked.
+---@param s table
+---@param order moonwire.Order
+---@param status integer
+---@param body string
+---@return moonwire.Report|nil report
+---@return string|nil err
+function Venue.replace_answer(s, order, status, body) end
 
 --- All open orders of the account.
 ---@param s table

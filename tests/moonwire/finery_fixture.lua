@@ -70,6 +70,7 @@ local function trader()
   function S.on_book(_, book) S.book = book end
   function S:send(request) self.order, self.err = self:submit(request) end
   function S:drop(order) assert(self:cancel(order)) end
+  function S:change(order, change) self.changed, self.err = self:replace(order, change) end
   function S:watch() assert(self:subscribe "book") end
   function S.said()
     local text = table.concat(S.calls, ", ")
@@ -101,6 +102,11 @@ local function play(methods, role, answers)
   function s:drop(order)
     self:run(self.runners.one, "call_method", "drop", 1, { order })
     self:settle()
+  end
+  function s:change(order, change)
+    self:run(self.runners.one, "call_method", "change", 2, { order, change })
+    self:settle()
+    return self.instance.changed, self.instance.err
   end
   S.said()
   return s

@@ -3,6 +3,7 @@
 local play    = require "tests.properties.play"
 local fixture = require "tests.moonwire.sim_finery_fixture"
 local t       = require "tests.tap"
+local decimal = require "moonwire.decimal"
 local finery  = require "moonwire.venues.finery"
 
 local function random_qty(self) return ("0.%03d"):format(self.random:integer(1, 50)) end
@@ -14,45 +15,76 @@ function actions.send(self)
               time_in_force = self.stage.session.config.role == "maker" and "gtc" or "ioc" }
 end
 
+-- Another price or quantity of one that is open; what cannot be is refused.
+function actions.replace(self)
+  local open = self.stage.desk.orders:list_open { venue = "idx" }
+  if #open == 0 then return end
+  local order = self:pick(open)
+  local what = self.random:integer(1, 3)
+  self.stage:run(self.stage.runners.one, "replace", order,
+    what ~= 2 and decimal(tostring(65000 + self.random:integer(-10, 10))) or nil,
+    what ~= 1 and order.cum_qty + decimal(random_qty(self)) or nil)
+end
+
 function actions.fail(self)
   if not self.is_rough then return end
-  self.sim:control(("fail?method=add&code=%d&executed=%d"):format(
-    self:pick { 10, 2 }, self.random:integer(0, 1)))
+  self.sim:control(("fail?method=%s&code=%d&executed=%d"):format(
+    self:pick { "add", "mod" }, self:pick { 10, 2 }, self.random:integer(0, 1)))
 end
 
 -- Requests go over the socket: the reply to an order suffers as its events do.
 local function is_event(self, frame)
   local id = frame:match '^{"event":"request","reqId":(%d+)'
-  if id then return self.adds[id] end
+  if id then return self.asked[id] end
   return frame:find '^%["O"' and not frame:find '^%["O",0,"[SZU]"'
 end
 
 local function on_text(self, text)
-  local id = text:match '"reqId":(%d+),"method":"add"'
-  if not id then return end
+  local id, method = text:match '"reqId":(%d+),"method":"(%w+)"'
+  if method ~= "add" and method ~= "mod" then return end
   local client_order_id = text:match '"clientOrderId":(%d+)'
   t.equal(self.sent[client_order_id], nil, "sent twice: " .. client_order_id)
-  self.adds[id], self.sent[client_order_id] = true, true
+  self.asked[id], self.sent[client_order_id] = true, true
 end
 
 local statuses = { filled = "filled", canceled = "canceled", rejected = "rejected" }
 
+-- What the venue placed for one of ours, which may have been replaced: the last of it counts.
+local function add(self, ours, keys, placed)
+  local order = self.stage.desk.orders:find("idx", placed.client_order_id, placed.id)
+  local real = order and ours[order]
+  if not real then
+    real = { key = placed.client_order_id, cum_qty = decimal.ZERO }
+    keys[#keys + 1] = real.key
+    if order then ours[order] = real end
+  end
+  t.ok(not real.order_id or real.status == "canceled", "two of one order are open")
+  real.qty = placed.size and real.cum_qty + placed.size
+  real.cum_qty = real.cum_qty + placed.cum_qty
+  real.order_id, real.price, real.status = placed.id, placed.price, placed.status
+end
+
 local function compare(self)
-  local by_id, keys = {}, {}
-  for _, order in ipairs(self.sim.member.placed) do
-    t.equal(by_id[order.client_order_id], nil, "twice at the venue: " .. order.client_order_id)
-    by_id[order.client_order_id] = order
-    keys[#keys + 1] = order
+  local ours, is_known, keys = {}, {}, {}
+  for _, placed in ipairs(self.sim.member.placed) do
+    t.equal(is_known[placed.client_order_id], nil, "twice there: " .. placed.client_order_id)
+    is_known[placed.client_order_id] = true
+    add(self, ours, keys, placed)
   end
   self:compare_orders(function(order)
-    local real = by_id[order.client_order_id]
+    local real = ours[order]
     if not real then return nil end
     local status = statuses[real.status] or play.open_status(real.cum_qty)
+    if status ~= "rejected" and order:is_open() then
+      t.equal(order.order_id, real.order_id)
+      t.equal(order.price, real.price)
+      t.equal(order.qty, real.qty)
+    end
     -- Of one that traded with nobody and has ended the venue keeps nothing.
     if status == "canceled" and order.reason == "not_found" and real.cum_qty:is_zero() then
       status = order.status
     end
-    return { key = real, cum_qty = real.cum_qty, status = status }
+    return { key = real.key, cum_qty = real.cum_qty, status = status }
   end, keys)
 end
 
@@ -61,7 +93,7 @@ play.test {
   kinds = { { "as a taker", "taker", 30 }, { "as a maker", "maker", 30 },
             { "as a maker without protection", "maker", false } },
   new = function(self, kind)
-    self.adds, self.sent = {}, {}
+    self.asked, self.sent = {}, {}
     return fixture.new { role = kind[2], credit = { usd = "100000000", btc = "1000" } },
            { config = { protocol = "finery", role = kind[2], key = play.secret(fixture.KEY),
                         secret = play.secret(fixture.SECRET), dead_man = kind[3] } }
@@ -71,5 +103,6 @@ play.test {
   actions = actions, compare = compare, calm = function(self)
     self.sim.venue.methods.failing = {}
   end,
-  names = { "send", "send", "send", "cancel", "trade", "trade", "quote", "quote", "fail", "drop" },
+  names = { "send", "send", "send", "replace", "replace", "cancel", "trade", "trade", "quote",
+            "quote", "fail", "drop" },
 }

@@ -6,6 +6,7 @@
 --- Error Codes.
 
 local account = require "moonwire.venues.finery.account"
+local changes = require "moonwire.venues.finery.changes"
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
@@ -50,7 +51,7 @@ function M.capabilities(config)
   return {
     client_order_id = true, trade_ids = true, market_data = true, post_only = is_maker,
     market_orders = not is_maker, ioc = not is_maker, fok = not is_maker,
-    cancel_on_disconnect = is_maker,
+    cancel_on_disconnect = is_maker, replace = is_maker,
   }
 end
 
@@ -235,8 +236,7 @@ local function read_cancel_refusal(s, order, reason, class)
   end
   -- (One that the venue had not shown when the cancel left may come after it.)
   if class == "gone" and order._was_seen and order.previous_status ~= "pending_new" then
-    s.memory.gone = s.memory.gone or setmetatable({}, { __mode = "k" })
-    s.memory.gone[order] = true
+    changes.note_gone(s, order)
   end
   return nil, reason               -- no statement about the order: it is asked about
 end
@@ -256,6 +256,8 @@ function M.cancel_answer(s, order, status, body)
   local has_size = decode.units_into(left, head[slots.remaining_size], wire.DECIMALS)
   return canceled(order, has_size and left)
 end
+
+M.replace, M.replace_answer = changes.replace, changes.replace_answer
 
 -- Questions ---------------------------------------------------------------------------------------
 
@@ -314,14 +316,20 @@ end
 local function fetch_deals(s, order)
   local sent = order._sent_at or order.created_at or dispatch.now()
   return fetch_rows(s, order.symbol, sent - EARLIER_SECONDS, function(row)
-    return order.order_id and wire.id(row[5]) == order.order_id
-      or order.client_order_id and wire.id(row[6]) == order.client_order_id
+    return s:is_of(order, wire.id(row[6]), wire.id(row[5]))
   end)
 end
 
-local function is_of(report, order)
-  return report.order_id == order.order_id
-    or report.client_order_id ~= nil and report.client_order_id == order.client_order_id
+-- The deals of what an order is now, and not of what it was before it was replaced.
+local function of_now(s, order, deals)
+  local first, rows = nil, {}
+  for _, row in ipairs(deals) do
+    local order_id = wire.id(row[5])
+    if not s:is_past(order, wire.id(row[6]), order_id) and order_id == (first or order_id) then
+      first, rows[#rows + 1] = order_id, row
+    end
+  end
+  return rows
 end
 
 --- One order as a report; nil, "not_found" when it is neither open nor has deals. The venue has no
@@ -330,23 +338,27 @@ function M.fetch_order(s, order)
   local open, err, class = M.fetch_open_orders(s)
   if not open then return nil, err, class end
   for _, report in ipairs(open) do
-    if is_of(report, order) then return report end
+    if s:is_of(order, report.client_order_id, report.order_id) then return report end
   end
   local deals
   deals, err, class = fetch_deals(s, order)
   if not deals then return nil, err, class end
+  deals = of_now(s, order, deals)
   if #deals == 0 then
     -- It was seen, is not listed, and a cancel did not find it either: it has ended.
-    if order._was_seen and s.memory.gone and s.memory.gone[order] then
+    if changes.is_gone(s, order) then
       return { status = "canceled", reason = "not_found", is_inferred = true }
     end
     return nil, "not_found"
   end
   local total = decimal "0"
   for _, row in ipairs(deals) do total = total + wire.amount(row[15]) end
-  local is_filled = order.qty and total >= order.qty or wire.digits(deals[1][9]) == "0"
-  return { status = is_filled and "filled" or "canceled", order_id = wire.id(deals[1][5]),
-           cum_qty = total, reason = not is_filled and "remainder dropped" or nil }
+  local newest = deals[1]
+  local qty = order.qty and wire.amount(newest[8]) or nil
+  local is_filled = qty and total >= qty or wire.digits(newest[9]) == "0"
+  return { status = is_filled and "filled" or "canceled", order_id = wire.id(newest[5]),
+           client_order_id = wire.id(newest[6]), qty = qty, cum_qty = total,
+           reason = not is_filled and "remainder dropped" or nil }
 end
 
 --- A taker's order that is nowhere matched nothing; a maker's may have rested, and have ended with
@@ -363,7 +375,9 @@ function M.fetch_fills(s, order)
   for i = #deals, 1, -1 do
     local row = deals[i]
     reports[#reports + 1] = {
-      trade_id = wire.id(row[12]), order_id = wire.id(row[5]), last_price = wire.amount(row[14]),
+      trade_id = wire.id(row[12]), order_id = wire.id(row[5]),
+      client_order_id = wire.id(row[6]), qty = order.qty and wire.amount(row[8]),
+      last_price = wire.amount(row[14]),
       last_qty = wire.amount(row[15]), fees = {}, time = tonumber(row[11]) / 1000,
       liquidity = wire.digits(row[13]) == wire.digits(row[3]) and "taker" or "maker",
     }

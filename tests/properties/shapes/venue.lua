@@ -5,6 +5,7 @@ local ffi = require "moonwire.cdef"
 local decode = require "moonwire.decode"
 local host = require "moonwire.host"
 local order_module = require "moonwire.order"
+local replace = require "moonwire.session_replace"
 local truth_module = require "tests.properties.truth"
 
 local M = { NOW = 1790000000 }         -- when all of it happens, in seconds
@@ -26,6 +27,7 @@ function Session:on_report(report) truth_module.apply(self.world, report) end
 function Session:apply(_, report) truth_module.apply(self.world, report) end
 function Session:venue_ms() return M.NOW * 1000 end
 function Session:drop_market(symbol) self.markets[symbol] = nil end
+Session.is_of, Session.is_past = replace.is_of, replace.is_past
 Session.await_turn, Session.refresh_clock, Session.add_market = nothing, nothing, nothing
 function Session:call(request) return self.world:answer(request, self.world.upto) end
 
