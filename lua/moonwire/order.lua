@@ -116,7 +116,7 @@ end
 --- The venue has replaced it (chain.lua): what it is from now on, and how much of it had been
 --- executed before. Decimals.
 function M.replaced(order, order_id, price, qty, executed)
-  local totals = own_totals(order)
+  local totals = order._totals
   order.order_id = order_id or order.order_id
   order.price, order.qty = decimal.copy(price), decimal.copy(qty)
   decimal.set(totals.qty, qty)

@@ -474,7 +474,7 @@ function Runner:replace(order, price, qty)
   local link, err = self.desk:prepare_replace(order, self.name, price, qty)
   if not link then return nil, err end
   self:ask(self.desk, "send_replace", "drop_replace", order, link)
-  return order
+  return order._view
 end
 
 function Runner:subscribe(feed, symbol, venue)

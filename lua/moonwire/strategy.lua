@@ -116,14 +116,14 @@ local replaceable = { price = true, qty = true }
 ---@return moonwire.Order|nil order
 ---@return string|nil err      why it was refused before it was sent
 function Api:replace(order, change)
-  if getmetatable(order) ~= order_module.Order then error("replace takes an order", 2) end
+  local own = order_view.order(order) or error("replace takes an order", 2)
   if type(change) ~= "table" then error("replace takes { price =, qty = }", 2) end
   for name in pairs(change) do
     if not replaceable[name] then error("replace: unknown field " .. tostring(name), 2) end
   end
   local price, qty = checked_amount("price", change.price, 2), checked_amount("qty", change.qty, 2)
   if not (price or qty) then error("replace takes price or qty, or both", 2) end
-  return runner(self):replace(order, price, qty)
+  return runner(self):replace(own, price, qty)
 end
 
 --- Cancels all open orders of this strategy, or those in one symbol. Returns how many.

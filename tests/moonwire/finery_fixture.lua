@@ -97,16 +97,16 @@ local function play(methods, role, answers)
   function s:send(request)
     self:run(self.runners.one, "call_method", "send", 1, { request })
     self:settle()
-    return self.instance.order, self.instance.err
+    return stage.own(self.instance.order), self.instance.err
   end
   function s:drop(order)
-    self:run(self.runners.one, "call_method", "drop", 1, { order })
+    self:run(self.runners.one, "call_method", "drop", 1, { order._view })
     self:settle()
   end
   function s:change(order, change)
-    self:run(self.runners.one, "call_method", "change", 2, { order, change })
+    self:run(self.runners.one, "call_method", "change", 2, { order._view, change })
     self:settle()
-    return self.instance.changed, self.instance.err
+    return stage.own(self.instance.changed), self.instance.err
   end
   S.said()
   return s

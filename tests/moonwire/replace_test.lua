@@ -418,7 +418,7 @@ t.test("a replacement and a cancel of one callback leave one behind the other", 
     assert(self:replace(o, CHANGE))
     assert(self:cancel(o))
   end
-  s:run(s.runners.one, "call_method", "both", 1, { order })
+  s:run(s.runners.one, "call_method", "both", 1, { order._view })
   s:settle()
   t.equal(s.trader.said(), "new>new replaced, new>pending_cancel, pending_cancel>canceled client")
   s, order = resting { del = '{"id":5,"remainingSize":10000000}' }
@@ -426,7 +426,7 @@ t.test("a replacement and a cancel of one callback leave one behind the other", 
     assert(self:cancel(o))
     assert(self:replace(o, CHANGE))
   end
-  s:run(s.runners.one, "call_method", "both", 1, { order })
+  s:run(s.runners.one, "call_method", "both", 1, { order._view })
   s:settle()
   t.equal(sent(s, "mod"), nil)
   t.equal(s.trader.said(), "new>new replace_rejected: not sent: a cancel of the order is under "
@@ -440,7 +440,7 @@ t.test("a callback that fails sends none of it, and the order can be replaced ag
     assert(self:replace(o, CHANGE))
     error "on purpose"
   end
-  s:run(s.runners.one, "call_method", "fails", 1, { order })
+  s:run(s.runners.one, "call_method", "fails", 1, { order._view })
   s:settle()
   t.equal(sent(s, "mod"), nil)
   s:change(order, CHANGE)
