@@ -39,6 +39,7 @@ void mw_decoder_free(struct mw_decoder *d)
     if (!d)
         return;
     mw_schema_fini(&d->schema);
+    mw_templates_fini(&d->templates);
     free(d->view.head);
     free(d->view.rows);
     free(d->scratch);
@@ -76,7 +77,8 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
 
 /* Containers ----------------------------------------------------------------------------------- */
 
-static struct mw_schema_node *find_child(struct mw_schema_node *parent, const struct mw_field *key)
+static struct mw_schema_node *find_child(const struct mw_schema_node *parent,
+                                         const struct mw_field *key)
 {
     for (struct mw_schema_node *child = parent->children; child; child = child->next)
         if (child->name && child->name_len == key->len &&
@@ -124,78 +126,43 @@ static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
     return p;
 }
 
-/* Reads a member's name, at its quote, and the colon; leaves the schema's child in d->child. What
- * is here, from `start` to the value, is remembered when it stands without blanks and escapes. */
-static const char *parse_name_of(struct mw_decoder *d, const char *start, const char *p,
-                                 struct mw_schema_node *parent, unsigned place)
+/* Reads a member's name, at its quote, and the colon; finds the schema's child. */
+static const char *parse_name_of(struct mw_decoder *d, const char *p,
+                                 const struct mw_schema_node *parent, struct mw_schema_node **child)
 {
     struct mw_field key;
-    bool is_tight = p - start <= 1;
     if (p >= d->end || *p != '"')
         return mw_scan_fail(d, p, "a member's name expected");
-    const char *behind = parse_string(d, p + 1, &key);
-    if (!behind)
+    p = parse_string(d, p + 1, &key);
+    if (!p)
         return NULL;
-    is_tight = is_tight && key.text == p + 1 && behind < d->end && *behind == ':';
-    p = skip_blanks(d, behind);
+    p = skip_blanks(d, p);
     if (p >= d->end || *p != ':')
         return mw_scan_fail(d, p, "':' expected");
-    d->child = parent ? find_child(parent, &key) : NULL;
-    if (parent && place < MW_SCHEMA_SEEN_MAX && is_tight) {
-        bool is_text = p + 1 < d->end && p[1] == '"';
-        mw_schema_remember(&parent->seen[place], start, (size_t)(p + 1 + is_text - start), d->child,
-                           is_text);
-    }
+    *child = parent ? find_child(parent, &key) : NULL;
     return p + 1;
 }
 
-/* A member that is not what stood at this place the last time, or the end of the object, which
- * d->is_closed says. `p` is behind the opening brace or the member before. */
-static __attribute__((noinline)) const char *parse_member(struct mw_decoder *d, const char *p,
-                                                          struct mw_schema_node *parent,
-                                                          unsigned place, int depth)
+static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                                int depth)
 {
-    const char *start = p = skip_blanks(d, p);
-    d->is_closed = p < d->end && *p == '}';
-    if (d->is_closed)
+    p = skip_blanks(d, p + 1);
+    if (p < d->end && *p == '}')
         return p + 1;
-    if (place > 0) {
+    for (;;) {
+        struct mw_schema_node *child = NULL;
+        p = parse_name_of(d, p, node, &child);
+        if (p)
+            p = parse_value(d, skip_blanks(d, p), child, depth + 1);
+        if (!p)
+            return NULL;
+        p = skip_blanks(d, p);
+        if (p < d->end && *p == '}')
+            return p + 1;
         if (p >= d->end || *p != ',')
             return mw_scan_fail(d, p, "',' or '}' expected");
         p = skip_blanks(d, p + 1);
     }
-    p = parse_name_of(d, start, p, parent, place);
-    return p ? parse_value(d, skip_blanks(d, p), d->child, depth + 1) : NULL;
-}
-
-/* Members come in the same order message after message: what stood at each place the last time,
- * from the comma before the name to the quote of the value, is compared as one text. */
-static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                                int depth)
-{
-    struct mw_schema_node *wanted = node && node->seen ? node : NULL;
-    static const struct mw_schema_seen nothing;
-    const struct mw_schema_seen *seen = wanted ? wanted->seen : &nothing;
-    p = skip_blanks(d, p + 1);
-    for (unsigned place = 0;; place++) {
-        if (seen->text.len && is_known(p, (size_t)(d->end - p), &seen->text)) {
-            p += seen->text.len;
-            if (seen->is_text)
-                p = parse_text(d, p, seen->child);
-            else
-                p = parse_value(d, skip_blanks(d, p), seen->child, depth + 1);
-            if (!p)
-                return NULL;
-        } else {
-            p = parse_member(d, p, wanted, place, depth);
-            if (!p || d->is_closed)
-                break;
-        }
-        seen +=
-            wanted && place < MW_SCHEMA_SEEN_MAX; /* at the last one, which is empty, it stays */
-    }
-    d->is_closed = false;
-    return p;
 }
 
 static bool begin_row(struct mw_decoder *d)
@@ -236,8 +203,12 @@ static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_sc
         struct mw_schema_node *child = node ? child_at(node, position) : NULL;
         if (child && child->is_rows && position == 0 && d->view.row_count)
             return mw_scan_fail(d, p, "the rows only once expected");
-        if (child && child->is_rows && !begin_row(d))
-            return mw_scan_fail(d, p, "no more rows can be held");
+        if (child && child->is_rows) {
+            if (!begin_row(d))
+                return mw_scan_fail(d, p, "no more rows can be held");
+            if (d->templates.is_learning)
+                mw_templates_note(&d->templates, p, p, MW_STEP_ROW, NULL, depth);
+        }
         p = parse_value(d, p, child, depth + 1);
         if (!p)
             return NULL;
@@ -251,8 +222,8 @@ static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_sc
     }
 }
 
-static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                               int depth)
+static const char *read_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                              int depth)
 {
     const char *start = p;
     uint8_t type;
@@ -288,6 +259,38 @@ static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_sc
     return p;
 }
 
+/* Reads a value of a message that is learned. true, false and null are learned as they stand where
+ * nobody wants them, and so is all of a container that only leads to what is wanted. */
+static const char *learn_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                               int depth)
+{
+    struct mw_templates *templates = &d->templates;
+    const char *start = p;
+    char first = p < d->end ? *p : '\0';
+    bool is_container = first == '{' || first == '[', is_wanted = node && node->slot >= 0;
+    bool is_number = begins_number(p, d->end);
+    if (is_container ? node && !is_wanted : first != '"' && !is_number && !is_wanted)
+        return read_value(d, p, node, depth);
+    templates->is_learning = false; /* for what is inside */
+    p = read_value(d, p, node, depth);
+    templates->is_learning = true;
+    if (!p)
+        return NULL;
+    if (first == '"')
+        mw_templates_note(templates, start + 1, p, MW_STEP_STRING, node, depth);
+    else
+        mw_templates_note(templates, start, p, is_number ? MW_STEP_NUMBER : MW_STEP_ANY, node,
+                          depth);
+    return p;
+}
+
+static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
+                               int depth)
+{
+    return d->templates.is_learning ? learn_value(d, p, node, depth)
+                                    : read_value(d, p, node, depth);
+}
+
 /* A message ------------------------------------------------------------------------------------ */
 
 void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
@@ -295,6 +298,69 @@ void mw_decoder_start(struct mw_decoder *d, const char *text, size_t len)
     d->message = d->at = text;
     d->end = text + len;
     d->scratch_len = 0;
+}
+
+static ALWAYS_INLINE void set_number(struct mw_decoder *d, const struct mw_schema_node *node,
+                                     const char *text, const char *behind)
+{
+    struct mw_field *field = field_of(d, node);
+    field->type = MW_FIELD_NUMBER;
+    field->word = 0;
+    field->text = text;
+    field->len = (uint32_t)(behind - text);
+}
+
+/* Reads a message as those before it were; NULL when it differs from all of them, or is wrong. */
+static const char *follow(struct mw_decoder *d, const char *p)
+{
+    for (const struct mw_step *step = d->templates.first; step;) {
+        const char *at = p + step->text.len;
+        if (!is_known(p, (size_t)(d->end - p), &step->text) ||
+            (step->kind == MW_STEP_NUMBER && !begins_number(at, d->end))) {
+            step = step->other;
+            continue;
+        }
+        if (step->kind == MW_STEP_STRING) {
+            p = parse_text(d, at, step->leaf);
+        } else if (step->kind == MW_STEP_NUMBER) {
+            p = parse_number(d, at);
+            if (p)
+                set_number(d, step->leaf, at, p);
+        } else if (step->kind == MW_STEP_ANY) {
+            p = read_value(d, at, step->leaf, step->depth);
+        } else if (step->kind == MW_STEP_END) {
+            return at;
+        } else {
+            p = step->kind == MW_STEP_ROW && !begin_row(d) ? NULL : at;
+        }
+        if (!p)
+            break;
+        step = step->next;
+    }
+    return NULL;
+}
+
+static void clear(struct mw_decoder *d)
+{
+    memset(d->view.head, 0, d->schema.head_width * sizeof *d->view.head);
+    d->view.row_count = 0;
+}
+
+/* Reads a message, and learns what it looks like if none before it did. */
+static const char *read_text(struct mw_decoder *d, const char *p)
+{
+    size_t scratch_before = d->scratch_len;
+    const char *behind = follow(d, p);
+    if (behind)
+        return behind;
+    clear(d);
+    d->scratch_len = scratch_before;
+    mw_templates_begin(&d->templates, p);
+    behind = parse_value(d, p, &d->schema.root, 0);
+    if (behind && d->templates.is_learning)
+        mw_templates_note(&d->templates, behind, behind, MW_STEP_END, NULL, 0);
+    d->templates.is_learning = false;
+    return behind;
 }
 
 /* Behind a text that was read: the end of its line. NULL when more stands there. */
@@ -312,12 +378,12 @@ int mw_decoder_next(struct mw_decoder *d)
     const char *p = skip_blanks(d, d->at);
     struct mw_decoder_view *view = &d->view;
     size_t scratch_before = d->scratch_len;
-    memset(view->head, 0, d->schema.head_width * sizeof *view->head);
-    view->row_count = view->has_more = 0;
+    clear(d);
+    view->has_more = 0;
     if (p >= d->end)
         return 0;
     view->text = p;
-    const char *behind = parse_value(d, p, &d->schema.root, 0);
+    const char *behind = read_text(d, p);
     if (behind) {
         view->text_len = (size_t)(behind - p);
         behind = end_of_line(d, behind);
@@ -326,8 +392,7 @@ int mw_decoder_next(struct mw_decoder *d)
         const char *line_break = memchr(p, '\n', (size_t)(d->end - p));
         d->at = line_break ? skip_blanks(d, line_break) : d->end;
         d->scratch_len = scratch_before; /* lines of this text may be read again */
-        memset(view->head, 0, d->schema.head_width * sizeof *view->head);
-        view->row_count = 0;
+        clear(d);
     } else {
         d->at = behind;
     }

@@ -5,6 +5,7 @@
 
 #include "decode.h"
 #include "schema.h"
+#include "template.h"
 #include "utf8.h"
 
 #include <stdbool.h>
@@ -16,14 +17,13 @@
 struct mw_decoder {
     struct mw_decoder_view view;
     struct mw_schema schema;
+    struct mw_templates templates;
     uint32_t row_capacity;
     const char *message, *end, *at; /* the message; where the next text begins */
     char *scratch;                  /* unescaped strings of this message */
     size_t scratch_len, scratch_cap;
     struct mw_field unused;                    /* where strings without a slot go */
     struct mw_field *fields[MW_SCHEMA_FIELDS]; /* the row's: of the one that is being filled */
-    struct mw_schema_node *child;              /* what parse_name_of found */
-    bool is_closed;                            /* parse_member met the end of the object */
 };
 
 /* Failures: NULL travels up. `what` was expected at p. */
@@ -111,6 +111,11 @@ static inline const char *digits(const char *p, const char *end)
     while (p < end && (unsigned)(*p - '0') < 10)
         p++;
     return p;
+}
+
+static inline bool begins_number(const char *p, const char *end)
+{
+    return p < end && (*p == '-' || (unsigned)(*p - '0') < 10);
 }
 
 static inline const char *parse_number(struct mw_decoder *d, const char *p)

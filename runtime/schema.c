@@ -12,7 +12,6 @@ static void free_children(struct mw_schema_node *node)
         struct mw_schema_node *next = child->next;
         free_children(child);
         free(child->words);
-        free(child->seen);
         free((char *)(uintptr_t)child->name);
         free(child);
         child = next;
@@ -23,7 +22,6 @@ static void free_children(struct mw_schema_node *node)
 void mw_schema_fini(struct mw_schema *schema)
 {
     free_children(&schema->root);
-    free(schema->root.seen);
     free(schema->leaves);
     memset(schema, 0, sizeof *schema);
 }
@@ -78,14 +76,6 @@ bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t l
     return true;
 }
 
-void mw_schema_remember(struct mw_schema_seen *seen, const char *bytes, size_t len,
-                        struct mw_schema_node *child, bool is_text)
-{
-    (void)mw_schema_set_text(&seen->text, bytes, len); /* too long: read each time */
-    seen->child = child;
-    seen->is_text = is_text;
-}
-
 /* The child for a step, made at the end of the list when it is new: members come in this order. */
 static struct mw_schema_node *child_for(struct mw_schema_node *parent, const struct step *step)
 {
@@ -98,8 +88,10 @@ static struct mw_schema_node *child_for(struct mw_schema_node *parent, const str
         return NULL;
     if (step->name) {
         child->name = strndup(step->name, step->name_len);
-        if (!child->name)
-            goto fail;
+        if (!child->name) {
+            free(child);
+            return NULL;
+        }
     }
     child->name_len = (uint32_t)step->name_len;
     child->position = step->position;
@@ -107,17 +99,8 @@ static struct mw_schema_node *child_for(struct mw_schema_node *parent, const str
     child->is_in_row = parent->is_in_row || step->is_rows;
     child->slot = -1;
     child->fields = MW_SCHEMA_UNUSED;
-    if (step->name && !parent->seen) {
-        parent->seen = calloc(MW_SCHEMA_SEEN_MAX + 1, sizeof *parent->seen);
-        if (!parent->seen)
-            goto fail;
-    }
     *link = child;
     return child;
-fail:
-    free((char *)(uintptr_t)child->name);
-    free(child);
-    return NULL;
 }
 
 /* Whether the elements of an array at `node` are taken the other way: as rows, or by position. */

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-enum { MW_SCHEMA_TEXT_MAX = 32, MW_SCHEMA_SEEN_MAX = 48 };
+enum { MW_SCHEMA_TEXT_MAX = 32 };
 
 struct mw_schema_node;
 
@@ -19,14 +19,6 @@ struct mw_schema_text {
     uint32_t len, mask;
 };
 
-/* What stood before a value in the last message, `,"name":` or, when the value is a string,
- * `,"name":"`; and the child of that name. */
-struct mw_schema_seen {
-    struct mw_schema_text text; /* empty: nothing yet */
-    bool is_text;
-    struct mw_schema_node *child;
-};
-
 struct mw_schema_node {
     const char *name; /* of the member; NULL for an array position and for rows */
     uint32_t name_len, position;
@@ -35,7 +27,6 @@ struct mw_schema_node {
     enum mw_schema_fields fields; /* where its field is, */
     uint32_t at;                  /* and there */
     struct mw_schema_node *children, *next;
-    struct mw_schema_seen *seen; /* of an object: MW_SCHEMA_SEEN_MAX places and an empty one */
     struct mw_schema_text *words;
     uint32_t word_count;
 };
@@ -52,9 +43,6 @@ MW_MUST_USE int mw_schema_init(struct mw_schema *schema, const char *const *path
 /* False, and the text is empty, when it is too long. */
 bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t len);
 
-/* Notes what stands at a place; what is too long is forgotten. */
-void mw_schema_remember(struct mw_schema_seen *seen, const char *bytes, size_t len,
-                        struct mw_schema_node *child, bool is_text);
 void mw_schema_fini(struct mw_schema *schema);
 
 #endif

@@ -1,5 +1,5 @@
-/* The decoder remembers what stood at each place of an object the last time. Whatever it remembers,
- * it reads each message as a reader without memory does. */
+/* The decoder remembers what the messages before looked like. Whatever it remembers, it reads each
+ * message as a reader without memory does. */
 #include "json_reference.h"
 #include "random.h"
 
@@ -62,9 +62,25 @@ static void swapped(void)
 static void other_types(void)
 {
     static const char *const values[] = {
-        "1", "\"s\"", "true", "false", "null", "{}", "{\"a\":1}", "[]", "[1,\"2\"]", "\"\\n\"",
-        "\"\"", "-1.5e3", "\"a longer text than thirty-two bytes, so that it goes on\"",
-        "\"\xc3\xa9\"", "tru", "\"\xff\"", "01", "", "\"",
+        "1",
+        "\"s\"",
+        "true",
+        "false",
+        "null",
+        "{}",
+        "{\"a\":1}",
+        "[]",
+        "[1,\"2\"]",
+        "\"\\n\"",
+        "\"\"",
+        "-1.5e3",
+        "\"a longer text than thirty-two bytes, so that it goes on\"",
+        "\"\xc3\xa9\"",
+        "tru",
+        "\"\xff\"",
+        "01",
+        "",
+        "\"",
     };
     static const char *const paths[] = {"a", "b"};
     char text[256];
@@ -102,11 +118,24 @@ static void blanks(void)
 static void malformed(void)
 {
     static const char *const texts[] = {
-        "{\"a\":1,\"b\":2}",  "{,\"a\":1,\"b\":2}",  "{\"a\":1\"b\":2}",   "{\"a\":1,,\"b\":2}",
-        "{\"a\":1,\"b\":2,}", "{\"a\":1,\"b\":}",    "{\"a\":1,\"b\"2}",   "{\"a\":1,\"b:2}",
-        "{\"a\":1 \"b\":2}",  "{\"a\":1,\"b\":\"2}", "{\"a\":\"1,\"b\":2}", "{\"a\":1,\"b\":2",
-        "{\"a\":1,b\":2}",    "{,}",                 "{\"b\":1,\"a\":tru,\"c\":3}",
-        "{\"a\":1]",          "{\"a\",\"b\":2}",     "{\"a\":1,\"b\":2}",
+        "{\"a\":1,\"b\":2}",
+        "{,\"a\":1,\"b\":2}",
+        "{\"a\":1\"b\":2}",
+        "{\"a\":1,,\"b\":2}",
+        "{\"a\":1,\"b\":2,}",
+        "{\"a\":1,\"b\":}",
+        "{\"a\":1,\"b\"2}",
+        "{\"a\":1,\"b:2}",
+        "{\"a\":1 \"b\":2}",
+        "{\"a\":1,\"b\":\"2}",
+        "{\"a\":\"1,\"b\":2}",
+        "{\"a\":1,\"b\":2",
+        "{\"a\":1,b\":2}",
+        "{,}",
+        "{\"b\":1,\"a\":tru,\"c\":3}",
+        "{\"a\":1]",
+        "{\"a\",\"b\":2}",
+        "{\"a\":1,\"b\":2}",
     };
     READ_IN_TURN(texts, 2, "a", "b");
 }
@@ -114,8 +143,8 @@ static void malformed(void)
 static void escaped_names(void)
 {
     static const char *const texts[] = {
-        "{\"a\":1,\"b\":2}",         "{\"\\u0061\":3,\"b\":4}",   "{\"a\":5,\"\\u0062\":6}",
-        "{\"a\\\"\":7,\"b\":8}",     "{\"a\\\\\":9,\"b\":10}",    "{\"\xc3\xa9\":11,\"a\":12}",
+        "{\"a\":1,\"b\":2}",         "{\"\\u0061\":3,\"b\":4}",  "{\"a\":5,\"\\u0062\":6}",
+        "{\"a\\\"\":7,\"b\":8}",     "{\"a\\\\\":9,\"b\":10}",   "{\"\xc3\xa9\":11,\"a\":12}",
         "{\"\\u00e9\":13,\"a\":14}", "{\"a\\\":\":15,\"b\":16}", "{\"a,\\\"b\":17,\"b\":18}",
     };
     READ_IN_TURN(texts, (int)COUNT(texts), "a", "b", "\xc3\xa9", "a\":");
@@ -172,10 +201,10 @@ static void long_after_short(void)
                  "this name is longer than what can be remembered");
 }
 
-/* More members than there are places (48): those behind them are read each time. */
+/* More members than are remembered of one message (160): it is read each time. */
 static void many_members(void)
 {
-    enum { MEMBERS = 120 };
+    enum { MEMBERS = 200 };
     static char names[MEMBERS][16], text[8000];
     const char *paths[MEMBERS];
     for (int i = 0; i < MEMBERS; i++) {
@@ -186,7 +215,7 @@ static void many_members(void)
     for (int turn = 0; turn < 12; turn++) {
         size_t len = (size_t)snprintf(text, sizeof text, "{");
         for (int i = 0; i < MEMBERS; i++) {
-            int step = turn % 4 == 1 ? 119 : turn % 4 == 2 ? 7 : turn % 4 == 3 ? 71 : 1;
+            int step = turn % 4 == 1 ? 199 : turn % 4 == 2 ? 7 : turn % 4 == 3 ? 71 : 1;
             int which = (i * step + turn) % MEMBERS;
             len += (size_t)snprintf(text + len, sizeof text - len,
                                     turn % 3 ? "%s\"m%d\":\"%d\"" : "%s\"m%d\":%d", i ? "," : "",
@@ -200,11 +229,11 @@ static void many_members(void)
 
 static void counts_of_members(void)
 {
-    static const char *const paths[] = {"k0", "k46", "k47", "k48", "k49", "k59"};
-    static char text[2000];
+    static const char *const paths[] = {"k0", "k79", "k156", "k157", "k158", "k159", "k160"};
+    static char text[4000];
     open_decoder(paths, COUNT(paths));
     for (int turn = 0; turn < 3; turn++) {
-        for (int count = 45; count <= 60; count++) {
+        for (int count = 150; count <= 166; count++) {
             size_t len = (size_t)snprintf(text, sizeof text, "{");
             for (int i = 0; i < count; i++)
                 len += (size_t)snprintf(text + len, sizeof text - len, "%s\"k%d\":%d", i ? "," : "",
@@ -215,7 +244,6 @@ static void counts_of_members(void)
     }
 }
 
-/* The elements of the rows share one memory, and the objects in them another. */
 static void order_in_rows(void)
 {
     static const char *const texts[] = {
@@ -225,6 +253,46 @@ static void order_in_rows(void)
         "{\"x\":{\"r\":[{\"a\":13}]},\"r\":[{\"o\":{\"p\":\"14\",\"q\":15},\"a\":16}]}",
     };
     READ_IN_TURN(texts, (int)COUNT(texts), "r[].a", "r[].o.p", "r[].o.q");
+}
+
+/* More shapes than are remembered (512 pieces): all are forgotten and learned anew. */
+static void many_shapes(void)
+{
+    enum { SHAPES = 60, MEMBERS = 24 };
+    static const char *const paths[] = {"m0", "m5.x", "m11", "m23"};
+    open_decoder(paths, COUNT(paths));
+    for (int turn = 0; turn < 200; turn++) {
+        int shape = (turn < 100 ? turn : turn * 7) % SHAPES;
+        char text[1000];
+        size_t len = (size_t)snprintf(text, sizeof text, "{");
+        for (int i = 0; i < MEMBERS; i++) {
+            static const char *const before[] = {"", "\"", "{\"x\":"}, *const behind[] = {"", "\"",
+                                                                                          "}"};
+            int form = (shape >> i % 6 & 1) + i % 2;
+            len += (size_t)snprintf(text + len, sizeof text - len, "%s\"m%d\":%s%d%s", i ? "," : "",
+                                    (i + shape) % MEMBERS, before[form], turn, behind[form]);
+        }
+        len += (size_t)snprintf(text + len, sizeof text - len, "}");
+        CHECK_INT(compare_readers(paths, COUNT(paths), text, len), 1);
+    }
+}
+
+/* From no row to more than are remembered, and back. */
+static void counts_of_rows(void)
+{
+    static const char *const paths[] = {"id", "r[].a", "r[].b[1]", "z"};
+    static char text[16000];
+    open_decoder(paths, COUNT(paths));
+    for (int turn = 0; turn < 120; turn++) {
+        int rows = turn < 60 ? turn : 119 - turn;
+        size_t len = (size_t)snprintf(text, sizeof text, "{\"id\":%d,\"r\":[", turn);
+        for (int i = 0; i < rows; i++)
+            len += (size_t)snprintf(text + len, sizeof text - len,
+                                    "%s{\"a\":\"%d\",\"c\":null,\"b\":[true,%d]}", i ? "," : "",
+                                    i * turn, i);
+        len += (size_t)snprintf(text + len, sizeof text - len, "],\"z\":false}");
+        CHECK_INT(compare_readers(paths, COUNT(paths), text, len), 1);
+    }
 }
 
 /* Cut anywhere: what is remembered is longer than what is left to compare it with. */
@@ -244,19 +312,46 @@ static void cut_messages(void)
 static void random_orders(void)
 {
     enum { MESSAGES = 6000, KINDS = 14 };
-    static const char *const names[KINDS] = {"id", "orderId", "side", "qty", "price", "status",
-                                             "o", "unknown", "other", "fees", "",
+    static const char *const names[KINDS] = {"id",
+                                             "orderId",
+                                             "side",
+                                             "qty",
+                                             "price",
+                                             "status",
+                                             "o",
+                                             "unknown",
+                                             "other",
+                                             "fees",
+                                             "",
                                              "a name of thirty-two bytes or so",
                                              "a name that is longer than thirty-two bytes",
                                              "s\\u0069de2"};
     static const char *const values[] = {
-        "1", "\"BUY\"", "\"0.00100\"", "null", "true", "\"\\n\"", "\"\"", "[1,{\"id\":2}]",
-        "{\"id\":1,\"qty\":\"2\"}", "{\"qty\":3,\"id\":4}", "{}",
+        "1",
+        "\"BUY\"",
+        "\"0.00100\"",
+        "null",
+        "true",
+        "\"\\n\"",
+        "\"\"",
+        "[1,{\"id\":2}]",
+        "{\"id\":1,\"qty\":\"2\"}",
+        "{\"qty\":3,\"id\":4}",
+        "{}",
         "\"a text of more than 16 bytes\"",
     };
     static const char *const paths[] = {
-        "id", "orderId", "side", "qty", "price", "o.id", "o.qty", "status", "side2",
-        "a name of thirty-two bytes or so", "a name that is longer than thirty-two bytes",
+        "id",
+        "orderId",
+        "side",
+        "qty",
+        "price",
+        "o.id",
+        "o.qty",
+        "status",
+        "side2",
+        "a name of thirty-two bytes or so",
+        "a name that is longer than thirty-two bytes",
     };
     int order[KINDS], good = 0;
     for (int i = 0; i < KINDS; i++)
@@ -301,8 +396,10 @@ static const struct test_case cases[] = {
     {"names of every length are told apart", name_lengths},
     {"a name that is too long to be remembered is not taken for the one before it",
      long_after_short},
-    {"a hundred members in changing order are all found", many_members},
-    {"the members around the last place that is remembered are found", counts_of_members},
+    {"two hundred members in changing order are all found", many_members},
+    {"messages around the longest one that is remembered are read whole", counts_of_members},
+    {"more shapes than can be remembered are all read", many_shapes},
+    {"rows come in any number", counts_of_rows},
     {"rows may have each their own order", order_in_rows},
     {"a message that is cut after a whole one is refused", cut_messages},
     {"members in random order are read as a slow reader reads them", random_orders},
