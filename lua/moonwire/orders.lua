@@ -40,6 +40,8 @@ function M.new(runtime, desk)
     archive = false,                         -- of earlier runs (archive.lua)
     owners = {},                             -- order -> strategy's name, whatever it says
     finished = {}, finished_at = 0,          -- a ring; the place of the last one
+    held = {},                               -- order -> how often it is held
+    passed = {},                             -- order -> true: out of the ring, and still held
     desk = desk,
   }, Orders)
 end
@@ -160,10 +162,14 @@ function Orders:claim(strategy)
 end
 
 local function forget(self, order)
+  local client_order_id, of_venue = order.client_order_id, self.by_order_id[order.venue]
   self.owners[order], self.foreign[order] = nil, nil
-  if order.client_order_id then self.by_client_id[order.client_order_id] = nil end
-  local of_venue = self.by_order_id[order.venue]
-  if of_venue and order.order_id then of_venue[order.order_id] = nil end
+  if client_order_id and self.by_client_id[client_order_id] == order then
+    self.by_client_id[client_order_id] = nil
+  end
+  if of_venue and order.order_id and of_venue[order.order_id] == order then
+    of_venue[order.order_id] = nil
+  end
   local chain = chain_module.of(order)
   for _, link in ipairs(chain and chain.links or {}) do forget_link(self, order, link) end
 end
@@ -176,9 +182,38 @@ local function retire(self, order)
   self.finished[at], self.finished_at = order, at
   -- One that came back from an end that was only inferred is open; the fills of one that lacks some
   -- are being asked for. A second one of the same id would count them once more.
-  if oldest and terminal[oldest.status] and not oldest:is_missing_fills() then
-    forget(self, oldest)
+  if not oldest or not terminal[oldest.status] then return end
+  if self.held[oldest] then self.passed[oldest] = true
+  elseif not oldest:is_missing_fills() then forget(self, oldest) end
+end
+
+--- The order is not forgotten until it is let go, as often as it was held: who asks the venue about
+--- one books the answer on it, and a second one of the same id would count it once more. One that
+--- was forgotten already is known again, unless another one stands for it by now.
+---@param order moonwire.Order
+---@return moonwire.Order  the one that is known, and held
+function Orders:hold(order)
+  local known = self:find(order.venue, order.client_order_id, order.order_id)
+  if not known then
+    known = order
+    if order.client_order_id then self.by_client_id[order.client_order_id] = order end
+    if order.order_id then index_order_id(self, order) end
+    index_chain(self, order)
+    self.owners[order] = self.claimed[order.strategy or ""] and order.strategy or nil
+    if order.external then self.foreign[order] = true end
+    if terminal[order.status] then retire(self, order) end
   end
+  self.held[known] = (self.held[known] or 0) + 1
+  return known
+end
+
+--- See hold.
+function Orders:let_go(order)
+  local count = self.held[order] - 1
+  self.held[order] = count > 0 and count or nil
+  if count > 0 or not self.passed[order] then return end
+  self.passed[order] = nil
+  if terminal[order.status] then retire(self, order) end
 end
 
 --- Applies a report to its order and tells the desk, last.

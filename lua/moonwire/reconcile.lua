@@ -35,6 +35,16 @@ function Reconciler:on_task_done(done, ok, err)
   if not ok then self.session.log.error("%s failed: %s", done.name, err) end
 end
 
+-- Runs body(self, order, ...), which waits for answers about the order; see Orders:hold.
+local function holding(self, order, body, ...)
+  local orders = self.session.orders
+  order = orders:hold(order)
+  local ok, result, err = pcall(body, self, order, ...)
+  orders:let_go(order)
+  if not ok then error(result, 0) end
+  return result, err
+end
+
 -- One order ---------------------------------------------------------------------------------------
 
 -- Whether something was counted at a price that is not the trade's own.
@@ -49,6 +59,13 @@ local function fetch_fills(self, order, known)
   if not fills then fills, err = order_fills.fetch(session, order) end
   for _, report in ipairs(fills or {}) do session:book(order, report) end
   return fills ~= nil, err
+end
+
+-- An order that was given up is looked for a while longer where no stream would show it: it is
+-- canceled should it come after all.
+local function look_later(self, order, n)
+  if LATE_DELAYS[n] then dispatch.after(LATE_DELAYS[n], self, "look_for_late", order, n)
+  else self.session.orders:let_go(order) end
 end
 
 local function on_not_found(self, order)
@@ -74,26 +91,22 @@ local function on_not_found(self, order)
   end
   session.orders:apply(order, { status = means and means(session, order) or "rejected",
                                 reason = "not_found", is_inferred = true })
-  if not session.has_client_ids then self:look_later(order, 1) end
+  if not session.has_client_ids then look_later(self, session.orders:hold(order), 1) end
   return true
-end
-
---- An order that was given up is looked for a while longer where no stream would show it: it is
---- canceled should it come after all.
-function Reconciler:look_later(order, n)
-  if LATE_DELAYS[n] then dispatch.after(LATE_DELAYS[n], self, "look_for_late", order, n) end
 end
 
 function Reconciler:look_for_late(order, n)
   local session = self.session
-  if self.is_stopped or order.status ~= "rejected" then return end
+  if self.is_stopped or order.status ~= "rejected" then return session.orders:let_go(order) end
   task.start(self, "looking for " .. tostring(order.client_order_id), function()
-    local report = session.protocol.fetch_order(session, order)
-    if not report then return self:look_later(order, n + 1) end
+    local has_run, report = pcall(session.protocol.fetch_order, session, order)
+    if not has_run then session.log.error("looking for %s: %s", order, report) end
+    if not (has_run and report) then return look_later(self, order, n + 1) end
     session.log.warn("%s arrived late: canceled", order)
     session:apply(order, report)
     self:ask(order)
     session.desk:end_order(order)
+    session.orders:let_go(order)
   end)
 end
 
@@ -150,10 +163,17 @@ end
 --- Books the order's fills and what the venue says of it, once; in a task. True when nothing is in
 --- doubt after it, false when it is, nil and err when the fills cannot be had.
 function Reconciler:look(order)
-  local ok, err = fetch_fills(self, order)
-  if not ok then return nil, "fills: " .. tostring(err) end
-  if order:is_open() then return ask_once(self, order) end
-  return not order:is_missing_fills()
+  return holding(self, order, function(_, known)
+    local ok, err = fetch_fills(self, known)
+    if not ok then return nil, "fills: " .. tostring(err) end
+    if known:is_open() then return ask_once(self, known) end
+    return not known:is_missing_fills()
+  end)
+end
+
+local function end_doubt(self, order)
+  self.doubts[order] = nil
+  self.session.orders:let_go(order)
 end
 
 function Reconciler:ask_now(order)
@@ -161,8 +181,7 @@ function Reconciler:ask_now(order)
   if not doubt or self.is_stopped then return end
   doubt.timer = nil
   if doubt.is_ending and not order:is_open() and not order:is_missing_fills() then
-    self.doubts[order] = nil                   -- it has ended meanwhile
-    return
+    return end_doubt(self, order)              -- it has ended meanwhile
   end
   local private = self.session.private
   if private.state ~= "live" and not private.is_stopped then
@@ -172,10 +191,7 @@ function Reconciler:ask_now(order)
   task.start(self, "asking about " .. tostring(order.client_order_id), function()
     local ok, is_over = pcall(ask_once, self, order, doubt)
     if not ok then self.session.log.error("asking about %s: %s", order, is_over) end
-    if ok and is_over then
-      self.doubts[order] = nil
-      return
-    end
+    if ok and is_over then return end_doubt(self, order) end
     ask_later(self, order, doubt)
   end)
 end
@@ -183,12 +199,15 @@ end
 --- The venue is asked about this order until it gives evidence; soon, and until it has ended, when
 --- `is_ending`.
 function Reconciler:ask(order, is_ending)
+  local orders = self.session.orders
+  order = orders:hold(order)
   local doubt = self.doubts[order]
   if not doubt then
     doubt = { attempt = 0, is_ending = is_ending }
     self.doubts[order] = doubt
     return ask_later(self, order, doubt)
   end
+  orders:let_go(order)
   if not is_ending then return end
   doubt.is_ending, doubt.attempt = true, 0
   if not doubt.timer then return end           -- it is being asked about just now
@@ -201,7 +220,7 @@ local function drop_doubt(self, order)
   local doubt = self.doubts[order]
   if not doubt or not doubt.timer then return end      -- or it is being asked about just now
   doubt.timer:stop()
-  self.doubts[order] = nil
+  end_doubt(self, order)
 end
 
 --- Orders of which the venue has executed more than we have fills for; they may have ended.
@@ -225,17 +244,25 @@ function Reconciler:has_doubts() return next(self.doubts) ~= nil or #self:missin
 --- The order's fills are asked for soon: some are missing, or their price is only a bound.
 function Reconciler:ask_fills(order)
   if self.fills_wanted[order] then return end
+  local orders = self.session.orders
+  order = orders:hold(order)
+  if self.fills_wanted[order] then return orders:let_go(order) end
   self.fills_wanted[order] = 0
   dispatch.after(FILLS_DELAY, self, "ask_fills_now", order)
 end
 
+local function end_fills(self, order)
+  self.fills_wanted[order] = nil
+  self.session.orders:let_go(order)
+end
+
 local function ask_fills_later(self, order)
   local attempt = self.fills_wanted[order] + 1
-  local is_wanted = attempt < FILLS_TIMES or order:is_missing_fills()    -- however long it takes
-  self.fills_wanted[order] = is_wanted and attempt or nil
-  if is_wanted then
+  if attempt < FILLS_TIMES or order:is_missing_fills() then    -- however long it takes
+    self.fills_wanted[order] = attempt
     dispatch.after(DELAYS[math.min(attempt, #DELAYS)], self, "ask_fills_now", order)
   else
+    end_fills(self, order)
     self.session.log.warn("the price of what %s has executed cannot be had: its own price counts",
                           order)
   end
@@ -249,13 +276,22 @@ function Reconciler:ask_fills_now(order)
     local has_run, ok, err = pcall(fetch_fills, self, order)
     if not has_run then ok, err = nil, ok end
     if not ok then self.session.log.warn("fills of %s: %s", order, err) end
-    if not ok or has_bounds(order) then ask_fills_later(self, order)
-    else self.fills_wanted[order] = nil end
     if order:is_missing_fills() then self:ask(order) end
+    if not ok or has_bounds(order) then ask_fills_later(self, order)
+    else end_fills(self, order) end
   end)
 end
 
 -- All orders --------------------------------------------------------------------------------------
+
+local function apply_one(self, order, report, asked_at)
+  local session = self.session
+  session:examine(order, report, asked_at)
+  if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
+    fetch_fills(self, order)
+  end
+  session.orders:apply(order, report)
+end
 
 local function apply_listed(self, reports, asked_at)
   local session, listed = self.session, {}
@@ -263,11 +299,7 @@ local function apply_listed(self, reports, asked_at)
     local order = session:order_of(report)
     if order then
       listed[order] = true
-      session:examine(order, report, asked_at)
-      if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
-        fetch_fills(self, order)
-      end
-      session.orders:apply(order, report)
+      holding(self, order, apply_one, report, asked_at)
     end
   end
   return listed
@@ -285,7 +317,7 @@ function Reconciler:run(symbols)
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
     -- One sent while the list was on its way, or not sent yet, proves nothing by its absence.
     if not listed[order] and not order._is_held and (order._sent_at or 0) < began then
-      if ask_once(self, order, self.doubts[order]) then drop_doubt(self, order)
+      if holding(self, order, ask_once, self.doubts[order]) then drop_doubt(self, order)
       else self:ask(order) end
     elseif session:is_replace_lost(order) then
       self:ask(order)

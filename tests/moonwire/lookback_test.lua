@@ -92,6 +92,43 @@ t.test("fills that a venue does not show yet are asked for, though the order end
   end)
 end)
 
+-- Known finished orders 100, 101, ... of the run before, as the venue tells them.
+local function many_finished(journal, count)
+  local rows = {}
+  for i = 1, count do
+    local row = { id_of("one", 100 + i), tostring(99 + i), "CANCELLED", "0" }
+    rows[i] = row
+    sell(journal, { client_order_id = row[1], order_id = "btcidr-limit-" .. row[2],
+                    status = "canceled" })
+  end
+  return rows
+end
+
+t.test("an order whose price is asked for is not met anew behind many others", function()
+  with_journal(function(journal)
+    died_at(journal)
+    sell(journal, { client_order_id = id_of("one", 2), order_id = "btcidr-limit-2",
+                    status = "partially_filled" },
+         { { trade_id = "9", price = "940000000", flags = 4 } })
+    local rows = many_finished(journal, 1300)
+    table.insert(rows, 1, { id_of("one", 2), "2", "CANCELLED", "0.001" })
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = function()
+        local page = {}
+        for i = 1, math.min(1000, #rows) do page[i] = table.remove(rows, 1) end
+        return history(unpack(page))
+      end,
+      getOrderByClientOrderId = json.encode { success = 1, ["return"] = { order = {
+        order_id = "2", client_order_id = id_of("one", 2), price = "940000000", type = "sell",
+        status = "cancelled", order_btc = "0.003", remain_btc = "0.002" } } },
+      ["/api/v2/myTrades"] = (trades(9):gsub("limit%-310131", "limit-2")) } })
+    s:start()
+    s:advance(3)
+    t.equal(#s:asked "/api/v2/myTrades", 1)
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").avg_price), "950000000")
+  end)
+end)
+
 -- Markets have numbers as well, and so may a strategy's `levels` be.
 t.test("a parameter that is a number names no market", function()
   with_journal(function(journal)
