@@ -153,21 +153,24 @@ static int write_fill(struct mw_journal_rows *rows, const struct mw_record *r,
     return mw_run(s);
 }
 
-/* Takes so much from what was counted on the venue's total alone. */
+/* Takes up to `left` from what was counted on the venue's total alone; *taken: how much that was.
+ */
 static int take_from_estimates(struct mw_journal_rows *rows, int64_t order_key,
-                               struct mw_decimal left)
+                               struct mw_decimal left, struct mw_decimal *taken)
 {
+    (void)mw_decimal_parse(taken, "0", 1); /* is one */
     while (mw_decimal_sign(&left) > 0) {
         sqlite3_stmt *s = rows->statements[S_estimate];
         mw_bind_number(s, 1, order_key);
         if (sqlite3_step(s) != SQLITE_ROW)
             return sqlite3_reset(s) == SQLITE_OK ? 0 : -1; /* nothing to take from */
         int64_t fill = sqlite3_column_int64(s, 0);
-        struct mw_decimal qty = mw_column_decimal(s, 1), rest;
+        struct mw_decimal qty = mw_column_decimal(s, 1), rest, sum;
         if (sqlite3_reset(s) != SQLITE_OK)
             return -1;
         bool is_all = mw_decimal_cmp(&qty, &left) <= 0;
-        if (mw_decimal_sub(&rest, is_all ? &left : &qty, is_all ? &qty : &left) < 0)
+        if (mw_decimal_sub(&rest, is_all ? &left : &qty, is_all ? &qty : &left) < 0 ||
+            mw_decimal_add(&sum, taken, is_all ? &qty : &left) < 0)
             return 0; /* beyond 34 digits: the row stays as it is */
         char text[MW_DECIMAL_TEXT_MAX] = "0";
         size_t len = is_all ? 1 : mw_decimal_format(&rest, text, sizeof text);
@@ -176,6 +179,7 @@ static int take_from_estimates(struct mw_journal_rows *rows, int64_t order_key,
         mw_bind_text(s, 2, text, (int)len);
         if (mw_run(s) < 0)
             return -1;
+        *taken = sum;
         if (!is_all)
             break;
         left = rest;
@@ -184,13 +188,13 @@ static int take_from_estimates(struct mw_journal_rows *rows, int64_t order_key,
 }
 
 /* A trade whose price was a bound gets its true one; else it names some of what was counted by
- * total, perhaps in addition to what was new of it. */
+ * total, perhaps in addition to what was new of it. Amended once more, it names nothing more. */
 static int amend_fill(struct mw_journal_rows *rows, const struct mw_record *r,
                       const struct mw_execution *x)
 {
     int64_t key = key_of(rows, r->id);
     struct mw_words words = mw_words_of(r);
-    struct mw_decimal qty = x->qty;
+    struct mw_decimal qty = x->qty, taken;
     sqlite3_stmt *s = rows->statements[S_find_fill];
     mw_bind_number(s, 1, key);
     mw_bind_words(s, 2, &words, 0, 0);
@@ -201,10 +205,10 @@ static int amend_fill(struct mw_journal_rows *rows, const struct mw_record *r,
     struct mw_decimal before = mw_column_decimal(s, 0);
     if (sqlite3_reset(s) != SQLITE_OK)
         return -1;
-    if (!is_provisional && take_from_estimates(rows, key, x->qty) < 0)
+    if (!is_provisional && take_from_estimates(rows, key, x->qty, &taken) < 0)
         return -1;
-    if (exists && !is_provisional && mw_decimal_add(&qty, &before, &x->qty) < 0)
-        qty = x->qty; /* beyond 34 digits */
+    if (exists && !is_provisional && mw_decimal_add(&qty, &before, &taken) < 0)
+        qty = before; /* beyond 34 digits */
     return write_fill(rows, r, x, &qty);
 }
 

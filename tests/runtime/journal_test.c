@@ -155,6 +155,12 @@ static void amended_fills(void)
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT qty, price, flags FROM fills WHERE trade_id = 't4'"),
                "0.15|940000000|1");
+    /* Told once more, it is no more than it was. */
+    put_fill(1, MW_FILL_FLAG_amends, "t4", "0.15", "940000000");
+    put_fill(1, MW_FILL_FLAG_amends, "t2", "0.2", "940000000");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT trade_id, qty FROM fills WHERE qty <> '0' ORDER BY fill"),
+               "t1|0.1\nt2|0.2\nt3|0.15\nt4|0.15");
 }
 
 static void put_persist(const char *text, size_t len, int64_t fill)
