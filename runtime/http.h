@@ -4,20 +4,17 @@
 #ifndef MW_HTTP_H
 #define MW_HTTP_H
 
+#include "header.h"
 #include "host.h"
 
 struct mw_http;
 
 enum { MW_HTTP_BODY_MAX = 16 * 1024 * 1024 };
 
-struct mw_http_header {
-    const char *name, *value;
-};
-
 struct mw_http_request {
     const char *method; /* GET, POST, DELETE, ... */
     const char *url;    /* https://; http:// on loopback only */
-    const struct mw_http_header *headers;
+    const struct mw_header *headers;
     size_t header_count;
     const char *body; /* NULL: none */
     size_t body_len;

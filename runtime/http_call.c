@@ -97,7 +97,7 @@ static int add_header(struct call *call, const char *name, const char *value)
 static int set_headers(struct call *call, const struct mw_http_request *request, struct mw_err *err)
 {
     for (size_t i = 0; i < request->header_count; i++) {
-        const struct mw_http_header *header = &request->headers[i];
+        const struct mw_header *header = &request->headers[i];
         if (strpbrk(header->name, "\r\n:") || strpbrk(header->value, "\r\n")) {
             mw_err_set(err, "header %zu has a line break or a colon in its name", i + 1);
             return -1;

@@ -4,6 +4,7 @@
 #define MW_LUA_API_H
 
 #include "err.h"
+#include "header.h"
 #include "host.h"
 
 #include <lauxlib.h>
@@ -62,12 +63,24 @@ int mw_api_fail(lua_State *L, const struct mw_err *err);
  * Up to 4 such texts may be alive at once. */
 const char *mw_api_check_text(lua_State *L, int arg, size_t *len);
 void mw_api_vault_wipe(lua_State *L);
+/* Wipes and raises: with such texts alive luaL_error would leave them in the way of the next call.
+ */
+void mw_api_refuse(lua_State *L, const char *format, ...) MW_PRINTF(2, 3);
 
 /* Field `name` of the options table at `arg` (left on the stack); each raises "bad option ..." when
  * the type is wrong. */
 const char *mw_api_opt_string(lua_State *L, int arg, const char *name, const char *otherwise);
 double mw_api_opt_number(lua_State *L, int arg, const char *name, double otherwise);
 int mw_api_opt_boolean(lua_State *L, int arg, const char *name, int otherwise);
+int64_t mw_api_opt_seconds(lua_State *L, int arg, const char *name); /* in ns; without one: 0 */
+
+enum { MW_API_HEADERS_MAX = 32 };
+
+/* The fields `url` (required) and `headers` = { { "Name", text }, ... } of the options table at
+ * `arg`: texts as of mw_api_check_text that hold no NUL. At most four with secrets, of url and body
+ * and headers together. The second returns how many there are. */
+const char *mw_api_check_url(lua_State *L, int arg);
+size_t mw_api_check_headers(lua_State *L, int arg, struct mw_header headers[MW_API_HEADERS_MAX]);
 
 extern const luaL_Reg mw_lua_ws[];
 extern const luaL_Reg mw_lua_http[];

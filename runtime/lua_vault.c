@@ -2,6 +2,7 @@
 #include "lua_api.h"
 #include "vault.h"
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 #define HANDLE "moonwire.Secret"
@@ -35,7 +36,7 @@ static struct handle *check_handle(lua_State *L, int arg)
     return handle;
 }
 
-/* Joins one piece; what it raises leaves the scratch to the next wipe. */
+/* Joins one piece. */
 static void join_piece(lua_State *L, int index)
 {
     struct mw_vault *vault = vault_of(L);
@@ -47,12 +48,12 @@ static void join_piece(lua_State *L, int index)
     } else {
         const char *text = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &len) : NULL;
         if (!text)
-            luaL_error(L, "text expected: a string, a secret, or a list of both; got %s",
-                       luaL_typename(L, index));
+            mw_api_refuse(L, "text expected: a string, a secret, or a list of both; got %s",
+                          luaL_typename(L, index));
         result = mw_vault_join_text(vault, text, len);
     }
     if (result < 0)
-        luaL_error(L, "a text with secrets in it is too long, or its secret is gone");
+        mw_api_refuse(L, "a text with secrets in it is too long, or its secret is gone");
 }
 
 const char *mw_api_check_text(lua_State *L, int arg, size_t *len)
@@ -61,10 +62,8 @@ const char *mw_api_check_text(lua_State *L, int arg, size_t *len)
         return lua_tolstring(L, arg, len);
     struct mw_vault *vault = vault_of(L);
     char *joined = mw_vault_join_begin(vault);
-    if (!joined) {
-        mw_vault_wipe(vault);
-        luaL_error(L, "too many texts with secrets in one call");
-    }
+    if (!joined)
+        mw_api_refuse(L, "too many texts with secrets in one call");
     if (lua_type(L, arg) == LUA_TTABLE) {
         int count = (int)lua_objlen(L, arg);
         for (int i = 1; i <= count; i++) {
@@ -82,6 +81,16 @@ const char *mw_api_check_text(lua_State *L, int arg, size_t *len)
 void mw_api_vault_wipe(lua_State *L)
 {
     mw_vault_wipe(vault_of(L));
+}
+
+void mw_api_refuse(lua_State *L, const char *format, ...)
+{
+    va_list args;
+    mw_api_vault_wipe(L);
+    va_start(args, format);
+    lua_pushvfstring(L, format, args); /* why */
+    va_end(args);
+    lua_error(L);
 }
 
 static int new_handle(lua_State *L, uint32_t id, const struct mw_err *err)

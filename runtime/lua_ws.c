@@ -2,65 +2,26 @@
 #include "lua_api.h"
 #include "ws.h"
 
-#include <math.h>
-#include <string.h>
-
-enum { HEADERS_MAX = 16 };
-
-/* As in lua_http.c: the strings stay on the stack while the call lasts. */
-static size_t check_headers(lua_State *L, struct mw_ws_header *headers)
-{
-    lua_getfield(L, 1, "headers"); /* .. list */
-    if (lua_isnil(L, -1))
-        return 0;
-    luaL_checktype(L, -1, LUA_TTABLE);
-    int list = lua_gettop(L);
-    size_t count = lua_objlen(L, list);
-    luaL_argcheck(L, count <= HEADERS_MAX, 1, "too many headers");
-    luaL_checkstack(L, 3 * HEADERS_MAX + 10, "headers");
-    for (size_t i = 0; i < count; i++) {
-        size_t len;
-        lua_rawgeti(L, list, (int)i + 1); /* .. pair */
-        luaL_checktype(L, -1, LUA_TTABLE);
-        int pair = lua_gettop(L);
-        lua_rawgeti(L, pair, 1); /* .. pair name */
-        headers[i].name = luaL_checkstring(L, -1);
-        lua_rawgeti(L, pair, 2); /* .. pair name value */
-        headers[i].value = mw_api_check_text(L, lua_gettop(L), &len);
-        luaL_argcheck(L, strlen(headers[i].value) == len, 1, "a header value has a NUL in it");
-    }
-    return count;
-}
-
-static int64_t check_seconds(lua_State *L, const char *name)
-{
-    double seconds = mw_api_opt_number(L, 1, name, 0);
-    luaL_argcheck(L, seconds >= 0 && seconds < 1e6, 1, "seconds: 0 or more");
-    return (int64_t)llround(seconds * 1e9);
-}
-
 /* host.ws_open{ url=text, headers={{name, text}}, ca_file=, origin=, silence=s,
  * handshake_timeout=s, max_message=bytes } -> id | nil, err */
 static int l_ws_open(lua_State *L)
 {
-    struct mw_ws_header headers[HEADERS_MAX];
+    struct mw_header headers[MW_API_HEADERS_MAX];
     struct mw_err err;
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    size_t len;
     struct mw_ws_options options = {
         .headers = headers,
         .origin = mw_api_opt_string(L, 1, "origin", NULL),
         .ca_file = mw_api_opt_string(L, 1, "ca_file", NULL),
-        .silence_ns = check_seconds(L, "silence"),
-        .handshake_ns = check_seconds(L, "handshake_timeout"),
+        .silence_ns = mw_api_opt_seconds(L, 1, "silence"),
+        .handshake_ns = mw_api_opt_seconds(L, 1, "handshake_timeout"),
     };
     double limit = mw_api_opt_number(L, 1, "max_message", 0);
     luaL_argcheck(L, limit >= 0 && limit <= MW_WS_MESSAGE_MAX, 1, "max_message: up to 16 MiB");
     options.limit_bytes = (size_t)limit;
-    lua_getfield(L, 1, "url"); /* .. url */
-    options.url = mw_api_check_text(L, lua_gettop(L), &len);
-    options.header_count = check_headers(L, headers);
+    options.url = mw_api_check_url(L, 1);
+    options.header_count = mw_api_check_headers(L, 1, headers);
     uint64_t id = mw_ws_open(mw_api_of(L)->ws, &options, &err);
     mw_api_vault_wipe(L);
     if (!id)

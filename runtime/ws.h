@@ -3,19 +3,16 @@
 #ifndef MW_WS_H
 #define MW_WS_H
 
+#include "header.h"
 #include "host.h"
 
 struct mw_ws_pool;
 
 enum { MW_WS_MESSAGE_MAX = 16 * 1024 * 1024 };
 
-struct mw_ws_header {
-    const char *name, *value;
-};
-
 struct mw_ws_options {
     const char *url; /* wss://host[:port]/path; ws:// on loopback only */
-    const struct mw_ws_header *headers;
+    const struct mw_header *headers;
     size_t header_count;
     const char *origin;  /* NULL: no Origin header is sent */
     const char *ca_file; /* NULL: the system's store */

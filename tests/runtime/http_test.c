@@ -22,7 +22,7 @@ static void answered(void)
 static void sent_as_asked(void)
 {
     static const char *const methods[] = {"POST", "PUT", "DELETE", "PATCH"};
-    static const struct mw_http_header headers[] = {{"X-Key", "a key: with a colon"},
+    static const struct mw_header headers[] = {{"X-Key", "a key: with a colon"},
                                                     {"Content-Type", "application/json"}};
     open_all(true);
     for (size_t i = 0; i < COUNT(methods); i++) {
@@ -124,7 +124,7 @@ static void proxies(void)
 
 static void refused_at_once(void)
 {
-    static const struct mw_http_header bad[] = {
+    static const struct mw_header bad[] = {
         {"X-Key", "a\r\nX-Other: b"}, {"X\nY", "a"}, {"X:Y", "a"}, {"X-Key", "a\n"}};
     static const struct {
         const char *url, *error;
@@ -156,7 +156,7 @@ static void refused_at_once(void)
 /* Before it is sent: nothing has turned the loop when the record is read. */
 static void recorded(void)
 {
-    static const struct mw_http_header header = {"Sign", "a-signature"};
+    static const struct mw_header header = {"Sign", "a-signature"};
     char expected[128], expected_delete[128];
     host_recorder = open_recorder();
     open_all(true);

@@ -39,7 +39,7 @@ static char *request(const char *text, struct mw_ws_options options)
 
 static void requests(void)
 {
-    static const struct mw_ws_header headers[] = {{"Authorization", "Bearer x:y"}, {"X-Empty", ""}};
+    static const struct mw_header headers[] = {{"Authorization", "Bearer x:y"}, {"X-Empty", ""}};
     static const struct {
         const char *url, *begins;
     } hosts[] = {
@@ -68,12 +68,12 @@ static void requests(void)
 
 static void bad_headers(void)
 {
-    static const struct mw_ws_header bad[] = {
+    static const struct mw_header bad[] = {
         {"", "a"},     {"X Y", "a"},       {"X:", "a"}, {"X\r", "a"},
         {"X\nY", "a"}, {"X", "a\r\nY: b"}, {"X", "\n"},
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
-        struct mw_ws_header headers[] = {{"Fine", "1"}, bad[i]};
+        struct mw_header headers[] = {{"Fine", "1"}, bad[i]};
         CHECK(!request("wss://h", (struct mw_ws_options){.headers = headers, .header_count = 2}));
         CHECK(strstr(err.text, "a line break, or a name with a colon or a blank"));
     }
@@ -243,7 +243,7 @@ static void no_answers(void)
  */
 static void hidden(void)
 {
-    static const struct mw_ws_header headers[] = {{"EFX-Key", "hunter2"}, {"X-Host", "a b"}};
+    static const struct mw_header headers[] = {{"EFX-Key", "hunter2"}, {"X-Host", "a b"}};
     static const char answer[] = "HTTP/1.1 401 No: really\r\nServer: x\r\nset-cookie: a=1; b\r\n"
                                  "Set-Cookies: c\r\n\r\n401: a body";
     struct mw_ws_options options = {.headers = headers, .header_count = 2, .origin = "https://o"};

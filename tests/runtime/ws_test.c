@@ -9,7 +9,7 @@
 
 static void opens(void)
 {
-    static const struct mw_ws_header headers[] = {{"Authorization", "Bearer a.b"}, {"X-Two", "2"}};
+    static const struct mw_header headers[] = {{"Authorization", "Bearer a.b"}, {"X-Two", "2"}};
     open_all(true);
     (void)OPENED(.headers = headers, .header_count = 2, .origin = "https://example.test");
     CHECK(strstr(heard[MW_EVENT_ws_open].text, "Sec-WebSocket-Accept: "));
@@ -311,7 +311,7 @@ static void long_reasons(void)
 
 static void refused_at_once(void)
 {
-    static const struct mw_ws_header bad[] = {
+    static const struct mw_header bad[] = {
         {"X", "a\r\nY: b"}, {"X: Y", "a"}, {"", "a"}, {"X\n", "a"}};
     static const struct {
         const char *url, *why;
@@ -386,7 +386,7 @@ static void recorded(void)
 {
     host_recorder = open_recorder();
     open_all(true);
-    static const struct mw_ws_header headers[] = {{"X-Key", "hunter2"}};
+    static const struct mw_header headers[] = {{"X-Key", "hunter2"}};
     uint64_t id = OPENED(.headers = headers, .header_count = 1);
     CHECK_RECORDED(MW_RECORD_ws_opening, id, 0, "", url);
     CHECK_RECORDED_LIKE(MW_RECORD_ws_handshake, id, 0,
