@@ -79,27 +79,27 @@ static bool on_full(void *arg, bool is_first)
     return true;
 }
 
-/* In a child of the guardian: `run` is planned, run, or swept up behind. */
+/* In a child of the guardian: the command is planned, run, or swept up behind. */
 static int run_child(void *arg, const struct mw_child *child)
 {
     const struct program *program = arg;
-    char *const commands[] = {[MW_ROLE_PLANNER] = "plan",
-                              [MW_ROLE_RUNTIME] = program->argv[0],
-                              [MW_ROLE_SWEEPER] = "sweep"};
+    char *const before[] = {
+        [MW_ROLE_PLANNER] = "plan", [MW_ROLE_RUNTIME] = NULL, [MW_ROLE_SWEEPER] = "sweep"};
     struct mw_child own = *child;
     struct mw_recorder_options recording = {.ring = own.ring, .on_full = on_full, .arg = &own};
     struct mw_err err = {""};
     char open_orders[32];
     int argc = 0;
-    char **argv = calloc((size_t)program->argc + 2, sizeof *argv);
+    char **argv = calloc((size_t)program->argc + 3, sizeof *argv);
     struct mw_runtime_options options = {.lua_dir = program->lua_dir, .shared = own.shared};
     bool is_recorded = own.ring && own.role != MW_ROLE_PLANNER;
     if (is_recorded)
         options.recorder = mw_recorder_new(&recording, &err);
     int status = STATUS_FAILED;
     if (argv && (options.recorder || !is_recorded)) {
-        argv[argc++] = commands[own.role];
-        for (int i = 1; i < program->argc; i++)
+        if (before[own.role])
+            argv[argc++] = before[own.role];
+        for (int i = 0; i < program->argc; i++)
             argv[argc++] = program->argv[i];
         (void)snprintf(open_orders, sizeof open_orders, "--open=%u", own.open_orders);
         if (own.role == MW_ROLE_SWEEPER)

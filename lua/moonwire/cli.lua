@@ -22,8 +22,8 @@ local commands = {
   sim   = { module = "moonwire.sim.main", line = "sim VENUE [--port N] [--fault SPEC] ...",
             about = "serve a simulated venue on loopback" },
 }
--- What the guardian of a run starts beside it, with the same command line.
-local inner = { plan = { module = "moonwire.plan" }, sweep = { module = "moonwire.sweep" } }
+-- What the guardian starts before a command and behind it, with the same command line.
+local inner = { plan = "moonwire.plan", sweep = "moonwire.sweep" }
 local order = { "run", "repl", "reload", "sim", "check", "journal", "audit" }
 
 local function print_line(text) host.print_line(text) end
@@ -111,14 +111,13 @@ local log_options = {
   help = { doc = "this text" },
 }
 
-local function run_command(name, about, arguments)
-  local command = require(about.module)
-  name = command.shown_as or name
-  local known = {}
+-- `inside`: the module that does with it what the guardian asks.
+local function run_command(name, arguments, inside)
+  local command, known = require(commands[name].module), {}
   for option, line in pairs(log_options) do known[option] = line end
   for option, line in pairs(command.options) do known[option] = line end
   local all = setmetatable({}, { __index = known })
-  for option, line in pairs(command.inner_options or {}) do all[option] = line end
+  for option, line in pairs((inside or command).inner_options or {}) do all[option] = line end
   local options, files = M.parse(arguments, all, known)
   if not options then
     return M.usage_error(("%s: %s; see moonwire %s --help"):format(name, files, name))
@@ -129,7 +128,7 @@ local function run_command(name, about, arguments)
   end
   local ok, err = host.log_setup(options["log-level"] or "info", options["log-format"] or "text")
   if not ok then return M.usage_error(err) end
-  return command.run(options, files)
+  return (inside or command).run(options, files)
 end
 
 local Start = {}
@@ -138,17 +137,19 @@ local Start = {}
 function Start:on_start(text)
   local arguments = {}
   for word in text:gmatch("(%Z*)%z") do arguments[#arguments + 1] = word end
-  local name = table.remove(arguments, 1)
+  local name, inside = table.remove(arguments, 1), nil
+  if inner[name] and host.guardian() ~= nil then
+    inside = require(inner[name])
+    name = table.remove(arguments, 1)
+  end
   if name == "--version" then
     print_line("moonwire " .. M.VERSION)
     return host.stop(0)
   elseif (name == "help" or name == "--help") and commands[arguments[1]] then
-    return run_command(arguments[1], commands[arguments[1]], { "--help" })
+    return run_command(arguments[1], { "--help" })
   elseif name == "--help" or name == "-h" or name == "help" then
     print_help()
     return host.stop(0)
-  elseif inner[name] and host.guardian() ~= nil then
-    return run_command(name, inner[name], arguments)
   elseif not name then
     return M.usage_error("which command? run, repl, reload, sim, check, journal or audit; see "
                          .. "moonwire --help")
@@ -156,7 +157,7 @@ function Start:on_start(text)
     return M.usage_error(("unknown command %s%s; see moonwire --help"):format(
       name, meant(name, commands, "")))
   end
-  return run_command(name, commands[name], arguments)
+  return run_command(name, arguments, inside)
 end
 
 dispatch.listen("start", Start)

@@ -1,16 +1,12 @@
---- What comes before `moonwire run`, in a process of its own: the configuration is read and what
---- the guardian must know of it is handed over. What is wrong is said here, with status 2, before
---- anything is locked or opened.
+--- What comes before `moonwire run` and `moonwire audit --repair`, in a process of its own: the
+--- configuration is read and what the guardian must know of it is handed over. What is wrong is
+--- said here, with status 2, before anything is locked or opened.
 
-local audit = require "moonwire.audit"
 local cli = require "moonwire.cli"
 local host = require "moonwire.host"
 local run = require "moonwire.run"
 
-local M = { options = {}, shown_as = "run" }
-for name, about in pairs(audit.options) do M.options[name] = about end
-for name, about in pairs(run.options) do M.options[name] = about end
-
+local M = {}
 local DAY = 86400
 
 --- The locks of a configuration: its journal, and each account that it trades, by a digest that
@@ -39,7 +35,7 @@ function M.locks(settings, repairs)
 end
 
 function M.run(options, files)
-  local settings, err = run.read(options, files)
+  local settings, err = run.read(options, options.repair and {} or files)
   if not settings then return cli.usage_error(err) end
   local journal = settings.journal or {}
   local ok

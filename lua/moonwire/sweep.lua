@@ -14,9 +14,7 @@ local run = require "moonwire.run"
 local task = require "moonwire.task"
 local untold = require "moonwire.untold"
 
-local M = { options = { open = { value = "N", doc = "orders that were known as open" } },
-            shown_as = "run" }
-for name, about in pairs(run.options) do M.options[name] = about end
+local M = { inner_options = { open = { value = "N" } } }      -- orders that were known as open
 
 local LIMIT_SECONDS = 60
 local LOOK_SECONDS = 0.25             -- between two looks while orders of ours are open

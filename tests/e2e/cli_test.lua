@@ -46,9 +46,21 @@ test("--version and --help go to standard output with status 0", function()
   end
 end)
 
+test("a command takes and tells of its own options, whatever comes before it", function()
+  local _, out = moonwire { "run", "--help" }
+  has(out, "--events")
+  equal(out:find("--repair", 1, true), nil)
+  _, out = moonwire { "audit", "--repair", "--help" }
+  has(out, "moonwire audit")
+  has(out, "--days")
+  equal(out:find("--events", 1, true), nil)
+end)
+
 test("bad usage is said on standard error with status 2", function()
   for _, case in ipairs {
     { {}, "moonwire" }, { { "fly" }, "fly" }, { { "run", "--fast" }, "--fast" },
+    { { "run", "--repair" }, "run: unknown option --repair; see moonwire run --help" },
+    { { "audit", "--repair", "--events" }, "audit: unknown option --events; see moonwire audit" },
     { { "run", "--config" }, "--config" }, { { "sim" }, "sim" },
     { { "sim", "nowhere" }, "there is finery, indodax" },
     { { "run", "--config", "/nonexistent/moonwire.lua" }, "/nonexistent/moonwire.lua" },
