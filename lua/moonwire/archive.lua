@@ -7,6 +7,7 @@ local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local host = require "moonwire.host"
 local lag = require "moonwire.journal.lag"
+local versions = require "moonwire.versions"
 
 local Archive = { __name = "moonwire.Archive" }
 Archive.__index = Archive
@@ -285,15 +286,12 @@ end
 ---@return table<string, moonwire.Version[]>
 function Archive:versions()
   local by_name = {}
-  for _, row in ipairs(rows_of(self, "SELECT * FROM versions ORDER BY name, number, file")) do
-    local list = by_name[row.name] or {}
-    by_name[row.name] = list
-    local last = list[#list]
-    if not last or last.number ~= row.number then
-      last = { number = row.number, time = seconds(row.time_ns), by = row.why or "", files = {} }
-      list[#list + 1] = last
-    end
-    last.files[row.file] = row.text or ""
+  local rows = rows_of(self, "SELECT * FROM versions ORDER BY name, number, file")
+  for _, kept in ipairs(versions.of_rows(rows)) do
+    local list = by_name[kept.name] or {}
+    by_name[kept.name] = list
+    list[#list + 1] = { number = kept.number, time = seconds(kept.time_ns), by = kept.by,
+                        files = kept.files }
   end
   return by_name
 end

@@ -14,6 +14,13 @@ local MOST = 10
 ---@field files table<string, string>     path -> text
 ---@field has_failed boolean|nil           its probation, in this run
 
+---@class moonwire.KeptVersion
+---@field name string
+---@field number integer
+---@field time_ns string                digits
+---@field by string
+---@field files table<string, string>
+
 local Versions = { __name = "moonwire.Versions" }
 Versions.__index = Versions
 
@@ -59,6 +66,23 @@ function M.difference(old, new)
     if text ~= "" then parts[#parts + 1] = path .. "\n" .. text end
   end
   return #parts > 0 and table.concat(parts, "\n") or "no difference"
+end
+
+--- The versions in rows of the journal, which has a row a file.
+---@param rows table[]  by name and number
+---@return moonwire.KeptVersion[]  in the same order
+function M.of_rows(rows)
+  local list = {}
+  for _, row in ipairs(rows) do
+    local last = list[#list]
+    if not last or last.name ~= row.name or last.number ~= row.number then
+      last = { name = row.name, number = row.number, time_ns = row.time_ns, by = row.why or "",
+               files = {} }
+      list[#list + 1] = last
+    end
+    last.files[row.file] = row.text or ""
+  end
+  return list
 end
 
 local function record(self, version)

@@ -11,28 +11,11 @@ M.columns = {
   { title = "by" }, { title = "lines", is_number = true }, { title = "files" },
 }
 
----@class moonwire.KeptVersion
----@field name string
----@field number integer
----@field time_ns string                digits
----@field by string                     "start", "saved", "SIGHUP", a command
----@field files table<string, string>   path -> text
-
 local function read(db, name)
   local rows, err = db:query("SELECT * FROM versions WHERE name = ifnull(?, name) "
                              .. "ORDER BY name, number, file", name)
   if not rows then return nil, err end
-  local list = {}
-  for _, row in ipairs(rows) do
-    local last = list[#list]
-    if not last or last.name ~= row.name or last.number ~= row.number then
-      last = { name = row.name, number = row.number, time_ns = row.time_ns, by = row.why or "",
-               files = {} }
-      list[#list + 1] = last
-    end
-    last.files[row.file] = row.text or ""
-  end
-  return list
+  return versions.of_rows(rows)
 end
 
 -- The names that there are, for who typed another one.
