@@ -37,15 +37,22 @@ function Waiting:on_http_done(_, status, body, text, maybe_sent)
   self.task:wake(status, body, text)
 end
 
+--- What an answer is sent to, by its on_http_done, so that it wakes the task that runs now; raises
+--- when there is none.
+function M.waiting()
+  local running = task.current() or error("this waits: it is for tasks", 3)
+  return setmetatable({ task = running }, Waiting)
+end
+
 --- Sends a request and waits for its answer; in a task only.
 ---@return number|nil status
 ---@return string body    or the error when status is nil
 ---@return string|boolean headers  the header lines, or whether the server may have seen the request
 function M.call(request)
-  local running = task.current() or error("http.call waits: it is for tasks", 2)
+  local waiting = M.waiting()
   local id, err = host.http_request(request)
   if not id then return nil, err, false end
-  dispatch.bind(id, setmetatable({ task = running }, Waiting))
+  dispatch.bind(id, waiting)
   return task.wait()
 end
 

@@ -60,19 +60,9 @@ function Lane:send(request, object, method, context)
   return true
 end
 
-local Waiting = { __name = "moonwire.LaneWaiting" }
-Waiting.__index = Waiting
-
-function Waiting:on_done(_, status, body, text, maybe_sent)
-  if status == 0 then return self.task:wake(nil, text, maybe_sent) end
-  self.task:wake(status, body, text)
-end
-
 --- As http.call, when it is this request's turn; in a task only.
 function Lane:call(request)
-  local waiting = setmetatable({ task = task.current() or error("it waits: for tasks", 2) },
-                               Waiting)
-  local ok, err = self:send(request, waiting, "on_done")
+  local ok, err = self:send(request, http.waiting(), "on_http_done")
   if not ok then return nil, err, false end
   return task.wait()
 end
