@@ -1,5 +1,5 @@
 --- One side of a book that is kept up to date by changes: a list of { price =, qty = }, best first,
---- which knows by `better(a, b)` what is better than what.
+--- where `better(a, b)` says which price stands before which.
 
 local M = {}
 
@@ -8,8 +8,9 @@ M.better = {
   asks = function(a, b) return a < b end,
 }
 
--- The place of a price, and whether a level stands there.
-local function locate(side, better, price)
+--- The place of a price, and whether a level stands there; the engine of the simulators has its
+--- levels the other way round, worst first.
+function M.locate(side, better, price)
   local low, high = 1, #side + 1
   while low < high do
     local middle = math.floor((low + high) / 2)
@@ -20,14 +21,14 @@ end
 
 --- Takes a price out, if it is there.
 function M.remove(side, better, price)
-  local i, found = locate(side, better, price)
+  local i, found = M.locate(side, better, price)
   if found then table.remove(side, i) end
 end
 
 --- What stands at a price now; nothing stands where the quantity is not above 0.
 function M.set(side, better, price, qty)
   if qty:sign() <= 0 then return M.remove(side, better, price) end
-  local i, found = locate(side, better, price)
+  local i, found = M.locate(side, better, price)
   local level = { price = price, qty = qty }
   if found then side[i] = level else table.insert(side, i, level) end
 end

@@ -7,6 +7,7 @@
 ---     qty =, price =, liquidity =, trade_id =, other = }    -- fill; both sides, taker first
 
 local decimal = require "moonwire.decimal"
+local levels_module = require "moonwire.levels"
 
 local ZERO = decimal("0")
 
@@ -54,13 +55,7 @@ end
 
 -- The place of `price` in the levels, and whether it is taken.
 local function locate(side, price)
-  local levels, is_worse = side.levels, side.is_worse
-  local low, high = 1, #levels + 1
-  while low < high do
-    local middle = math.floor((low + high) / 2)
-    if is_worse(levels[middle].price, price) then low = middle + 1 else high = middle end
-  end
-  return low, levels[low] ~= nil and levels[low].price == price
+  return levels_module.locate(side.levels, side.is_worse, price)
 end
 
 local function rest(market, order)
