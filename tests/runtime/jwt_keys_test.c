@@ -10,7 +10,6 @@
 #include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <stdbool.h>
-#include <sys/prctl.h>
 
 /* The key as text, in the form that the writer makes; the caller frees. */
 static char *pem_of(EVP_PKEY *key, bool is_traditional, const char *password)
@@ -361,11 +360,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    vault = mw_vault_new(NULL, &err);
-    if (!vault)
-        return 1;
-    int status = test_main(cases, sizeof cases / sizeof *cases);
-    mw_vault_free(vault);
-    (void)prctl(PR_SET_DUMPABLE, 1); /* the leak checker has to look at us when we end */
-    return status;
+    return test_main_with_vault(cases, sizeof cases / sizeof *cases);
 }

@@ -1,8 +1,6 @@
 /* JWTs of a shared secret: the tokens that pages and RFC 7515 print. */
 #include "jwt_tokens.h"
 
-#include <sys/prctl.h>
-
 /* HS256 ---------------------------------------------------------------------------------------- */
 
 static void printed_hs256(void)
@@ -111,11 +109,5 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-    vault = mw_vault_new(NULL, &err);
-    if (!vault)
-        return 1;
-    int status = test_main(cases, sizeof cases / sizeof *cases);
-    mw_vault_free(vault);
-    (void)prctl(PR_SET_DUMPABLE, 1); /* the leak checker has to look at us when we end */
-    return status;
+    return test_main_with_vault(cases, sizeof cases / sizeof *cases);
 }

@@ -7,6 +7,7 @@
 #include "vault.h"
 
 #include <stdlib.h>
+#include <sys/prctl.h>
 
 static struct mw_err err;
 static struct mw_vault *vault;
@@ -84,6 +85,17 @@ static inline void check_refused(uint32_t id, const char *algorithm, const char 
     char *token = new_token(id, algorithm, NULL, "{}");
     CHECK_TEXT(token ? token : err.text, why);
     free(token);
+}
+
+static inline int test_main_with_vault(const struct test_case *cases, size_t count)
+{
+    vault = mw_vault_new(NULL, &err);
+    if (!vault)
+        return 1;
+    int status = test_main(cases, count);
+    mw_vault_free(vault);
+    (void)prctl(PR_SET_DUMPABLE, 1); /* the leak checker has to look at us when we end */
+    return status;
 }
 
 #endif
