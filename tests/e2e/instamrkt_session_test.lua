@@ -2,6 +2,7 @@
 
 local e2e = require "tests.e2e.lib"
 local common = require "tests.e2e.common"
+local files = require "tests.files"
 local http = require "moonwire.http"
 local im = require "tests.e2e.instamrkt"
 local venue = require "tests.e2e.venue"
@@ -69,10 +70,7 @@ test("nothing secret is in the log or in the journal", function()
   r:wait_for "order pending_new>new"
   local login = sim:requests("login")[1]
   equal(r:stop(), 0)
-  local text = r:out() .. r:err()
-  local file = assert(io.open(r.config:match "^(.*/)" .. "moonwire.db", "rb"))
-  text = text .. file:read "*a"
-  file:close()
+  local text = r:out() .. r:err() .. files.read(r.config:match "^(.*/)" .. "moonwire.db")
   for _, secret in ipairs { sim.info.password, login.headers["x-xsrftoken"] } do
     equal(text:find(secret, 1, true), nil, "a secret")
   end
@@ -82,9 +80,7 @@ end)
 long_test("the example bets in each pool, and what is decided makes room for the next", function()
   local sim = with_login()
   sim:control("market", { on = 1 })
-  local file = assert(io.open "examples/bets.lua")
-  local text = file:read("*a"):gsub('venue = "im"', 'venue = "idx"')
-  file:close()
+  local text = files.read("examples/bets.lua"):gsub('venue = "im"', 'venue = "idx"')
   local r = sim:run(text)
   r:wait_for("came back of 1 on", 60)
   e2e.await("a third bet", function() return #bets(sim) >= 3 end, 60)

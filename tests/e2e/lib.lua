@@ -6,6 +6,7 @@ local ffi = require "ffi"
 local host = require "moonwire.host"
 local http = require "moonwire.http"
 local json = require "moonwire.json"
+local files = require "tests.files"
 local suite = require "tests.e2e.suite"
 local task = require "moonwire.task"
 
@@ -22,7 +23,6 @@ int setpgid(int pid, int group);
 int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
 int usleep(unsigned int us);
 void _exit(int status);
-char *mkdtemp(char *template);
 ]]
 
 local M = {}
@@ -63,20 +63,12 @@ end
 
 --- A fresh directory that goes away with the test.
 function M.directory()
-  local template = (os.getenv("TMPDIR") or "/tmp") .. "/moonwire-e2e-XXXXXX"
-  local buffer = ffi.new("char[?]", #template + 1, template)
-  assert(C.mkdtemp(buffer) ~= nil, "no temporary directory")
-  local path = ffi.string(buffer)
+  local path = files.directory "e2e"
   table.insert(suite.mine().directories, path)
   return path
 end
 
-function M.write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
+M.write = files.write
 
 local function read(path)
   local file = io.open(path, "r")
@@ -246,7 +238,7 @@ local function clean_up(owned)
     -- It leaves by itself when its guardian is dead; a failed test does not wait for that.
     if runtime then C.kill(-runtime, SIGKILL) end
   end
-  for _, path in ipairs(owned.directories) do os.execute("rm -rf '" .. path .. "'") end
+  for _, path in ipairs(owned.directories) do files.remove(path) end
   return stuck[1] and table.concat(stuck, "\n")
 end
 

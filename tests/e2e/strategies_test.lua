@@ -2,15 +2,10 @@
 --- the sandbox.
 
 local e2e = require "tests.e2e.lib"
+local files = require "tests.files"
 local test, equal = e2e.test, e2e.equal
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
+local read = files.read
 local function strategies_config(sim, entry, rest)
   local directory = e2e.directory()
   local path = e2e.write(directory .. "/moonwire.lua",

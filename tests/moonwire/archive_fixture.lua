@@ -1,10 +1,9 @@
 --- A journal file for tests, made by SQLite itself with the tables of runtime/journal_schema.h.
 
 local ffi = require "ffi"
+local files = require "tests.files"
 
 ffi.cdef [[
-char *mkdtemp(char *s);
-int rmdir(const char *path);
 typedef struct sqlite3 sqlite3;
 int sqlite3_open(const char *path, sqlite3 **db);
 int sqlite3_exec(sqlite3 *db, const char *sql, void *f, void *arg, char **err);
@@ -17,11 +16,7 @@ local Journal = {}
 Journal.__index = Journal
 
 local function schema()
-  local file = assert(io.open "runtime/journal_schema.h")
-  local text = file:read "*a"
-  file:close()
-  local parts = {}
-  text = text:gsub("/%*.-%*/", "")
+  local parts, text = {}, files.read("runtime/journal_schema.h"):gsub("/%*.-%*/", "")
   for part in text:match("#define MW_JOURNAL_SCHEMA +\\(.-)\n\n"):gmatch '"([^"]*)"' do
     parts[#parts + 1] = part
   end
@@ -30,10 +25,7 @@ end
 
 --- A new, empty journal; journal.path is where it stands.
 function M.new()
-  local template = (os.getenv "TMPDIR" or "/tmp") .. "/moonwire-journal-XXXXXX"
-  local directory = ffi.C.mkdtemp(ffi.new("char[?]", #template + 1, template))
-  assert(directory ~= nil, "no temporary directory")
-  local self = setmetatable({ directory = ffi.string(directory) }, Journal)
+  local self = setmetatable({ directory = files.directory "archive" }, Journal)
   self.path = self.directory .. "/moonwire.db"
   local out = ffi.new "sqlite3 *[1]"
   assert(ffi.C.sqlite3_open(self.path, out) == 0)
@@ -89,8 +81,7 @@ end
 --- Closes it and takes the files away.
 function Journal:remove()
   ffi.C.sqlite3_close(self.db)
-  for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(self.path .. suffix) end
-  ffi.C.rmdir(self.directory)
+  files.remove(self.directory)
 end
 
 return M

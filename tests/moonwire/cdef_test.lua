@@ -2,17 +2,13 @@
 -- own text, and sizes with what the functions of C really write.
 
 local t = require "tests.tap"
+local files = require "tests.files"
 local ffi = require "moonwire.cdef"
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local C = ffi.C
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+local read = files.read
 
 -- The headers and the declarations of Lua without comments, and without what only a compiler wants.
 local function stripped(text)

@@ -3,21 +3,16 @@
 local t = require "tests.tap"
 local config = require "moonwire.config"
 local ffi = require "ffi"
+local files = require "tests.files"
 
 local M = {}
 
-ffi.cdef "int setenv(const char *name, const char *value, int overwrite); char *mkdtemp(char *s);"
+ffi.cdef "int setenv(const char *name, const char *value, int overwrite);"
 
-M.DIRECTORY = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-config-XXXXXX")))
+M.DIRECTORY = files.directory "config"
 M.FILE = M.DIRECTORY .. "/moonwire.lua"
 
---- Writes a file; its path.
-function M.write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
+M.write = files.write
 
 M.write(M.DIRECTORY .. "/s.lua", "return 1")
 M.write(M.DIRECTORY .. "/ca.pem", "a certificate")
@@ -89,7 +84,7 @@ end
 
 --- Ends a test file.
 function M.done()
-  os.execute("rm -rf " .. M.DIRECTORY)
+  files.remove(M.DIRECTORY)
   t.done()
 end
 

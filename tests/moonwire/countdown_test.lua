@@ -2,6 +2,7 @@
 
 local host = require "moonwire.host"
 local stage = require "tests.moonwire.stage"
+local files = require "tests.files"
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
@@ -15,9 +16,7 @@ local PATH, REFUSED = fixture.PATH, fixture.REFUSED
 -- The venue's text --------------------------------------------------------------------------------
 
 t.test("the request is the venue's own text, signed as its examples are", function()
-  local file = assert(io.open "tests/vectors/indodax/signatures.json")
-  local vectors, count = json.decode(file:read "*a"), 0
-  file:close()
+  local vectors, count = json.decode(files.read "tests/vectors/indodax/signatures.json"), 0
   for _, vector in ipairs(vectors) do
     local ms, time = vector.message:match
       "^pair=btc_idr,eth_idr&countdownTime=(%d+)&timestamp=(%d+)&recvWindow=5000$"

@@ -4,9 +4,9 @@
 local t = require "tests.tap"
 local ffi = require "ffi"
 local file = require "moonwire.file"
+local files = require "tests.files"
 
 ffi.cdef [[
-char *mkdtemp(char *s);
 int chdir(const char *path);
 int symlink(const char *target, const char *link);
 int mkdir(const char *path, unsigned int mode);
@@ -15,14 +15,8 @@ int fcntl(int fd, int command, ...);
 ]]
 local C = ffi.C
 
-local BASE = ffi.string(C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-file-XXXXXX")))
+local BASE = files.directory "file"
 local HOME = BASE .. "/home"
-
-local function raw_write(path, text)
-  local handle = assert(io.open(path, "wb"))
-  handle:write(text)
-  handle:close()
-end
 
 local function raw_read(path)
   local handle = io.open(path, "rb")
@@ -34,8 +28,8 @@ end
 
 assert(C.mkdir(HOME, 448) == 0 and C.mkdir(BASE .. "/home2", 448) == 0)
 assert(C.mkdir(HOME .. "/sub", 448) == 0)
-raw_write(BASE .. "/secret.txt", "outside")
-raw_write(BASE .. "/home2/secret.txt", "beside")
+files.write(BASE .. "/secret.txt", "outside")
+files.write(BASE .. "/home2/secret.txt", "beside")
 assert(C.symlink(BASE .. "/secret.txt", HOME .. "/link.txt") == 0)
 assert(C.symlink(BASE, HOME .. "/up") == 0)
 assert(C.symlink("../../secret.txt", HOME .. "/sub/relative.txt") == 0)
@@ -228,5 +222,5 @@ t.test("nothing is left open", function()
 end)
 
 assert(C.chdir(START) == 0)
-os.execute("rm -rf " .. BASE)
+files.remove(BASE)
 t.done()

@@ -2,6 +2,7 @@
 --- venue that answers as they say.
 
 local stage = require "tests.moonwire.stage"
+local files = require "tests.files"
 local t = require "tests.tap"
 local finery = require "moonwire.venues.finery"
 local host = require "moonwire.host"
@@ -10,16 +11,11 @@ local mw = require "moonwire"
 
 local VECTORS = "tests/vectors/finery/"
 
-local function read_file(name)
-  local file = assert(io.open(VECTORS .. name))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
-local signatures = assert(json.decode(read_file "signatures.json"))
+local signatures = assert(json.decode(files.read(VECTORS .. "signatures.json")))
 local frames = {}
-for name, text in read_file("frames.txt"):gmatch "(%S+) ([^\n]+)" do frames[name] = text end
+for name, text in files.read(VECTORS .. "frames.txt"):gmatch "(%S+) ([^\n]+)" do
+  frames[name] = text
+end
 
 local KEY = assert(host.secret_text(signatures.key))
 local SECRET = assert(host.secret_text(signatures.secret))

@@ -2,6 +2,7 @@
 --- answers as the venue prints them (tests/vectors/indodax).
 
 local t = require "tests.tap"
+local files = require "tests.files"
 local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local execution = require "moonwire.execution"
@@ -15,13 +16,7 @@ local KEY = assert(host.secret_text "MWDEMO01-KEYAAAA1-KEYBBBB2-KEYCCCC3-KEYDDDD
 local SECRET = assert(host.secret_text("5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddee"
                                        .. "ff00112233445566778899aabbccddee"))
 
--- On the wire a message is one line.
-local function vector(name)
-  local file = assert(io.open(VECTORS .. name .. ".json"))
-  local text = file:read("*a")
-  file:close()
-  return (text:gsub("%s*\n%s*", ""))
-end
+local function vector(name) return files.line(VECTORS .. name .. ".json") end
 
 local function rows(name) return assert(json.decode(vector(name))) end
 

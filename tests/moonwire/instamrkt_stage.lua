@@ -2,6 +2,7 @@
 --- else it does.
 
 local stage = require "tests.moonwire.stage"
+local files = require "tests.files"
 local host = require "moonwire.host"
 local instamrkt = require "moonwire.venues.instamrkt"
 local json = require "moonwire.json"
@@ -10,15 +11,10 @@ local mw = require "moonwire"
 local M = { done = stage.done, frames = {}, SYMBOL = "6b0e#harbour/DON" }
 local VECTORS = "tests/vectors/instamrkt/"
 
-local function read_file(name)
-  local file = assert(io.open(VECTORS .. name))
-  local text = file:read "*a"
-  file:close()
-  return text
+for name, text in files.read(VECTORS .. "frames.txt"):gmatch "(%S+) ([^\n]+)" do
+  M.frames[name] = text
 end
-
-for name, text in read_file("frames.txt"):gmatch "(%S+) ([^\n]+)" do M.frames[name] = text end
-M.digests = assert(json.decode(read_file "digests.json"))
+M.digests = assert(json.decode(files.read(VECTORS .. "digests.json")))
 
 local frames = M.frames
 

@@ -3,17 +3,16 @@
 local t = require "tests.tap"
 local ffi = require "ffi"
 local host = require "moonwire.host"
+local files = require "tests.files"
 
 ffi.cdef [[
-char *mkdtemp(char *s);
-int rmdir(const char *path);
 typedef struct sqlite3 sqlite3;
 int sqlite3_open(const char *path, sqlite3 **db);
 int sqlite3_exec(sqlite3 *db, const char *sql, void *f, void *arg, char **err);
 int sqlite3_close(sqlite3 *db);
 ]]
 
-local DIR = ffi.string(ffi.C.mkdtemp(ffi.new("char[48]", "/tmp/moonwire-reader-XXXXXX")))
+local DIR = files.directory "reader"
 local PATH = DIR .. "/j.db"
 local APPLICATION = 0x6d6f6f6e
 
@@ -136,5 +135,5 @@ t.test("a journal of a newer version is refused", function()
   clean(db)
 end)
 
-ffi.C.rmdir(DIR)
+files.remove(DIR)
 t.done()

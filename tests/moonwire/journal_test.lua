@@ -2,7 +2,6 @@
 --- by the runtime's own writer.
 
 local t = require "tests.tap"
-local ffi = require "ffi"
 local host = require "moonwire.host"
 local fixture = require "tests.moonwire.journal_fixture"
 local events = require "moonwire.journal.events"
@@ -13,9 +12,9 @@ local text = require "moonwire.journal.text"
 local versions = require "moonwire.journal.versions"
 local why = require "moonwire.journal.why"
 local words = require "moonwire.journal.words"
+local files = require "tests.files"
 
-ffi.cdef [[char *mkdtemp(char *s); int rmdir(const char *path);]]
-local DIR = ffi.string(ffi.C.mkdtemp(ffi.new("char[48]", "/tmp/moonwire-journal-XXXXXX")))
+local DIR = files.directory "journal"
 local PATH = DIR .. "/j.db"
 local START = 1795266632000000000LL     -- 2026-11-21T13:10:32Z
 local NOW = 1795266692                  -- a minute later
@@ -437,6 +436,5 @@ t.test("an order of two runs is followed through both", function()
   writer:close()
 end)
 
-for _, suffix in ipairs { "", "-wal", "-shm" } do os.remove(PATH .. suffix) end
-ffi.C.rmdir(DIR)
+files.remove(DIR)
 t.done()

@@ -2,6 +2,7 @@
 --- compared with it, every function is named, and every piece of Lua compiles.
 
 local tap = require "tests.tap"
+local read = require("tests.files").read
 local test, equal, ok = tap.test, tap.equal, tap.ok
 
 local config   = require "moonwire.config"
@@ -14,13 +15,6 @@ local finery   = require "moonwire.venues.finery"
 local peatio   = require "moonwire.venues.peatio"
 local sim      = require "moonwire.sim.indodax_options"
 local strategy = require "moonwire.strategy"
-
-local function read(path)
-  local file = assert(io.open(path, "r"))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
 
 local README = read "README.md"
 local TYPES = read "lua/moonwire/types.lua" .. read "lua/moonwire/types_orders.lua"

@@ -4,16 +4,14 @@ local dump = string.dump              -- before the sandbox takes it away
 local stage = require "tests.moonwire.stage"
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
-local ffi = require "ffi"
 local host = require "moonwire.host"
 local reload = require "moonwire.reload"
+local files = require "tests.files"
 local strategy = require "moonwire.strategy"
 local task = require "moonwire.task"
 
-ffi.cdef "char *mkdtemp(char *s);"
-
 local M = {}
-local directory = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-reload-XXXXXX")))
+local directory = files.directory "reload"
 
 M.HEAD = [[
 local mw = require "moonwire"
@@ -22,11 +20,7 @@ local S = mw.strategy { venue = "idx", symbol = "BTC/IDR", qty = "0.001" }
 
 function M.path(name) return directory .. "/" .. name end
 
-function M.write(name, text)
-  local file = assert(io.open(M.path(name), "w"))
-  file:write(text)
-  file:close()
-end
+function M.write(name, text) files.write(M.path(name), text) end
 
 --- A strategy's file: what all have, and `body` between that and the end. Line 3 is its first.
 function M.file(name, body) M.write(name, M.HEAD .. body .. "\nreturn S\n") end
@@ -124,7 +118,7 @@ end
 M.strategy, M.dispatch = strategy, dispatch
 
 function M.done()
-  os.execute("rm -rf " .. directory)
+  files.remove(directory)
   stage.done()
 end
 

@@ -4,24 +4,16 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local cli = require "moonwire.cli"
 local dispatch = require "moonwire.dispatch"
-local ffi = require "ffi"
 local host = require "moonwire.host"
+local files = require "tests.files"
 
-ffi.cdef "char *mkdtemp(char *s);"
-
-local DIRECTORY = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-run-XXXXXX")))
+local DIRECTORY = files.directory "run"
 local START = 0
 for i, name in ipairs(host.event_kinds()) do
   if name == "start" then START = i - 1 end
 end
 
-local function write(name, text)
-  local path = DIRECTORY .. "/" .. name
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  return path
-end
+local function write(name, text) return files.write(DIRECTORY .. "/" .. name, text) end
 
 -- Types a command line. Returns { status =, said = standard error, printed =, opened = }.
 local function typed(...)
@@ -315,9 +307,9 @@ end)
 t.test("options and files may be mixed, values stand behind = or in the next word", function()
   local known = { config = { value = "FILE" }, events = {}, fault = { value = "SPEC", many = true },
                   ["log-level"] = { value = "LEVEL" } }
-  local options, files = cli.parse({ "a.lua", "--config", "c.lua", "b.lua", "--events",
+  local options, paths = cli.parse({ "a.lua", "--config", "c.lua", "b.lua", "--events",
     "--fault=x=1", "--fault", "y", "--log-level=", "--config=d.lua", "c d" }, known)
-  t.equal(table.concat(files, "|"), "a.lua|b.lua|c d")
+  t.equal(table.concat(paths, "|"), "a.lua|b.lua|c d")
   t.equal(options.config, "d.lua")
   t.equal(options.events, true)
   t.equal(table.concat(options.fault, "|"), "x=1|y")
@@ -327,5 +319,5 @@ t.test("options and files may be mixed, values stand behind = or in the next wor
   t.equal(options.config, "--events", "the next word is the value, whatever it is")
 end)
 
-os.execute("rm -rf " .. DIRECTORY)
+files.remove(DIRECTORY)
 stage.done()

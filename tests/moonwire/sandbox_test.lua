@@ -4,17 +4,12 @@ local t = require "tests.tap"
 local ffi = require "ffi"
 local host = require "moonwire.host"
 local sandbox = require "moonwire.sandbox"
+local files = require "tests.files"
 
-ffi.cdef "char *mkdtemp(char *s);"
-
-local ROOT = ffi.string(ffi.C.mkdtemp(ffi.new("char[40]", "/tmp/moonwire-sandbox-XXXXXX")))
+local ROOT = files.directory "sandbox"
 local SECONDS = 1790000000.25
 
-local function write(name, text)
-  local file = assert(io.open(ROOT .. "/" .. name, "wb"))
-  file:write(text)
-  file:close()
-end
+local function write(name, text) files.write(ROOT .. "/" .. name, text) end
 
 local function new(options)
   local printed = {}
@@ -376,5 +371,5 @@ t.test("a trusted file requires what lies beside it first", function()
   t.equal(run("return require('moonwire').venue", environment), require("moonwire").venue)
 end)
 
-os.execute("rm -rf " .. ROOT)
+files.remove(ROOT)
 t.done()

@@ -1,6 +1,7 @@
 -- The control path of all simulators: what it lists is documented, and what is the same for all.
 
 local t = require "tests.tap"
+local files = require "tests.files"
 
 local venues = { "finery", "indodax", "instamrkt", "peatio" }
 
@@ -8,15 +9,8 @@ local function new(venue)
   return require("tests.moonwire.sim_" .. venue .. "_fixture").new()
 end
 
-local function readme()
-  local file = assert(io.open "README.md")
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-
 t.test("every control of every venue stands in the README", function()
-  local text = readme()
+  local text = files.read "README.md"
   local from = text:find("The control path changes it", 1, true)
   local rows = text:sub(from, text:find("\n## ", from, true))
   for _, venue in ipairs(venues) do

@@ -2,18 +2,13 @@
 
 local fixture = require "tests.moonwire.sim_finery_fixture"
 local json = require "moonwire.json"
+local files = require "tests.files"
 local t = require "tests.tap"
 
 local new, with_book = fixture.new, fixture.with_book
 local checked, limit = fixture.checked, fixture.limit
 
-local function read_file(name)
-  local file = assert(io.open("tests/vectors/finery/" .. name))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-local signatures = assert(json.decode(read_file "signatures.json"))
+local signatures = assert(json.decode(files.read "tests/vectors/finery/signatures.json"))
 
 -- Signing in --------------------------------------------------------------------------------------
 

@@ -2,17 +2,12 @@
 
 local fixture = require "tests.moonwire.sim_instamrkt_fixture"
 local json = require "moonwire.json"
+local files = require "tests.files"
 local t = require "tests.tap"
 
 local new, KEY, checked = fixture.new, fixture.KEY, fixture.checked
 
-local function read_file(name)
-  local file = assert(io.open("tests/vectors/instamrkt/" .. name))
-  local text = file:read "*a"
-  file:close()
-  return text
-end
-local digests = assert(json.decode(read_file "digests.json"))
+local digests = assert(json.decode(files.read "tests/vectors/instamrkt/digests.json"))
 
 
 -- Signing in --------------------------------------------------------------------------------------

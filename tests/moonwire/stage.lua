@@ -4,6 +4,7 @@
 --- in place here. At the end M.done() takes it away again and counts.
 
 local ffi = require "moonwire.cdef"
+local files = require "tests.files"
 local host = require "moonwire.host"
 local t = require "tests.tap"
 
@@ -111,12 +112,7 @@ end
 M.own = order_view.order
 
 --- A vector as one line.
-function M.vector(name)
-  local file = assert(io.open(VECTORS .. name .. ".json"))
-  local text = file:read("*a")
-  file:close()
-  return (text:gsub("%s*\n%s*", ""))
-end
+function M.vector(name) return files.line(VECTORS .. name .. ".json") end
 
 -- The venue's answers -----------------------------------------------------------------------------
 

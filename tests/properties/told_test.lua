@@ -10,18 +10,14 @@
 local ffi = require "moonwire.cdef"
 local host = require "moonwire.host"
 local fixture = require "tests.moonwire.journal_fixture"
+local files = require "tests.files"
 local C = ffi.C
-
-ffi.cdef [[
-char *mkdtemp(char *template);
-int rmdir(const char *path);
-]]
 
 local HISTORIES = math.ceil(tonumber(os.getenv "MW_PROPERTY_RUNS" or 100000) / 2000)
 local SEED = tonumber(os.getenv "MW_PROPERTY_SEED" or 20261121)
 
 -- One recorder for all runs, in place of the host's; what it wrote goes to a journal later.
-local directory = ffi.string(C.mkdtemp(ffi.new("char[64]", "/tmp/moonwire-told-XXXXXX")))
+local directory = files.directory "told"
 local writer = fixture.new(directory .. "/unused.db", 0)
 local real_recorder = host.recorder
 host.recorder = function() return writer.recorder end
@@ -302,8 +298,5 @@ end)
 
 host.record, host.recorder = fake_record, real_recorder
 writer:close()
-for _, suffix in ipairs { "", "-wal", "-shm", "-suspect" } do
-  os.remove(directory .. "/unused.db" .. suffix)
-end
-C.rmdir(directory)
+files.remove(directory)
 stage.done()
