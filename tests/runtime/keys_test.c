@@ -1,5 +1,6 @@
 /* Keys of a terminal: where the first one ends, and what was typed before. */
 #include "keys.h"
+#include "random.h"
 #include "test.h"
 
 #include <unistd.h>
@@ -61,13 +62,11 @@ static void endless_sequence(void)
 static void any_bytes(void)
 {
     static const char likely[] = "\033\033\033[[OA~1;q \n\xc3\xa9x";
-    uint32_t random = 7; /* Numerical Recipes' generator; its high bits are used */
+    random_state = 7;
     for (int round = 0; round < 100000; round++) {
         struct mw_keys keys = {.len = 1 + (size_t)round % sizeof keys.bytes};
-        for (size_t i = 0; i < keys.len; i++) {
-            random = random * 1664525 + 1013904223;
-            keys.bytes[i] = likely[(random >> 16) % (sizeof likely - 1)];
-        }
+        for (size_t i = 0; i < keys.len; i++)
+            keys.bytes[i] = likely[below(sizeof likely - 1)];
         while (keys.len) {
             size_t size = 0;
             (void)mw_keys_first(&keys, &size);
