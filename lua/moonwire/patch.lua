@@ -4,12 +4,13 @@
 --- capital letters, and tables that hold plain values. What other modules have taken out of it,
 --- into locals or tables of their own, is replaced there.
 
+local holders = require "moonwire.holders"
 local jit = require "jit"
+
+jit.off(true, true)                   -- as in holders.lua
 
 local M = {}
 local MOST_DEPTH = 4                  -- of tables without values in tables
-
-local function is_lua(f) return type(f) == "function" and debug.getinfo(f, "S").what ~= "C" end
 
 local function is_class(value)
   if type(value) ~= "table" then return false end
@@ -29,9 +30,10 @@ end
 
 local visit
 
-local function visit_function(code, f, take)
-  if code.seen[f] or not is_lua(f) or not take(f) then return end
+local function visit_function(code, f)
+  if code.seen[f] then return end
   code.seen[f] = true
+  if debug.getinfo(f, "S").source ~= code.source then return end
   code.functions[#code.functions + 1] = f
   for i = 1, math.huge do
     local name, value = debug.getupvalue(f, i)
@@ -39,22 +41,23 @@ local function visit_function(code, f, take)
     local id, known = debug.upvalueid(f, i), code.locals[name]
     if not known then code.locals[name] = { f = f, index = i, id = id, value = value }
     elseif known.id ~= id then code.twice[name] = true end
-    visit(code, value, take)
+    visit(code, value)
   end
 end
 
-function visit(code, value, take)
-  if type(value) == "function" then return visit_function(code, value, take) end
-  if code.seen[value] or not is_class(value) then return end
+function visit(code, value)
+  if type(value) == "function" then return visit_function(code, value) end
+  if type(value) ~= "table" or code.seen[value] then return end
   code.seen[value] = true
-  code.tables[#code.tables + 1] = value
-  for _, each in next, value do visit(code, each, take) end
+  if not is_class(value) then return end
+  for _, each in next, value do visit(code, each) end
 end
 
--- The functions of one file that can be reached from a value, and the locals that they share.
-local function code_of(root, source)
-  local code = { functions = {}, tables = {}, locals = {}, twice = {}, seen = {} }
-  visit(code, root, function(f) return debug.getinfo(f, "S").source == source end)
+-- The functions of one file that can be reached from a value, and the locals that they share; what
+-- has been seen is passed over.
+local function code_of(root, source, seen)
+  local code = { source = source, functions = {}, locals = {}, twice = {}, seen = seen }
+  visit(code, root)
   return code
 end
 
@@ -85,8 +88,9 @@ end
 ---@return string|nil err
 function M.plan(old, new, source)
   if type(old) ~= "table" or type(new) ~= "table" then return nil, "it is no table of functions" end
-  local plan = { replaced = {}, tables = {}, joins = {} }
-  local before, after = code_of(old, source), code_of(new, source)
+  local plan = { module = new, replaced = {}, tables = {}, joins = {} }
+  local before = code_of(old, source, {})
+  local after = code_of(new, source, before.seen)
   if #before.functions == 0 then return nil, "no function of " .. source:sub(2) .. " runs" end
   pair(plan, old, new)
   for name, fresh in pairs(after.locals) do
@@ -122,32 +126,31 @@ local function merge(new, old)
   end
 end
 
--- In all of the library: what was taken out of the module.
-local function replace_elsewhere(replaced)
-  local code = { functions = {}, tables = {}, locals = {}, twice = {}, seen = {} }
-  for name, module in pairs(package.loaded) do
-    if name:find("^moonwire") then visit(code, module, function() return true end) end
-  end
-  for _, f in ipairs(code.functions) do
-    for i = 1, math.huge do
-      local name, value = debug.getupvalue(f, i)
-      if not name then break end
-      if replaced[value] then debug.setupvalue(f, i, replaced[value]) end
-    end
-  end
-  for _, holder in ipairs(code.tables) do
-    for key, value in next, holder do
+--- Puts new functions in the place of old ones, wherever holders.lua has found them.
+function M.replace(plan)
+  local replaced, found = plan.replaced, plan.holders
+  for i = 1, #found, 2 do
+    local holder, key = found[i], found[i + 1]
+    if type(holder) == "function" then
+      local _, value = debug.getupvalue(holder, key)
+      if replaced[value] then debug.setupvalue(holder, key, replaced[value]) end
+    else
+      local value = rawget(holder, key)
       if replaced[value] then rawset(holder, key, replaced[value]) end
     end
   end
+  if found[1] then jit.flush() end              -- compiled code takes such locals for constants
 end
 
---- Does what was planned; cannot fail. Compiled code takes locals that nobody assigns for
---- constants, so it is compiled anew.
+--- Does what was planned; cannot fail.
 function M.apply(plan)
+  if not plan.holders then                      -- nobody has looked for them in steps
+    local search = holders.search { plan }
+    repeat until search:step()
+  end
   join(plan)
   for new, old in pairs(plan.tables) do merge(new, old) end
-  replace_elsewhere(plan.replaced)
+  M.replace(plan)
   jit.flush()
 end
 

@@ -6,6 +6,7 @@ local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local jit = require "jit"
+local reload_library = require "moonwire.reload_library"
 local task = require "moonwire.task"
 local versions = require "moonwire.versions"
 
@@ -99,6 +100,9 @@ local function load_all(reload, plans)
     end
   end
   pause(reload)
+  local search = reload_library.search(plans)
+  while search and not search:step() do pause(reload) end
+  pause(reload)
 end
 
 -- Checks every plan; whether all are good.
@@ -161,6 +165,7 @@ end
 function M.tell_of_old_code(reload, plans)
   for _, plan in ipairs(plans) do
     local unit = plan.unit
+    pause(reload)
     local search = not plan.keeps_code and unit.search_old_code and unit:search_old_code()
     while search and not search:step() do pause(reload) end
     local found = search and search:result() or {}

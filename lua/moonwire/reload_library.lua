@@ -2,6 +2,7 @@
 --- on to, or that do something when they are loaded, wait for the next start.
 
 local code = require "moonwire.code"
+local holders = require "moonwire.holders"
 local log = require "moonwire.log"
 local patch = require "moonwire.patch"
 local versions = require "moonwire.versions"
@@ -11,6 +12,7 @@ local VENUES = "moonwire.venues."
 local FIXED = { ["moonwire.cdef"] = true, ["moonwire.decimal"] = true, ["moonwire.door"] = true,
                 ["moonwire.dispatch"] = true, ["moonwire.cli"] = true, ["moonwire.file"] = true,
                 ["moonwire.sandbox"] = true, ["moonwire.patch"] = true,
+                ["moonwire.holders"] = true,
                 ["moonwire.reload_command"] = true }
 
 ---@class moonwire.LibraryUnit : moonwire.ReloadUnit
@@ -55,23 +57,43 @@ local function run(self, text, compile)
   return module
 end
 
+-- What patch.lua does to bring this module in; nil, err.
+local function change_to(self, module)
+  local change, err = patch.plan(package.loaded[self.name], module, "@" .. self.path)
+  if not change then return nil, err .. ": it waits for the next start" end
+  return change
+end
+
 --- As StrategyUnit:load.
 function Unit:load(plan)
   local text, err = (plan.read or code.read_file)(self.path)
   self.tried = { [self.path] = text or false }
   if not text then return nil, err end
   if FIXED[self.name] then return nil, self.name .. " waits for the next start" end
-  local module
+  local module, change
   module, err = run(self, text, plan.compile or loadstring)
-  if module == nil then return nil, err end
-  return { module = module, files = self.tried }
+  if module ~= nil then change, err = change_to(self, module) end
+  if not change then return nil, err end
+  return { change = change, files = self.tried, from = self.loaded }
+end
+
+--- Looks for who holds what these plans replace, in steps; nil: they replace nothing.
+---@param plans moonwire.ReloadPlan[]  that are loaded
+---@return moonwire.Holders|nil
+function M.search(plans)
+  local changes = {}
+  for _, plan in ipairs(plans) do changes[#changes + 1] = plan.loaded and plan.loaded.change end
+  return changes[1] and holders.search(changes) or nil
 end
 
 --- As StrategyUnit:fit.
 function Unit:fit(plan)
-  local change, err = patch.plan(package.loaded[self.name], plan.loaded.module, "@" .. self.path)
-  if not change then return nil, err .. ": it waits for the next start" end
-  return { change = change, files = plan.loaded.files }
+  local loaded = plan.loaded
+  if loaded.from == self.loaded then return loaded end
+  -- What runs has gone back meanwhile to what ran before.
+  local change, err = change_to(self, loaded.change.module)
+  if not change then return nil, err end
+  return { change = change, files = loaded.files }
 end
 
 --- What runs, as Unit:go_back takes it.
@@ -90,19 +112,34 @@ end
 --- As StrategyUnit:swap.
 function Unit:swap(version, by)
   patch.apply(version.change)
-  self.loaded = version.files
+  self.loaded, self.change = version.files, version.change
   return self.versions:add(version.files, by).number
+end
+
+-- What took an old function while events were handled gets the new one as well.
+local Late = { __name = "moonwire.LateHolders" }
+Late.__index = Late
+function Late:step() return self.search:step() end
+function Late:result()
+  patch.replace(self.change)
+  return {}
+end
+
+--- As StrategyUnit:search_old_code.
+function Unit:search_old_code()
+  local change = self.change
+  self.change = nil
+  return setmetatable({ change = change, search = holders.search { change } }, Late)
 end
 
 --- As StrategyUnit:go_back: the functions of the text before take the place of those that run. nil,
 --- err when they cannot.
 function Unit:go_back(version)
   local module, err = run(self, version.files[self.path], loadstring)
-  local plan = { loaded = { module = module, files = version.files } }
-  local fitted
-  if module ~= nil then fitted, err = self:fit(plan) end
-  if not fitted then return nil, err end
-  return self:swap(fitted, "rolled back")
+  local change
+  if module ~= nil then change, err = change_to(self, module) end
+  if not change then return nil, err end
+  return self:swap({ change = change, files = version.files }, "rolled back")
 end
 
 return M

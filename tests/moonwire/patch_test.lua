@@ -1,6 +1,7 @@
 -- A library module gets new functions while others hold it.
 
 local t = require "tests.tap"
+local holders = require "moonwire.holders"
 local patch = require "moonwire.patch"
 
 local SOURCE = "@patched.lua"
@@ -68,6 +69,39 @@ t.test("what another module took into a local of its own is replaced there", fun
   t.equal(user.same "y", 201)
   package.loaded["moonwire.patch_test_user"] = nil
 end)
+
+-- Two modules that have each other's functions, in a local and in a table.
+local function pair_of(version)
+  local one = assert(loadstring(("local M, other = {}, ... local name = other.name\n"
+    .. "function M.name() return 'one%d' end function M.of() return name() end\n"
+    .. "M.version%d = other.name return M"):format(version, version), "@one.lua"))
+  local two = assert(loadstring(("local M = {} function M.name() return 'two%d' end\n"
+    .. "function M.take(other) M.name_of_one = other.name end return M"):format(version),
+    "@two.lua"))
+  return one, two
+end
+
+for _, first in ipairs { "one", "two" } do
+  t.test("modules that change together get each other's new functions, " .. first .. " first",
+         function()
+    local make_one, make_two = pair_of(1)
+    local two = make_two()
+    local one = make_one(two)
+    two.take(one)
+    package.loaded["moonwire.patch_one"], package.loaded["moonwire.patch_two"] = one, two
+    make_one, make_two = pair_of(2)
+    local plans = { one = assert(patch.plan(one, make_one(two), "@one.lua")),
+                    two = assert(patch.plan(two, make_two(), "@two.lua")) }
+    local search = holders.search { plans.one, plans.two }
+    repeat until search:step()
+    local second = first == "one" and "two" or "one"
+    patch.apply(plans[first])
+    patch.apply(plans[second])
+    t.equal(one.name() .. " " .. one.of() .. " " .. one.version2(), "one2 two2 two2")
+    t.equal(two.name() .. " " .. two.name_of_one(), "two2 one2")
+    package.loaded["moonwire.patch_one"], package.loaded["moonwire.patch_two"] = nil, nil
+  end)
+end
 
 t.test("again and again it stays as it is", function()
   local old = load_text(OLD)

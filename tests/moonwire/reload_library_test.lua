@@ -4,6 +4,8 @@
 local f = require "tests.moonwire.reload_fixture"
 local t = require "tests.tap"
 local code = require "moonwire.code"
+local host = require "moonwire.host"
+local risk = require "moonwire.risk"
 
 local ask = f.ask
 
@@ -121,6 +123,43 @@ t.test("a library module that does not load changes nothing", function()
   t.equal(runner.instance.state.told, "sent")
 end)
 
+-- Saves another text of the risk module; `act` is called before the change's pause number `at`.
+-- Whether it came to that.
+local function save_risk(s, text, at, act)
+  local path = package.searchpath("moonwire.risk", package.path)
+  local age, pauses = host.event_age, 0
+  function host.event_age()
+    pauses = pauses + 1
+    if pauses == at then act() end
+    return age()
+  end
+  texts[path] = text
+  s:run(s.reloader, "on_file_changed", path .. "\0")
+  f.finish(s)
+  host.event_age, texts[path] = age, nil
+  return pauses >= at
+end
+
+t.test("what takes a function while it is looked for has the new one in the end", function()
+  f.file("a.lua", TRADES)
+  local s = f.play { a = {} }
+  local path = package.searchpath("moonwire.risk", package.path)
+  local at, in_time = 0, 0
+  repeat
+    at = at + 1
+    local before, late = tostring(risk.check), nil      -- (the function would be replaced here)
+    local came = save_risk(s, ("-- change %d\n"):format(at) .. read_file(path), at, function()
+      in_time = in_time + (tostring(risk.check) == before and 1 or 0)
+      late = { check = risk.check }
+      package.loaded["moonwire.late"] = late
+    end)
+    t.ok(tostring(risk.check) ~= before)
+    if late then t.equal(late.check, risk.check, "at pause " .. at) end
+    package.loaded["moonwire.late"] = nil
+  until not came
+  t.ok(in_time > 5 and in_time < at - 1, ("%d of %d pauses before it is there"):format(in_time, at))
+end)
+
 -- Probation ---------------------------------------------------------------------------------------
 
 -- What a stage's strategies do with orders, broken in a place that no strategy's code is in.
@@ -140,6 +179,26 @@ t.test("a library module that fails in callbacks is taken back, and nobody is st
   t.equal(runner.state, "running")
   t.equal(#s:asked "trade", 2)
   t.equal(ask(s, "versions", "moonwire.risk")[1].is_running, true)
+end)
+
+t.test("a change comes in although the one before is taken back meanwhile", function()
+  local third = read_file(package.searchpath("moonwire.risk", package.path)):gsub(
+    "function M%.check%([^)]*%)\n", "%0  if true then return nil, 'the third' end\n")
+  for at = 1, 4 do
+    local s, runner, change = play "risk"
+    s:advance(1)
+    change(unpack(BREAKS_RISK))
+    package.loaded["moonwire.holder"] = { check = risk.check }
+    t.ok(save_risk(s, third, at, function() s.reloader.probation.trials[1]:fail "enough" end))
+    t.equal(#s:logged "error rolled back to version 1: enough", 1)
+    s:advance(1)
+    t.equal(runner.instance.state.told, "the third", "at pause " .. at)
+    t.equal(package.loaded["moonwire.holder"].check, risk.check)
+    package.loaded["moonwire.holder"] = nil
+    t.equal(ask(s, "rollback", "moonwire.risk", 1), "moonwire.risk: version 1")
+    s:advance(1)
+    t.equal(runner.instance.state.told, "sent")
+  end
 end)
 
 t.test("errors outside of strategies count as well", function()
