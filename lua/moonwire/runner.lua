@@ -6,15 +6,16 @@ local budget = require "moonwire.budget"
 local dispatch = require "moonwire.dispatch"
 local log = require "moonwire.log"
 local persist = require "moonwire.persist"
-local position = require "moonwire.position"
 local record = require "moonwire.record"
 local sandbox = require "moonwire.sandbox"
 local strategy_timer = require "moonwire.strategy_timer"
 local task = require "moonwire.task"
+local trading = require "moonwire.runner_trading"
 local untold = require "moonwire.untold"
 
 local Runner = { __name = "moonwire.Runner" }
 Runner.__index = Runner
+for name, method in pairs(trading) do Runner[name] = method end
 
 local M = { Runner = Runner }
 local current                          -- the runner whose callback is running, or nil
@@ -434,71 +435,6 @@ end
 function Runner:on_task_done(done, ok, err)
   self.tasks[done] = nil
   if not ok then self:failed(done.name, err) end
-end
-
--- Trading -----------------------------------------------------------------------------------------
-
-function Runner:submit(draft)
-  if self.state ~= "running" then return nil, "the strategy is " .. self.state end
-  draft.strategy = self.name                               -- whatever the instance says it is
-  local order, err = self.desk:prepare(draft)
-  if not order then return nil, err end
-  self:ask(self.desk, "send", "discard", order)
-  return order._view
-end
-
---- Its open orders as it has them, oldest first.
-function Runner:orders()
-  local list = self.desk.orders:list_open { strategy = self.name }
-  for i, order in ipairs(list) do list[i] = order._view end
-  return list
-end
-
-function Runner:cancel(order)
-  if not order:is_open() then return nil, "the order is " .. order.status .. " already" end
-  if self.desk.orders.owners[order] ~= self.name then
-    return nil, "the order is not this strategy's"
-  end
-  if not self.desk.sessions[order.venue].can_cancel then
-    return nil, ("venue %s cannot cancel"):format(order.venue)
-  end
-  self:ask(self.desk, "cancel", nil, order)
-  return true
-end
-
-function Runner:replace(order, price, qty)
-  if self.state ~= "running" then return nil, "not running: " .. self.state end
-  if self.desk.orders.owners[order] ~= self.name then
-    return nil, "the order is not this strategy's"
-  end
-  local link, err = self.desk:prepare_replace(order, self.name, price, qty)
-  if not link then return nil, err end
-  self:ask(self.desk, "send_replace", "drop_replace", order, link)
-  return order._view
-end
-
-function Runner:subscribe(feed, symbol, venue)
-  local session, err = self.desk:session(venue)
-  if not session then return nil, err end
-  local ok
-  ok, err = session:can_subscribe(feed, symbol)
-  if not ok then return nil, err end
-  self:ask(self, "begin_feed", nil, feed, { venue = venue, symbol = symbol })
-  return true
-end
-
-function Runner:begin_feed(feed, what)
-  self.feeds[what.venue .. "\0" .. feed .. "\0" .. what.symbol] = true
-  self.desk:session(what.venue):subscribe(feed, what.symbol)
-end
-
---- Whether this strategy asked for that feed.
-function Runner:hears(venue, feed, symbol)
-  return self.feeds[venue .. "\0" .. feed .. "\0" .. symbol]
-end
-
-function Runner:position(symbol, venue)
-  return position.view(self.desk:position(self.name, venue, symbol))
 end
 
 return M

@@ -67,7 +67,7 @@ t.test("a session that stands has the new methods and all that it knew", functio
 end)
 
 t.test("what runs strategies changes under them", function()
-  local s, runner, change = play "runner"
+  local s, runner, change = play "runner_trading"
   s:advance(1)
   change('"the strategy is " %.%. self.state end\n',
          '"the strategy is no more than " .. self.state end\n')
