@@ -168,6 +168,11 @@ t.test("a mod fails in two ways: with the old order alive, or gone", function()
   sim:call(id, "add", limit("postOnly", "6400000000000", "10000000", '"clientOrderId":2'), 0)
   local target = '"orderId":48221600006,'
   t.equal(sim:call(id, "mod", target .. '"price":1,"size":1000'), "error 71 price")
+  t.equal(sim:call(id, "mod", target .. '"price":6400000000000,"size":10000000,'
+                   .. '"clientOrderId":9223372036854775808'), "error 9 clientOrderId")
+  sim.member.state = "suspended"
+  t.equal(sim:call(id, "mod", target .. '"price":6400000000000,"size":10000000'), "error 84")
+  sim.member.state = "open"
   sim:control "trade?pair=BTC-USD&side=sell&price=64000&qty=3.15"
   t.equal(sim:call(id, "mod", target .. '"price":6400000000000,"size":5000000'), "error 90")
   t.equal(#json.decode(sim:call(id, "positions"))[3], 1)

@@ -58,14 +58,13 @@ local types = {
 }
 local sides = { bid = "buy", ask = "sell" }
 
-local function read_client_id(member, content)
+local function read_client_id(content)
   if content.clientOrderId == nil then return nil end
   local text, code, param = digits(content, "clientOrderId")
   if not text then return false, code, param end
   local value = decimal(text)
   if value == ZERO then return nil end
   if value < ZERO or value > CLIENT_ID_MAX then return false, WRONG, "clientOrderId" end
-  if member.by_client_id[text] then return false, ID_IN_USE end
   return text
 end
 
@@ -98,8 +97,9 @@ local function read_order(self, member, content)
     order.price, code, param = amount(content, "price", order.pair.price_step, BAD_PRICE)
     if not order.price then return nil, code, param end
   end
-  order.client_order_id, code, param = read_client_id(member, content)
+  order.client_order_id, code, param = read_client_id(content)
   if order.client_order_id == false then return nil, code, param end
+  if member.by_client_id[order.client_order_id or ""] then return nil, ID_IN_USE end
   return order
 end
 
@@ -188,6 +188,7 @@ local function replace(self, member, old, new, now, answer)
 end
 
 function methods.mod(self, member, content, now, answer)
+  if member.state ~= "open" then return answer(nil, NO_TRADING) end
   local old, code, param = find_order(member, content)
   if not old then return answer(nil, code, param) end
   local price, size, id
@@ -196,10 +197,8 @@ function methods.mod(self, member, content, now, answer)
   size, code, param = amount(content, "size", old.pair.qty_step, BAD_SIZE)
   if not size then return answer(nil, code, param) end
   if size <= old.cum_qty then return answer(nil, NOTHING_LEFT) end
-  if content.clientOrderId ~= nil then
-    id, code, param = digits(content, "clientOrderId")
-    if not id then return answer(nil, code, param) end
-  end
+  id, code, param = read_client_id(content)
+  if id == false then return answer(nil, code, param) end
   replace(self, member, old, {
     pair = old.pair, side = old.side, kind = old.kind, type = "limit", price = price,
     time_in_force = old.time_in_force, qty = size - old.cum_qty, client_order_id = id,
