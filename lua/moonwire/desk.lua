@@ -32,6 +32,7 @@ function M.new(config)
     fill_count = 0, order_count = 0, watch = false, console = false, stopping = false,
     unwritten = {}, unsettled = {},          -- see lookback.lua
     halted = false,                            -- why no new order is sent
+    ending = {},                               -- orders to be canceled when the event is done
     risk_context = {},                       -- one for all checks: they keep nothing of it
     countdown_limiters = {},                 -- by address of the venue (countdown.lua)
   }, Desk)
@@ -259,10 +260,32 @@ function Desk:send(order)
 end
 function Desk:cancel(order) self.sessions[order.venue]:cancel(order) end
 
---- Cancels, and again as often as the venue shows that it works.
+--- Cancels these, which may be of several venues, by as few requests as it takes.
+---@param list moonwire.Order[]
+function Desk:cancel_many(list)
+  local by_venue = {}
+  for _, order in ipairs(list) do
+    local of_venue = by_venue[order.venue] or {}
+    by_venue[order.venue], of_venue[#of_venue + 1] = of_venue, order
+  end
+  for _, session in ipairs(self.session_list) do
+    if by_venue[session.name] then session:cancel_many(by_venue[session.name]) end
+  end
+end
+
+--- Cancels, and again as often as the venue shows that it works; what is to end at once, by as few
+--- requests as it takes.
 function Desk:end_order(order)
   order._must_end = true
-  self:cancel(order)
+  if not self.sessions[order.venue].can_cancel_all then return self:cancel(order) end
+  if #self.ending == 0 then dispatch.defer(self, "end_orders") end
+  table.insert(self.ending, order)
+end
+
+function Desk:end_orders()
+  local ending = self.ending
+  self.ending = {}
+  self:cancel_many(ending)
 end
 
 --- An order of a callback that failed: it was never sent.

@@ -32,6 +32,22 @@ function Trading:cancel(order)
   return true
 end
 
+local Several = { __tostring = function(orders)
+  local names = {}
+  for i, order in ipairs(orders) do names[i] = tostring(order) end
+  return table.concat(names, ", ")
+end }
+
+--- Cancels its open orders, all or those in one symbol. Returns how many.
+function Trading:cancel_all(symbol)
+  local orders = setmetatable({}, Several)
+  for _, order in ipairs(self.desk.orders:list_open { strategy = self.name, symbol = symbol }) do
+    if self.desk.sessions[order.venue].can_cancel then orders[#orders + 1] = order end
+  end
+  if #orders > 0 then self:ask(self.desk, "cancel_many", nil, orders) end
+  return #orders
+end
+
 function Trading:replace(order, price, qty)
   if self.state ~= "running" then return nil, "not running: " .. self.state end
   if self.desk.orders.owners[order] ~= self.name then

@@ -2,6 +2,7 @@
 --- venues would both write is here and in link.lua, reconcile.lua, rate.lua; what differs is the
 --- venue's file (moonwire.Venue in types_venue.lua).
 
+local cancel_all = require "moonwire.session_cancel_all"
 local countdown = require "moonwire.countdown"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
@@ -22,7 +23,7 @@ local task = require "moonwire.task"
 
 local Session = { __name = "moonwire.Session" }
 Session.__index = Session
-for _, part in ipairs { markets, replace, state } do
+for _, part in ipairs { cancel_all, markets, replace, state } do
   for name, method in pairs(part) do Session[name] = method end
 end
 
@@ -48,10 +49,9 @@ function M.new(desk, name, config, protocol)
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls
     probation = false,                -- of a new version of it (probation.lua)
+    canceling_all = 0,                -- requests (session_cancel_all.lua)
   }, Session)
-  self.has_client_ids = self:capabilities().client_order_id ~= false
-  self.can_cancel = self:capabilities().cancel ~= false
-  self.can_replace = self:capabilities().replace == true
+  self:note_capabilities()
   self.reconciler, self.strays = reconcile.new(self), strays.new(self)
   self.countdown = countdown.new(self) or false
   self.has_chains = false                        -- see session_replace.lua
@@ -107,8 +107,7 @@ function Session:swap_protocol(protocol, decoders)
   self.protocol = protocol
   self.order_share = rate.share(protocol.limits, "submit")
   self.limiter = rate.new(protocol.limits):go_on_from(self.limiter)
-  self.has_client_ids = self:capabilities().client_order_id ~= false
-  self.can_replace = self:capabilities().replace == true
+  self:note_capabilities()
   if protocol.one_at_a_time and not self.lane then self.lane = lane.new() end
   if self.countdown then self.countdown.spec = protocol.countdown end
   self.private.spec, self.private.decoder = protocol.private, decoders.private
@@ -241,7 +240,7 @@ end
 local function build(self, what, order, change)
   local ok, request, err = xpcall(self.protocol[what], debug.traceback, self, order, change)
   if ok then return request, err end
-  self.log.error("%s %s: %s", what, order.client_order_id, request)
+  self.log.error("%s %s: %s", what, tostring(order), request)
   if self.probation then self.probation:on_error(what) end
   return nil, "internal error in " .. what
 end
@@ -251,7 +250,7 @@ local function read_answer(self, what, order, status, body, text)
   local ok, report, err = xpcall(self.protocol[what], debug.traceback, self, order, status, body,
                                  text)
   if ok then return report, err end
-  self.log.error("%s %s: %s", what, order.client_order_id or order.order_id, report)
+  self.log.error("%s %s: %s", what, tostring(order), report)
   if self.probation then self.probation:on_error(what) end
   return nil, "internal error in " .. what
 end
@@ -484,11 +483,6 @@ function Session:market_table()
     list[market.symbol], shown.names = shown, nil
   end
   return list
-end
-
-function Session:capabilities()
-  local capabilities = self.protocol.capabilities
-  return copy(type(capabilities) == "function" and capabilities(self.config) or capabilities)
 end
 
 return M

@@ -1,6 +1,23 @@
---- The markets of a session and the data that it asks for about them; part of session.lua.
+--- What the venue of a session can, its markets and the data that is asked for about them; part of
+--- session.lua.
 
 local Markets = {}                    -- methods of moonwire.Session
+
+--- What the venue can: a table of the asker's own.
+function Markets:capabilities()
+  local given, own = self.protocol.capabilities, {}
+  for name, can in pairs(type(given) == "function" and given(self.config) or given) do
+    own[name] = can
+  end
+  return own
+end
+
+--- What the session itself does depends on these.
+function Markets:note_capabilities()
+  local can = self:capabilities()
+  self.has_client_ids, self.can_cancel = can.client_order_id ~= false, can.cancel ~= false
+  self.can_replace, self.can_cancel_all = can.replace == true, can.cancel_all == true
+end
 
 --- Asks for the markets, in a task: at the first log-on, and when the venue says that they changed.
 function Markets:load_markets()

@@ -128,13 +128,7 @@ end
 
 --- Cancels all open orders of this strategy, or those in one symbol. Returns how many.
 function Api:cancel_all(symbol)
-  local count = 0
-  for _, order in ipairs(runner(self):orders()) do
-    if not symbol or order.symbol == symbol then
-      if self:cancel(order) then count = count + 1 end
-    end
-  end
-  return count
+  return runner(self):cancel_all(symbol)
 end
 
 local function check_method(self, method)

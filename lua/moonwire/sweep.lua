@@ -60,19 +60,24 @@ local function look(self)
   return ok, err
 end
 
-local function cancel(self, order)
+local function cancel(self, orders)
   local guard = self.session.countdown
-  if guard then guard:note_armed(order.symbol) end
-  self.found[order] = true
-  self.session:cancel(order)                                 -- not while one is under way
-  local state = order._cancel
-  -- Neither under way nor due: it waits for the connection.
-  if state.is_wanted and not (state.is_under_way or state.is_due) then log_on(self) end
+  for _, order in ipairs(orders) do
+    if guard then guard:note_armed(order.symbol) end
+    self.found[order] = true
+  end
+  self.session:cancel_many(orders)                           -- not those whose cancel is under way
+  for _, order in ipairs(orders) do
+    local state = order._cancel
+    -- Neither under way nor due: it waits for the connection.
+    if state.is_wanted and not (state.is_under_way or state.is_due) then log_on(self) end
+  end
 end
 
 -- One look, and a cancel for each order that it shows or that the journal has as open.
 local function sweep_once(self)
   local session = self.session
+  if session:is_canceling_all() then return false end        -- that looks as well
   local ok, err = look(self)
   self.problem, self.open_count = not ok and tostring(err) or nil, 0
   if not ok then
@@ -82,7 +87,7 @@ local function sweep_once(self)
   end
   local ours = ours_of(self)
   self.open_count = #ours
-  for _, order in ipairs(ours) do cancel(self, order) end
+  cancel(self, ours)
   return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
 end
 

@@ -149,7 +149,7 @@ function CountdownSpec.answer(s, status, body) end
 ---                                      false: a common key that means nothing here
 ---@field capabilities table<string, boolean>|fun(config: table): table<string, boolean>
 ---                                      false of `client_order_id` and `cancel`, true of `replace`
----                                      changes what the session does
+---                                      and `cancel_all` changes what the session does
 ---@field client_order_ids "text"|"number"|nil  what the venue takes; text: 36 of [a-z0-9-]
 ---@field one_at_a_time boolean|nil       HTTP requests never overtake each other
 ---@field reconnect_on_reload boolean|nil  this version of the file needs connections of its own
@@ -262,6 +262,24 @@ function Venue.replace(s, order, change) end
 ---@return moonwire.Report|nil report
 ---@return string|nil err
 function Venue.replace_answer(s, order, status, body) end
+
+--- Where the capability `cancel_all` is true, which is for the configuration to say: the request
+--- that ends all that the account has open, in one market or in all; nil, err when it cannot be
+--- made now. The list of open orders then tells what it came to.
+---@param s table
+---@param symbol string|nil
+---@return moonwire.Request
+function Venue.cancel_all(s, symbol) end
+
+--- Whether the venue did it: nil and why when the answer does not tell, false and why when it did
+--- not.
+---@param s table
+---@param order nil
+---@param status integer
+---@param body string
+---@return boolean|nil ok
+---@return string|nil err
+function Venue.cancel_all_answer(s, order, status, body) end
 
 --- All open orders of the account.
 ---@param s table

@@ -156,7 +156,7 @@ end
 
 long_test("the runtime is killed in the middle: the guardian cancels whichever lives", function()
   for _, fault in ipairs { "swallow:mod:1", "swallow:mod:before:1" } do
-    local sim = maker:sim { "--fault", fault }
+    local sim = maker:sim { "--fault", fault, "--fault", "lose:push" }
     local run = sim:run(CHANGE, { venue = OPEN_LATER })
     await_request(sim)
     run:signal_runtime(SIGKILL)
@@ -198,9 +198,12 @@ long_test("a run that died in the middle: the next one has the order as it is by
                      e2e.directory()) }
     local first = sim:run(CHANGE, more)
     local id = first:wait_for "sent (%d+)"
+    first:wait_for "pending_new>new"
+    sim:control("fault", { fault = "lose:push" })
     await_request(sim)
     first:signal_runtime(SIGKILL)
     first:wait_exit(30)
+    sim:control "clear"
     local second = sim:run(GOES_ON, more)
     second:wait_for("order sell unknown>new cum=0 reason=" .. words[1], 30)
     second:wait_for("mine " .. id)

@@ -26,10 +26,15 @@ function actions.replace(self)
     what ~= 1 and order.cum_qty + decimal(random_qty(self)) or nil)
 end
 
+function actions.cancel_all(self)
+  if not self:chance(0.5) then return end
+  self.stage:run(self.stage.runners.one, "cancel_all")
+end
+
 function actions.fail(self)
   if not self.is_rough then return end
   self.sim:control(("fail?method=%s&code=%d&executed=%d"):format(
-    self:pick { "add", "mod" }, self:pick { 10, 2 }, self.random:integer(0, 1)))
+    self:pick { "add", "mod", "delAll" }, self:pick { 10, 2 }, self.random:integer(0, 1)))
 end
 
 -- Requests go over the socket: the reply to an order suffers as its events do.
@@ -41,6 +46,7 @@ end
 
 local function on_text(self, text)
   local id, method = text:match '"reqId":(%d+),"method":"(%w+)"'
+  if method == "delAll" then self.asked[id] = true end
   if method ~= "add" and method ~= "mod" then return end
   local client_order_id = text:match '"clientOrderId":(%d+)'
   t.equal(self.sent[client_order_id], nil, "sent twice: " .. client_order_id)
@@ -91,18 +97,20 @@ end
 play.test {
   protocol = finery, symbol = "BTC/USD", steps_each = 500,
   kinds = { { "as a taker", "taker", 30 }, { "as a maker", "maker", 30 },
-            { "as a maker without protection", "maker", false } },
+            { "as a maker without protection", "maker", false },
+            { "as a maker on an account of its own", "maker", 30, true } },
   new = function(self, kind)
     self.asked, self.sent = {}, {}
     return fixture.new { role = kind[2], credit = { usd = "100000000", btc = "1000" } },
            { config = { protocol = "finery", role = kind[2], key = play.secret(fixture.KEY),
-                        secret = play.secret(fixture.SECRET), dead_man = kind[3] } }
+                        secret = play.secret(fixture.SECRET), dead_man = kind[3],
+                        exclusive = kind[4] } }
   end,
   open = function(self, socket) return self.sim:open(play.headers(socket.options.headers)) end,
   is_event = is_event, is_order = function() return false end, on_text = on_text,
   actions = actions, compare = compare, calm = function(self)
     self.sim.venue.methods.failing = {}
   end,
-  names = { "send", "send", "send", "replace", "replace", "cancel", "trade", "trade", "quote",
-            "quote", "fail", "drop" },
+  names = { "send", "send", "send", "replace", "replace", "cancel", "cancel_all", "trade", "trade",
+            "quote", "quote", "fail", "drop" },
 }

@@ -21,12 +21,12 @@ Finery.__index = Finery
 
 --- What a fault can meet.
 Finery.subjects = {
-  requests = { rest = true, request = true, add = true, mod = true, del = true, query = true,
-               upgrade = true },
+  requests = { rest = true, request = true, add = true, mod = true, del = true, delAll = true,
+               query = true, upgrade = true },
   handshakes = { upgrade = true },
   frames = { ws = true, private = true, market = true, push = true, feed = true, bind = true,
-             reply = true, add = true, mod = true, del = true, query = true, status = true,
-             ping = true },
+             reply = true, add = true, mod = true, del = true, delAll = true, query = true,
+             status = true, ping = true },
 }
 
 --- Switches, most of them for what the venue's documents leave open.

@@ -195,7 +195,7 @@ end
 
 -- Requests and the rest ---------------------------------------------------------------------------
 
-local subjects = { add = "add", mod = "mod", del = "del", delAll = "del" }
+local subjects = { add = "add", mod = "mod", del = "del", delAll = "delAll" }
 
 --- The subjects that a method's request and reply belong to.
 function Feeds.subjects_of(method) return { subjects[method] or "query", "request" } end

@@ -35,6 +35,9 @@ local M = {
     role = { type = "string", choices = { "taker", "maker" }, default = "taker",
              doc = "of the account: a taker's orders are ioc and fok, a maker's gtc and "
                .. "post_only" },
+    exclusive = { type = "boolean", default = false,
+                  doc = "nothing else trades on this account: what is open there is ours, and may "
+                    .. "be canceled by one request" },
   },
   -- Nothing is published but the connections per IP.
   limits = {
@@ -52,7 +55,13 @@ function M.capabilities(config)
     client_order_id = true, trade_ids = true, market_data = true, post_only = is_maker,
     market_orders = not is_maker, ioc = not is_maker, fok = not is_maker,
     cancel_on_disconnect = is_maker, replace = is_maker,
+    cancel_all = is_maker and config.exclusive == true,
   }
+end
+
+function M.check_config(config)
+  if not config.exclusive or config.role == "maker" then return {} end
+  return { { "exclusive", 'for role = "maker": a taker has nothing open' } }
 end
 
 -- Markets -----------------------------------------------------------------------------------------
@@ -258,6 +267,7 @@ function M.cancel_answer(s, order, status, body)
 end
 
 M.replace, M.replace_answer = changes.replace, changes.replace_answer
+M.cancel_all, M.cancel_all_answer = changes.cancel_all, changes.cancel_all_answer
 
 -- Questions ---------------------------------------------------------------------------------------
 

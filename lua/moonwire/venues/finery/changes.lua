@@ -1,5 +1,5 @@
---- Finery Markets: changing orders that rest (mod), and orders that a change does not find.
---- Source: the venue's REST API, mod, and its List of Error Codes.
+--- Finery Markets: changing orders that rest (mod, delAll), and orders that a change does not find.
+--- Source: the venue's REST API, mod, delAll, and its List of Error Codes.
 
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
@@ -9,6 +9,7 @@ local wire = require "moonwire.venues.finery.wire"
 
 local M = {}
 local slots = private.slots
+local DEL_ALL_SECONDS = 2             -- then what is open is asked for
 
 --- The venue does not find an order that it has shown.
 function M.note_gone(s, order)
@@ -75,6 +76,38 @@ function M.replace_answer(s, order, _, body)
   local status, reason = answered_status(remaining, #deals, tonumber(answer.cancelReason) or 0)
   return { order_id = wire.id(answer.id) or error("a reply without id", 0), qty = size,
            cum_qty = size - remaining, status = status, reason = reason, fills = fills }
+end
+
+--- Ends all that the account has open (delAll), in one instrument or in all; over REST while the
+--- private connection is down. The answer only counts them.
+---@param symbol string|nil
+function M.cancel_all(s, symbol)
+  local content = symbol and ('{"instrument":%s}'):format(json.encode(s.markets[symbol].name))
+    or "{}"
+  if s.private.state ~= "live" then
+    local request = wire.rest(s, "delAll", content)
+    request.timeout = DEL_ALL_SECONDS
+    return request
+  end
+  local id = s.private:request_id()
+  return { id = id, text = wire.text(id, "delAll", content), timeout = DEL_ALL_SECONDS }
+end
+
+-- false: nothing was canceled; nil: that cannot be told.
+local function refusal_of_all(class)
+  if class == "unknown" then return nil end
+  return false
+end
+
+function M.cancel_all_answer(s, _, status, body)
+  if type(body) == "string" then
+    local answer, reason, class = wire.read_rest(s, status, body)
+    return answer and true or refusal_of_all(class), reason
+  end
+  local code = private.error_of(body.head)
+  if not code then return true end
+  local reason, class = wire.explain(code, decode.text(body.head[slots.param]))
+  return refusal_of_all(class), reason
 end
 
 return M
