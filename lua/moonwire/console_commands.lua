@@ -61,8 +61,8 @@ commands.now = {
   run = function() return dispatch.now() end,
 }
 
-local ORDER = { "buy", "sell", "submit", "preview", "cancel", "cancel_all", "adopt", "orders",
-                "order", "fills", "positions", "balances", "book", "markets", "venues",
+local ORDER = { "buy", "sell", "submit", "preview", "replace", "cancel", "cancel_all", "adopt",
+                "orders", "order", "fills", "positions", "balances", "book", "markets", "venues",
                 "strategies", "start", "stop", "reload", "rollback", "versions", "diff", "watch",
                 "top", "all", "now", "help" }
 

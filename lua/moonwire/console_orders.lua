@@ -1,5 +1,6 @@
 --- Orders at the prompt: sent, previewed, canceled, adopted, listed.
 
+local decimal = require "moonwire.decimal"
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
 local order_view = require "moonwire.order_view"
@@ -112,40 +113,93 @@ commands.preview = {
   end,
 }
 
-local function cancel_one(session, order)
+local function check_owner(order)
   if order.external then
     fail("the order is somebody else's: adopt(%q) claims it", order.order_id or "")
   end
+end
+
+local function check_cancel(session, order)
+  check_owner(order)
   if not order:is_open() then fail("the order is %s already", order.status) end
   if not session.desk.sessions[order.venue].can_cancel then
     fail("venue %s cannot cancel", order.venue)
   end
-  session.runner:ask(session.desk, "cancel", nil, order)
-  return touch(session, order)
 end
 
 commands.cancel = {
   usage = "cancel(order or id)", sends = true,
   about = "Asks the venue to cancel an order of ours, whichever strategy's. The end of an id is "
     .. "enough when only one open order has it.",
-  run = function(session, id) return cancel_one(session, find.order(session, id)) end,
+  run = function(session, id)
+    local order = find.order(session, id)
+    check_cancel(session, order)
+    session.runner:ask(session.desk, "cancel", nil, order)
+    return touch(session, order)
+  end,
 }
 
 local order_columns = { "created_at", "client_order_id", "strategy", "venue", "symbol", "side",
                         "qty", "price", "cum_qty", "status" }
+
+local function changed_amount(change, name)
+  local value = change[name] ~= nil and decimal.parse(change[name])
+  if change[name] == nil then return nil end
+  if not value or value:sign() <= 0 then
+    fail("replace: %s: an amount above 0 expected, got %s", name, tostring(change[name]))
+  end
+  return value
+end
+
+local CHANGES = { price = true, qty = true, confirmed = true }
+
+-- What is to be changed: price and qty, each of them may be nil.
+local function read_change(change)
+  if type(change) ~= "table" then fail "replace(order or id, { price =, qty = })" end
+  for name in pairs(change) do
+    if not CHANGES[name] then fail("replace: unknown field %s", tostring(name)) end
+  end
+  local price, qty = changed_amount(change, "price"), changed_amount(change, "qty")
+  if not (price or qty) then fail "replace takes price or qty, or both" end
+  return price, qty
+end
+
+commands.replace = {
+  usage = "replace(order or id, { price =, qty = })", sends = true,
+  about = "Asks the venue for another price or quantity of an order of ours, whichever strategy's; "
+    .. "qty is the whole order's, what is executed included. Where the venue can; what came of it "
+    .. "is told as the order's reason.",
+  run = function(session, id, change)
+    local order, desk, name = find.order(session, id), session.desk, session.runner.name
+    local price, qty = read_change(change)
+    check_owner(order)
+    local ok, err, draft = desk:check_replace(order, name, price, qty, {})
+    if not ok then fail("refused: %s", err) end
+    local market = desk.sessions[order.venue]:market_of(order.symbol)
+    confirm(session, { venue = order.venue, side = order.side, symbol = order.symbol,
+                       qty = draft.qty, price = draft.price, quote = market.quote,
+                       notional = draft.price * draft.qty }, change.confirmed == true)
+    local link
+    link, err = desk:prepare_replace(order, name, price, qty)
+    if not link then fail("refused: %s", err) end
+    session.runner:ask(desk, "send_replace", "drop_replace", order, link)
+    return touch(session, order)
+  end,
+}
 
 commands.cancel_all = {
   usage = "cancel_all([name or { strategy =, venue =, symbol =, side = }])", sends = true,
   about = "Cancels all open orders of ours, or those of a symbol, strategy or venue; returns "
     .. "them.",
   run = function(session, filter)
-    local list = {}
+    local list, orders = {}, {}
     local chosen = session.desk.orders:list_open(find.filter(session.desk, filter))
     for _, order in ipairs(chosen) do
       if not order.external and session.desk.sessions[order.venue].can_cancel then
-        list[#list + 1] = cancel_one(session, order)
+        orders[#orders + 1], list[#list + 1] = order, touch(session, order)
       end
     end
+    session.runner:ask(session.desk, "cancel_many", nil, orders)
     return format.list(list, order_columns, "no open orders of ours")
   end,
 }

@@ -3,6 +3,7 @@
 local fixture = require "tests.moonwire.console_fixture"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
+local indodax = require "moonwire.venues.indodax"
 local mw = require "moonwire"
 
 local play, BUY, sent = fixture.play, fixture.BUY, fixture.sent
@@ -157,10 +158,61 @@ t.test("beyond the size that is configured it asks", function()
   t.equal(#s:asked "trade", 3)
 end)
 
+-- Indodax, if it could replace orders: by a call whose answer is `report`.
+local function replacing(report)
+  local protocol = setmetatable({ capabilities = { replace = true } }, { __index = indodax })
+  for name, can in pairs(indodax.capabilities) do protocol.capabilities[name] = can end
+  function protocol.replace(_, order, change)
+    return { method = "POST", url = "https://rest.test/replace?qty=" .. tostring(change.qty)
+             .. "&price=" .. tostring(change.price) .. "&of=" .. order.order_id }
+  end
+  function protocol.replace_answer() return report end
+  return protocol
+end
+
+t.test("an order is replaced by hand, within the limits and with a question when it is big",
+  function()
+    local p, s = play {
+      protocol = replacing { status = "new", order_id = "x2", qty = decimal "0.002",
+                             cum_qty = decimal "0" },
+      answers = { ["/replace"] = "{}" },
+      console = { confirm_notional = { IDR = decimal "1000000" } },
+    }
+    p:type(BUY)
+    local order = s.desk.orders:list_open()[1]
+    local id = order.client_order_id:sub(-8)
+    p:fails(('replace("%s", {})'):format(id), "replace takes price or qty, or both")
+    p:fails(('replace("%s", 5)'):format(id), "{ price =, qty = }")
+    p:fails(('replace("%s", { side = "buy" })'):format(id), "unknown field side")
+    p:fails(('replace("%s", { qty = -1 })'):format(id), "qty: an amount above 0 expected")
+    p:fails(('replace("%s", { price = "950000000.5" })'):format(id), "refused: price 950000000.5")
+    p:fails('replace("nosuch", { qty = 1 })', "no order nosuch is known here")
+    t.equal(p:type(('replace("%s", { qty = "0.002" })'):format(id)), nil, "it waits")
+    t.ok(p:take("ask")[1].text:find "buy 0.002 BTC/IDR at 950000000, notional 1900000 IDR")
+    t.equal(#s:asked "/replace", 0)
+    p:tell { answer = "yes" }
+    s:settle()
+    t.equal(#s:asked "/replace", 1)
+    t.ok(s:asked("/replace")[1].url:find("qty=0.002&price=950000000&of=", 1, true))
+    t.equal(order.order_id .. " " .. tostring(order.qty), "x2 0.002")
+    t.ok(p:lines():find "replaced", p:lines())
+    local piped = p:another { hello = true }
+    piped:fails(('replace("%s", { qty = "0.003" })'):format(id), "console.confirm_notional")
+    local _, ok = piped:type(('replace("%s", { qty = "0.003", confirmed = true })'):format(id))
+    t.ok(ok)
+  end)
+
+t.test("where the venue cannot, an order is not replaced", function()
+  local p = play()
+  p:type(BUY)
+  p:fails('replace(orders()[1], { qty = "0.002" })', "refused: venue idx cannot replace orders")
+end)
+
 t.test("read-only sends nothing, and stays so", function()
   local p, s = play { hello = { hello = true, interactive = true, read_only = true } }
   p:fails(BUY, "buy: this prompt is read-only")
   p:fails("cancel_all()", "read-only")
+  p:fails("replace(1, {})", "read-only")
   p:fails("stop 'x'", "read-only")
   p:tell { hello = true, read_only = false }
   p:fails(BUY, "read-only")
