@@ -1,6 +1,7 @@
 --- The callbacks of a strategy by name, and what in its file was probably meant as one: nobody
 --- calls `on_fills`, and nobody would say so.
 
+local sorted = require "moonwire.sorted"
 local fields = require "moonwire.fields"
 
 local M = {
@@ -15,7 +16,7 @@ for _, name in ipairs(M.NAMES) do known[name] = true end
 ---@return true|nil ok
 ---@return string|nil err
 function M.check(class)
-  for _, name in ipairs(fields.sorted(known)) do
+  for _, name in ipairs(sorted.keys(known)) do
     local value = rawget(class, name)
     if value ~= nil and type(value) ~= "function" then
       return nil, ("%s is a callback: a function expected, got %s"):format(name, type(value))
@@ -32,7 +33,7 @@ function M.warn_of_near_ones(class, log)
   for name, value in pairs(class) do
     if type(name) == "string" and type(value) == "function" then methods[name] = true end
   end
-  for _, name in ipairs(fields.sorted(methods)) do
+  for _, name in ipairs(sorted.keys(methods)) do
     local nearest = name:find "^on" and not known[name] and fields.nearest(name, known)
     if nearest and fields.distance(name, nearest) <= 2 then
       log.warn("%s is no callback, nothing calls it by itself; did you mean %s?", name, nearest)

@@ -1,8 +1,9 @@
 --- The command line: `moonwire COMMAND [options] [files]`. Each command is a module of its own.
 
 local dispatch = require "moonwire.dispatch"
-local fields = require "moonwire.fields"
 local host = require "moonwire.host"
+local sorted = require "moonwire.sorted"
+local fields = require "moonwire.fields"
 
 local M = { VERSION = "0.1.0" }
 
@@ -93,10 +94,7 @@ end
 --- Prints the help of one command from its table of options.
 function M.print_command_help(name, known)
   print_line("moonwire " .. commands[name].line .. "    " .. commands[name].about)
-  local names = {}
-  for option in pairs(known) do names[#names + 1] = option end
-  table.sort(names)
-  for _, option in ipairs(names) do
+  for _, option in ipairs(sorted.keys(known)) do
     local value = known[option].value
     local mark = #option == 1 and "-" or "--"
     print_line(("  %-26s %s"):format(mark .. option .. (value and " " .. value or ""),

@@ -5,6 +5,7 @@
 
 local fields = require "moonwire.fields"
 local source = require "moonwire.config_source"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 
@@ -246,7 +247,7 @@ local function finish_venue(state, checker, out, given, path)
                     ("%s has no environment %q"):format(out.protocol, environment))
     return
   end
-  for _, name in ipairs(fields.sorted(urls_of(protocol))) do
+  for _, name in ipairs(sorted.keys(urls_of(protocol))) do
     local is_common = venue.fields[name] ~= nil
     if given[name] == nil then
       if urls and (is_common or not given.rest_url) then out[name] = urls[name] end

@@ -3,6 +3,7 @@
 local find = require "moonwire.console_find"
 local format = require "moonwire.format"
 local order_view = require "moonwire.order_view"
+local sorted = require "moonwire.sorted"
 local survey = require "moonwire.survey"
 
 local BOOK_SECONDS, BOOK_LEVELS = 5, 8
@@ -50,10 +51,7 @@ commands.positions = {
 local function add_balances(session, list)
   local balances, err = session:query_balances()
   if not balances then fail("%s: %s", session.name, tostring(err)) end
-  local assets = {}
-  for asset in pairs(balances) do assets[#assets + 1] = asset end
-  table.sort(assets)
-  for _, asset in ipairs(assets) do
+  for _, asset in ipairs(sorted.keys(balances)) do
     local free, held = balances[asset].free, balances[asset].held
     if not (free and free:is_zero() and (not held or held:is_zero())) then
       list[#list + 1] = { venue = session.name, asset = asset, free = free, held = held }

@@ -10,6 +10,7 @@
 
 local decimal = require "moonwire.decimal"
 local source = require "moonwire.config_source"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 
@@ -82,14 +83,6 @@ function M.meant(name, known)
   if found then return found end
   local nearest = M.nearest(name, known)
   return nearest and M.distance(lower, nearest) * 2 <= #lower and nearest or nil
-end
-
---- The keys of a table of fields in the alphabet's order.
-function M.sorted(fields)
-  local names = {}
-  for name in pairs(fields) do names[#names + 1] = name end
-  table.sort(names)
-  return names
 end
 
 local function listed(words, last)
@@ -324,7 +317,7 @@ function read.record(self, spec, value, path)
     end
   end
   local out = {}
-  for _, name in ipairs(M.sorted(fields)) do
+  for _, name in ipairs(sorted.keys(fields)) do
     out[name] = self:field(fields[name], value[name], source.join(path, name))
   end
   if hook and hook.finish then hook.finish(self, out, value, path) end
@@ -375,7 +368,7 @@ local function add_rows(rows, spec, path)
                         doc = spec.doc or "" }
   end
   if spec.type == "record" then
-    for _, name in ipairs(M.sorted(spec.fields)) do
+    for _, name in ipairs(sorted.keys(spec.fields)) do
       add_rows(rows, spec.fields[name], source.join(path, name))
     end
   elseif spec.type == "map" then add_rows(rows, spec.each, path .. ".{" .. spec.key_name .. "}")

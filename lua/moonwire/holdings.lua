@@ -6,6 +6,7 @@ local persist = require "moonwire.persist"
 local position_module = require "moonwire.position"
 local record = require "moonwire.record"
 local restore = require "moonwire.restore"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 
@@ -35,10 +36,10 @@ local function read_kept(archive, log)
 end
 
 local function encode(positions, fill)
-  local keys, list = {}, {}
-  for key in pairs(positions) do keys[#keys + 1] = key end
-  table.sort(keys)
-  for i, key in ipairs(keys) do list[i] = position_module.totals(positions[key]) end
+  local list = {}
+  for i, key in ipairs(sorted.keys(positions)) do
+    list[i] = position_module.totals(positions[key])
+  end
   return persist.encode { fill = fill, positions = list }
 end
 

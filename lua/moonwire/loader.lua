@@ -6,6 +6,7 @@ local config = require "moonwire.config"
 local desk_module = require "moonwire.desk"
 local host = require "moonwire.host"
 local session = require "moonwire.session"
+local sorted = require "moonwire.sorted"
 local strategy = require "moonwire.strategy"
 
 local M = {}
@@ -73,9 +74,7 @@ end
 --- Everything of a configuration, loaded and ready to start: a desk, or nil and a list of errors.
 function M.load(settings)
   local desk, problems = desk_module.new(settings), {}
-  local names = {}
-  for name in pairs(settings.venues) do names[#names + 1] = name end
-  table.sort(names)
+  local names = sorted.keys(settings.venues)
   for _, name in ipairs(names) do
     local venue = settings.venues[name]
     local protocol, err = load_protocol(venue.protocol)

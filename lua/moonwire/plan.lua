@@ -5,6 +5,7 @@
 local cli = require "moonwire.cli"
 local host = require "moonwire.host"
 local run = require "moonwire.run"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 local DAY = 86400
@@ -15,16 +16,14 @@ local DAY = 86400
 ---@return { path: string, what: string }[]
 ---@param repairs boolean|nil  audit --repair wants them
 function M.locks(settings, repairs)
-  local locks, names = {}, {}
+  local locks = {}
   local why = repairs and "a runtime books by itself what the venue says; " or ""
   if settings.journal then
     locks[1] = { path = settings.journal.path .. ".lock",
                  what = why .. "journal: " .. settings.journal.path .. " is written already" }
     if not locks[1].path:find("/", 1, true) then locks[1].path = "./" .. locks[1].path end
   end
-  for name in pairs(settings.venues) do names[#names + 1] = name end
-  table.sort(names)
-  for _, name in ipairs(names) do
+  for _, name in ipairs(sorted.keys(settings.venues)) do
     local venue = settings.venues[name]
     local account = host.digest("sha256", { "moonwire account\n", venue.protocol, "\n",
                                             venue.rest_url or "", "\n", venue.key }, "hex")

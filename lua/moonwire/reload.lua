@@ -13,6 +13,7 @@ local reload_config = require "moonwire.reload_config"
 local reload_library = require "moonwire.reload_library"
 local reload_strategy = require "moonwire.reload_strategy"
 local reload_venue = require "moonwire.reload_venue"
+local sorted = require "moonwire.sorted"
 local task = require "moonwire.task"
 local versions = require "moonwire.versions"
 
@@ -237,13 +238,13 @@ end
 -- Everything whose files are not what runs, and the configuration.
 function Reload:load_all(by)
   local plans = {}
-  for _, path in ipairs(versions.paths(self.library)) do
+  for _, path in ipairs(sorted.keys(self.library)) do
     reload_change.may_read(self, 1)
     note_library(self, { [path] = true })
   end
   for _, unit in ipairs(self.units) do
     local files = unit:files()
-    reload_change.may_read(self, #versions.paths(files))
+    reload_change.may_read(self, #sorted.keys(files))
     if unit.is_behind or differs(files, code.read_file) then plans[unit] = { unit = unit } end
   end
   return apply_all(self, plans, has_new_config(self), by)
@@ -327,11 +328,8 @@ local function unit_of(self, name)
   end
   local unit = self.by_name[name]
   if unit then return unit end
-  local names = {}
-  for known in pairs(self.by_name) do names[#names + 1] = known end
-  table.sort(names)
   return nil, ("nothing here is called %s; there are %s"):format(tostring(name),
-                                                                 table.concat(names, ", "))
+    table.concat(sorted.keys(self.by_name), ", "))
 end
 
 --- Loads one again, whether its files changed or not: a strategy by its name, a venue's file by the

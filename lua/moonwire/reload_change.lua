@@ -7,8 +7,8 @@ local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local jit = require "jit"
 local reload_library = require "moonwire.reload_library"
+local sorted = require "moonwire.sorted"
 local task = require "moonwire.task"
-local versions = require "moonwire.versions"
 
 local M = {}
 -- Compiled code holds the functions that it was made of, and a trace has room for so many ways out
@@ -73,7 +73,7 @@ end
 -- same text alone.
 local function compile_ahead(reload, plan)
   local ready = {}
-  for _, path in ipairs(versions.paths(plan.unit:files())) do
+  for _, path in ipairs(sorted.keys(plan.unit:files())) do
     take(reload, 1, READ_AT_ONCE)
     local text, source = (plan.read or code.read_file)(path), "@" .. path
     if text then

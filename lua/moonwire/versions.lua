@@ -3,6 +3,7 @@
 local diff = require "moonwire.diff"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 local MOST = 10
@@ -43,16 +44,6 @@ local function are_same(a, b)
   return true
 end
 
---- The paths of a version, in order.
----@param files table<string, any>
----@return string[]
-function M.paths(files)
-  local paths = {}
-  for path in pairs(files) do paths[#paths + 1] = path end
-  table.sort(paths)
-  return paths
-end
-
 --- What differs between two versions, as text: of each file that is not the same in both.
 ---@param old { files: table<string, string> }
 ---@param new { files: table<string, string> }
@@ -61,7 +52,7 @@ function M.difference(old, new)
   local all, parts = {}, {}
   for path in pairs(old.files) do all[path] = true end
   for path in pairs(new.files) do all[path] = true end
-  for _, path in ipairs(M.paths(all)) do
+  for _, path in ipairs(sorted.keys(all)) do
     local text = diff.texts(old.files[path] or "", new.files[path] or "")
     if text ~= "" then parts[#parts + 1] = path .. "\n" .. text end
   end
@@ -86,7 +77,7 @@ function M.of_rows(rows)
 end
 
 local function record(self, version)
-  for _, path in ipairs(M.paths(version.files)) do
+  for _, path in ipairs(sorted.keys(version.files)) do
     host.record("reload", { self.name, version.by, path, "loaded" }, version.number, 0,
                 version.files[path])
   end
@@ -152,7 +143,7 @@ function Versions:describe()
   for i, version in ipairs(self.list) do
     described[i] = { number = version.number, time = version.time, by = version.by,
                      is_running = version.number == self.running,
-                     files = M.paths(version.files) }
+                     files = sorted.keys(version.files) }
   end
   return described
 end

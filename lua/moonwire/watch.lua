@@ -2,6 +2,7 @@
 
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local sorted = require "moonwire.sorted"
 
 local Watch = { __name = "moonwire.Watch" }
 Watch.__index = Watch
@@ -41,15 +42,12 @@ end
 --- An order has just been handed to its connection: how long after the event that caused it?
 function Watch:on_sent() self.latencies[#self.latencies + 1] = host.event_age() end
 
-local function percentile(sorted, p)
-  return sorted[math.max(1, math.ceil(#sorted * p))]
+local function percentile(ranked, p)
+  return ranked[math.max(1, math.ceil(#ranked * p))]
 end
 
 local function print_positions(desk)
-  local keys = {}
-  for key in pairs(desk.positions) do keys[#keys + 1] = key end
-  table.sort(keys)
-  for _, key in ipairs(keys) do
+  for _, key in ipairs(sorted.keys(desk.positions)) do
     local position = desk.positions[key]
     local book = desk:book(position.venue, position.symbol)
     local mark = book and book.mid
@@ -69,11 +67,11 @@ function Watch:summary()
     counts.canceled or 0, counts.rejected or 0, desk.fill_count,
     desk.fill_count == 1 and "fill" or "fills"))
   print_positions(desk)
-  local sorted = self.latencies
-  if #sorted == 0 then return end
-  table.sort(sorted)
+  local ranked = self.latencies
+  if #ranked == 0 then return end
+  table.sort(ranked)
   host.print_line(("event to order: p50 %.0f us, p99 %.0f us (%d measured)"):format(
-    percentile(sorted, 0.5) * 1e6, percentile(sorted, 0.99) * 1e6, #sorted))
+    percentile(ranked, 0.5) * 1e6, percentile(ranked, 0.99) * 1e6, #ranked))
 end
 
 return M

@@ -2,6 +2,7 @@
 --- module, and what differs between two of them.
 
 local text = require "moonwire.journal.text"
+local sorted = require "moonwire.sorted"
 local versions = require "moonwire.versions"
 
 local M = {}
@@ -54,7 +55,7 @@ end
 --- A version as the cells of M.columns.
 function M.cells(version)
   return { version.name, tostring(version.number), text.time(version.time_ns), version.by,
-           tostring(lines_of(version)), table.concat(versions.paths(version.files), ", ") }
+           tostring(lines_of(version)), table.concat(sorted.keys(version.files), ", ") }
 end
 
 --- A version for machines, its texts included.

@@ -4,6 +4,7 @@
 --- the fault's place in the list, so a run can be repeated.
 
 local Random = require "moonwire.random"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 
@@ -31,15 +32,11 @@ local frame_actions = { lose = true, delay = true, duplicate = true, reorder = t
 local junk_kinds = { text = true, nested = true, huge = true, empty = true }
 
 local function sorted_names(...)
-  local names, seen = {}, {}
+  local all = {}
   for _, set in ipairs { ... } do
-    for name in pairs(set) do
-      if not seen[name] then names[#names + 1] = name end
-      seen[name] = true
-    end
+    for name in pairs(set) do all[name] = true end
   end
-  table.sort(names)
-  return table.concat(names, " ")
+  return table.concat(sorted.keys(all), " ")
 end
 
 local units = { ms = 1, s = 1000, m = 60000 }

@@ -8,6 +8,7 @@ local host     = require "moonwire.host"
 local Faults   = require "moonwire.sim.faults"
 local Gateway  = require "moonwire.sim.gateway"
 local Schedule = require "moonwire.sim.schedule"
+local sorted   = require "moonwire.sorted"
 local wire     = require "moonwire.sim.wire"
 
 ffi.cdef "char *mkdtemp(char *name);"
@@ -23,12 +24,7 @@ local venues = {
   peatio = "moonwire.sim.peatio_options",
 }
 
-local function names_of(set)
-  local names = {}
-  for name in pairs(set) do names[#names + 1] = name end
-  table.sort(names)
-  return table.concat(names, ", ")
-end
+local function names_of(set) return table.concat(sorted.keys(set), ", ") end
 
 -- What not all venues have says in its text whose it is.
 M.options = {

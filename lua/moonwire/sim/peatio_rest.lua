@@ -4,6 +4,7 @@ local decimal = require "moonwire.decimal"
 local Floor   = require "moonwire.sim.peatio_floor"
 local json    = require "moonwire.json"
 local rows    = require "moonwire.sim.peatio_rows"
+local sorted  = require "moonwire.sorted"
 local wire    = require "moonwire.sim.wire"
 
 local text, object, quoted = wire.text, wire.object, Floor.quoted
@@ -261,10 +262,7 @@ local function accounts(self, member)
   local assets = {}
   for _, pair in ipairs(self.floor.pairs) do assets[pair.base], assets[pair.quote] = true, true end
   for asset in pairs(self.floor.ledger.accounts[member.name] or {}) do assets[asset] = true end
-  local names = {}
-  for asset in pairs(assets) do names[#names + 1] = asset end
-  table.sort(names)
-  return wire.list(wire.each(names, function(asset)
+  return wire.list(wire.each(sorted.keys(assets), function(asset)
     return object("currency", text(asset),
                   "balance", quoted(self.floor.ledger:free(member.name, asset)),
                   "locked", quoted(self.floor.ledger:held(member.name, asset)))

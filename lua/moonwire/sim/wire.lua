@@ -2,6 +2,7 @@
 --- written member by member, HTTP heads, forms, base64url.
 
 local bit = require "bit"
+local sorted = require "moonwire.sorted"
 
 local M = {}
 
@@ -42,10 +43,8 @@ end
 
 --- A JSON object of a table; names sorted, values are JSON text already.
 function M.map(values)
-  local names, parts = {}, {}
-  for name in pairs(values) do names[#names + 1] = name end
-  table.sort(names)
-  for i, name in ipairs(names) do parts[i] = M.text(name) .. ":" .. values[name] end
+  local parts = {}
+  for i, name in ipairs(sorted.keys(values)) do parts[i] = M.text(name) .. ":" .. values[name] end
   return "{" .. table.concat(parts, ",") .. "}"
 end
 

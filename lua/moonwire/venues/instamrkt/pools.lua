@@ -5,6 +5,7 @@ local book = require "moonwire.book"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
+local sorted = require "moonwire.sorted"
 local rest = require "moonwire.venues.instamrkt.rest"
 local wire = require "moonwire.venues.instamrkt.wire"
 
@@ -195,15 +196,8 @@ end
 
 -- Our pools ---------------------------------------------------------------------------------------
 
-local function sorted_ids(set)
-  local ids = {}
-  for id in pairs(set or {}) do ids[#ids + 1] = id end
-  table.sort(ids)
-  return ids
-end
-
 --- The games that we are in.
-function M.game_ids(s) return sorted_ids(s.memory.games) end
+function M.game_ids(s) return sorted.keys(s.memory.games or {}) end
 
 local LISTS = {
   list_my_running_pools_for_game = { your_running_pools_for_game = true },
@@ -220,7 +214,7 @@ end
 -- The pool of that id among our decided ones in these games, but for those that were asked;
 -- false when it is not there.
 local function find_decided_in(s, pool_id, games, asked)
-  for _, game_id in ipairs(sorted_ids(games)) do
+  for _, game_id in ipairs(sorted.keys(games)) do
     local rows, err, class
     if not asked[game_id] then
       rows, err, class = M.fetch(s, "list_my_resolved_pools_for_game", game_id)

@@ -4,6 +4,7 @@
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
+local sorted = require "moonwire.sorted"
 local wire = require "moonwire.venues.instamrkt.wire"
 
 local M = { KEY_SECONDS = 24 * 3600 }
@@ -28,9 +29,7 @@ local function keep_cookies(jar, headers)
 end
 
 local function headers_with(jar)
-  local names, pieces = {}, {}
-  for name in pairs(jar) do names[#names + 1] = name end
-  table.sort(names)
+  local names, pieces = sorted.keys(jar), {}
   for i, name in ipairs(names) do
     pieces[#pieces + 1] = (i > 1 and "; " or "") .. name .. "="
     pieces[#pieces + 1] = jar[name]
