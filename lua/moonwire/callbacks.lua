@@ -2,7 +2,7 @@
 --- calls `on_fills`, and nobody would say so.
 
 local sorted = require "moonwire.sorted"
-local fields = require "moonwire.fields"
+local spelling = require "moonwire.spelling"
 
 local M = {
   NAMES = { "on_start", "on_order", "on_fill", "on_book", "on_trade", "on_session", "on_stop" },
@@ -34,8 +34,8 @@ function M.warn_of_near_ones(class, log)
     if type(name) == "string" and type(value) == "function" then methods[name] = true end
   end
   for _, name in ipairs(sorted.keys(methods)) do
-    local nearest = name:find "^on" and not known[name] and fields.nearest(name, known)
-    if nearest and fields.distance(name, nearest) <= 2 then
+    local nearest = name:find "^on" and not known[name] and spelling.nearest(name, known)
+    if nearest and spelling.distance(name, nearest) <= 2 then
       log.warn("%s is no callback, nothing calls it by itself; did you mean %s?", name, nearest)
     end
   end

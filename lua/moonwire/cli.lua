@@ -3,7 +3,7 @@
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
 local sorted = require "moonwire.sorted"
-local fields = require "moonwire.fields"
+local spelling = require "moonwire.spelling"
 
 local M = { VERSION = "0.1.0" }
 
@@ -48,7 +48,7 @@ end
 local function meant(word, known, mark)
   local names = {}
   for name in pairs(known) do names[name] = true end
-  local found = fields.meant(word, names)
+  local found = spelling.meant(word, names)
   return found and (": did you mean %s%s?"):format(mark, found) or ""
 end
 

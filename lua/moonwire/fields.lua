@@ -11,6 +11,7 @@
 local decimal = require "moonwire.decimal"
 local source = require "moonwire.config_source"
 local sorted = require "moonwire.sorted"
+local spelling = require "moonwire.spelling"
 
 local M = {}
 
@@ -32,58 +33,6 @@ local M = {}
 ---@field extend string|nil   a record: the name of the hook that gives further fields
 
 -- Texts -------------------------------------------------------------------------------------------
-
---- How far two words are apart: letters to add, drop, change or swap with a neighbour.
-function M.distance(a, b)
-  local before, last = nil, {}
-  for j = 0, #b do last[j] = j end
-  for i = 1, #a do
-    local row = { [0] = i }
-    for j = 1, #b do
-      local change = a:byte(i) == b:byte(j) and 0 or 1
-      row[j] = math.min(last[j] + 1, row[j - 1] + 1, last[j - 1] + change)
-      if before and j > 1 and a:byte(i) == b:byte(j - 1) and a:byte(i - 1) == b:byte(j) then
-        row[j] = math.min(row[j], before[j - 2] + 1)
-      end
-    end
-    before, last = last, row
-  end
-  return last[#b]
-end
-
---- The known name that is nearest to this one; the first in the alphabet of several.
----@param name string
----@param known table<string, any>
----@return string|nil
-function M.nearest(name, known)
-  local best, best_distance
-  for candidate in pairs(known) do
-    local distance = M.distance(name:lower(), candidate)
-    if not best or distance < best_distance or distance == best_distance and candidate < best then
-      best, best_distance = candidate, distance
-    end
-  end
-  return best
-end
-
---- The known name that was probably meant: one that begins with this one, or begins it, or else the
---- nearest if no more than half of it differs; nil when there is none.
----@param name string
----@param known table<string, any>
----@return string|nil
-function M.meant(name, known)
-  local lower, found = name:lower(), nil
-  for candidate in pairs(known) do
-    local part = math.min(#lower, #candidate)
-    if part > 1 and lower:sub(1, part) == candidate:sub(1, part)
-      and not (found and found < candidate) then
-      found = candidate
-    end
-  end
-  if found then return found end
-  local nearest = M.nearest(name, known)
-  return nearest and M.distance(lower, nearest) * 2 <= #lower and nearest or nil
-end
 
 local function listed(words, last)
   if #words == 1 then return words[1] end
@@ -155,7 +104,7 @@ local read = {}
 local function meant_choice(choices, value)
   local set = {}
   for _, choice in ipairs(choices) do set[choice] = true end
-  local meant = M.meant(value, set)
+  local meant = spelling.meant(value, set)
   return meant and ("; did you mean %q?"):format(meant) or ""
 end
 
@@ -313,7 +262,7 @@ function read.record(self, spec, value, path)
   for _, key in ipairs(sorted_keys(value)) do
     if not fields[key] and not is_partial then
       self:problem(source.join(path, key), ("unknown key; did you mean %s?"):format(
-        M.nearest(tostring(key), fields)))
+        spelling.nearest(tostring(key), fields)))
     end
   end
   local out = {}

@@ -7,34 +7,6 @@ local source = require "moonwire.config_source"
 
 -- fields ------------------------------------------------------------------------------------------
 
-t.test("the distance counts letters added, dropped, changed and swapped", function()
-  t.equal(fields.distance("", "abc"), 3)
-  t.equal(fields.distance("abc", ""), 3)
-  t.equal(fields.distance("rest_url", "rest_url"), 0)
-  t.equal(fields.distance("reset_url", "rest_url"), 1)
-  t.equal(fields.distance("nmae", "name"), 1)
-  t.equal(fields.distance("kitten", "sitting"), 3)
-end)
-
-t.test("the nearest name is the first in the alphabet of equals", function()
-  t.equal(fields.nearest("c", { a = 1, b = 1 }), "a")
-  t.equal(fields.nearest("LEVEL", { level = 1, label = 1 }), "level")
-  t.equal(fields.nearest("x", {}), nil)
-end)
-
-t.test("what was meant begins alike, or is near; what is far off was not meant", function()
-  local known = { production = 1, demo = 1, sim = 1 }
-  t.equal(fields.meant("prod", known), "production")
-  t.equal(fields.meant("Simulated", known), "sim")
-  t.equal(fields.meant("productoin", known), "production")
-  t.equal(fields.meant("deom", known), "demo")
-  t.equal(fields.meant("live", known), nil)
-  t.equal(fields.meant("p", known), nil, "one letter is not enough")
-  t.equal(fields.meant("warn", { warning = 1, warned = 1 }), "warned", "the alphabet's first")
-  t.equal(fields.meant("", known), nil)
-  t.equal(fields.meant("x", {}), nil)
-end)
-
 t.test("numbers are finite, within their range, and whole where they must be", function()
   local function number(value, spec)
     spec = spec or {}
