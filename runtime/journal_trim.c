@@ -83,6 +83,26 @@ static int delete_orders(const struct trim *trim, int64_t before_ns)
     return exec(trim, sql);
 }
 
+/* What orders were that have been replaced (chain.lua), but of those that are open or have changed
+ * since, whose keys are "replace:VENUE:CLIENT_ORDER_ID"; and which of them an id belongs to. */
+static int delete_chains(const struct trim *trim, int64_t before_ns)
+{
+    char sql[1024];
+    (void)snprintf(
+        sql, sizeof sql,
+        "DELETE FROM persist WHERE strategy IN (SELECT strategy FROM persist WHERE strategy >="
+        " 'replaced:' AND strategy < 'replaced;' AND time_ns < %" PRId64 " LIMIT %d);"
+        "DELETE FROM persist WHERE strategy IN (SELECT strategy FROM (SELECT strategy,"
+        " substr(strategy, 9) AS id FROM persist WHERE strategy >= 'replace:'"
+        " AND strategy < 'replace;' AND time_ns < %" PRId64 ") WHERE NOT EXISTS (SELECT 1 FROM"
+        " orders WHERE venue = substr(id, 1, instr(id, ':') - 1)"
+        " AND client_order_id = substr(id, instr(id, ':') + 1)"
+        " AND (updated_ns >= %" PRId64
+        " OR status NOT IN ('filled', 'canceled', 'rejected', 'expired'))) LIMIT %d)",
+        before_ns, ROWS_A_SLICE, before_ns, before_ns, ROWS_A_SLICE); /* fits */
+    return exec(trim, sql);
+}
+
 static int trim_by_size(const struct trim *trim, int64_t max_bytes, int64_t budget)
 {
     int64_t used = used_bytes(trim);
@@ -134,7 +154,7 @@ int mw_journal_file_trim(sqlite3 *db, const struct mw_journal_options *options, 
     if (!failed && options->max_age_ns > 0)
         failed = trim_by_age(&trim, before_ns, budget);
     if (!failed && options->max_age_ns > 0 && is_rare)
-        failed = delete_orders(&trim, before_ns);
+        failed = delete_orders(&trim, before_ns) < 0 || delete_chains(&trim, before_ns) < 0;
     if (failed && !sqlite3_get_autocommit(db))
         (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* `err` has the cause already */
     return failed;

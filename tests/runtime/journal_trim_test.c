@@ -132,11 +132,41 @@ static void limited_by_age(void)
     options.max_age_ns = 0;
 }
 
+static void put_text(const char *name)
+{
+    struct mw_record persist = {.kind = MW_RECORD_persist};
+    persist.text_len = (uint32_t)strlen(name);
+    mw_record_put(recorder, &persist, NULL, name);
+}
+
+static void limited_with_replaced_orders(void)
+{
+    options.max_age_ns = 1;
+    begin();
+    put_run();
+    put_order(1, 0, "mw-open", NULL);
+    put_order(2, 0, "mw-filled", NULL);
+    put_fill(2, 0, "t1", "0.5", "950000000");
+    put_status(2, "filled", NULL, "0.5");
+    put_text("replace:idx:mw-open");
+    put_text("replaced:idx:mw-open-2");
+    put_text("replace:idx:mw-filled");
+    put_text("replace:other:mw-open");
+    put_text("a strategy");
+    CHECK_INT(drain(), 0);
+    put_message("the newest");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT strategy FROM persist ORDER BY strategy"),
+               "a strategy\nreplace:idx:mw-open");
+    options.max_age_ns = 0;
+}
+
 static const struct test_case cases[] = {
     {"a limit of size holds, and keeps the newest and all orders", limited_by_size},
     {"what waits in the WAL is bounded by the limit too", limited_with_its_wal},
     {"a reader that holds the WAL is told, and holds nothing else", held_by_a_reader},
     {"a limit of age keeps open orders and those with fills", limited_by_age},
+    {"a limit of age keeps what open orders were before", limited_with_replaced_orders},
 };
 
 int main(void)
