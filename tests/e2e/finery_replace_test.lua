@@ -33,7 +33,9 @@ end
 
 test("an order is replaced, and its fills before and after are its own", function()
   local sim = maker:sim()
-  local run = sim:run(CHANGE)
+  local path = e2e.directory() .. "/a.db"
+  local run = sim:run(CHANGE, { rest = ("journal = { path = %q },"):format(path) })
+  local id = run:wait_for "sent (%d+)"
   run:wait_for "pending_new>new"
   maker:take(sim, "buy", "70000", "0.004")
   run:wait_for "order sell new>partially_filled cum=0.004"
@@ -49,6 +51,13 @@ test("an order is replaced, and its fills before and after are its own", functio
   equal(run:stop(), 0)
   agrees(run, sim)
   venue.check_books(sim)
+  -- The record knows the order by the id that the venue gave what replaced it.
+  local why = e2e.moonwire { "journal", path, "why", sim:orders()[2].client_order_id }
+  equal(why:wait_exit(20), 0, why:err())
+  why:wait_for("order     " .. id)
+  why:wait_for '"method":"mod"'
+  why:wait_for "partially_filled cum_qty 0.004.-replaced"
+  why:wait_for "filled cum_qty 0.02"
 end)
 
 test("a clean stop cancels what replaced an order", function()

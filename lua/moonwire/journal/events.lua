@@ -1,5 +1,6 @@
 --- Everything that was recorded, record by record, out of the chunks.
 
+local replaced = require "moonwire.journal.replaced"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
 
@@ -23,17 +24,14 @@ function M.new(db, question)
   return self
 end
 
--- Both ids of an order that was asked for by either.
+-- All ids of an order that was asked for by one of them.
 local function ids_of(self)
-  local id = self.order
-  local rows, err = self.db:query("SELECT client_order_id, order_id FROM orders "
+  local id = replaced.order_of(self.db, self.order) or self.order
+  local rows, err = self.db:query("SELECT venue, client_order_id, order_id FROM orders "
                                   .. "WHERE client_order_id = ? OR order_id = ?", id, id)
   if not rows then return nil, err end
   local ids = { [id] = true }
-  for _, row in ipairs(rows) do
-    if row.client_order_id then ids[row.client_order_id] = true end
-    if row.order_id then ids[row.order_id] = true end
-  end
+  for _, row in ipairs(rows) do replaced.add_ids(self.db, row, ids) end
   return ids
 end
 

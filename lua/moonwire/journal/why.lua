@@ -2,6 +2,7 @@
 --- callback, the command, the bytes, the answers, each change and fill, in order of time.
 
 local lag = require "moonwire.journal.lag"
+local replaced = require "moonwire.journal.replaced"
 local records = require "moonwire.journal.records"
 local text = require "moonwire.journal.text"
 
@@ -21,8 +22,9 @@ local function prefix_end(id) return id .. "\255" end
 ---@return table|nil row
 ---@return string|nil err
 function M.find(db, id)
-  local rows, err = db:query("SELECT * FROM orders WHERE client_order_id = ? OR order_id = ? "
-                             .. "LIMIT 6", id, id)
+  local rows, err = db:query("SELECT * FROM orders WHERE client_order_id = ?1 OR order_id = ?1 "
+                             .. "OR client_order_id = ?2 LIMIT 6", id,
+                             replaced.order_of(db, id) or id)
   if rows and #rows == 0 then
     rows, err = db:query("SELECT * FROM orders WHERE client_order_id >= ? AND client_order_id < ? "
       .. "OR order_id >= ? AND order_id < ? LIMIT 6", id, prefix_end(id), id, prefix_end(id))
@@ -85,8 +87,8 @@ local function note(self, record)
 end
 
 function Chain:speaks_of_it(record)
-  for _, id in ipairs { self.row.client_order_id or false, self.row.order_id or false } do
-    if id and (mentions(record.data, id) or mentions(record.text, id)) then return true end
+  for id in pairs(self.ids) do
+    if mentions(record.data, id) or mentions(record.text, id) then return true end
   end
   return false
 end
@@ -138,11 +140,12 @@ function M.chain(db, row)
   local behind, problem = lag.count(db)
   if not behind then return nil, problem end
   local self = setmetatable({
-    db = db, row = row, numbers = {}, events = {}, made_by = {}, requests = {},
+    db = db, row = row, ids = {}, numbers = {}, events = {}, made_by = {}, requests = {},
     from = text.digits(text.ns(row.created_ns) - MARGIN_NS),
     -- What came last may not be in the row yet.
     till = behind > 0 and text.digits(NEVER_NS) or text.digits(text.ns(row.updated_ns) + MARGIN_NS),
   }, Chain)
+  replaced.add_ids(db, row, self.ids)
   local chain = {}
   local ok, err = each_record(self, function(record) note(self, record) end)
   if ok then
