@@ -111,13 +111,13 @@ test("every own key of Instamrkt is named", function()
 end)
 
 test("every command and every option is named", function()
-  for _, name in ipairs { "run", "sim", "check", "journal" } do
+  local modules = { sim = "sim.main", reload = "reload_command" }
+  for _, name in ipairs { "run", "repl", "reload", "sim", "check", "journal", "audit" } do
     has(README, "    moonwire " .. name .. " ", "command line")
-  end
-  for _, module in ipairs { "run", "check", "sim.main", "journal" } do
-    for option, about in pairs(require("moonwire." .. module).options) do
+    for option, about in pairs(require("moonwire." .. (modules[name] or name)).options) do
       local value = about.value and " " .. about.value:gsub("|", "\\|") or ""
-      has(README, "`--" .. option .. value .. "`", "options")
+      local mark = #option == 1 and "-" or "--"
+      has(README, "`" .. mark .. option .. value .. "`", "options")
     end
   end
 end)
@@ -161,13 +161,26 @@ test("every name of the control path has its row", function()
   end
 end)
 
-test("the make targets are those that make help lists", function()
+test("every make target that make help lists is named", function()
   local count = 0
-  for name, about in read("Makefile"):gmatch "\n([a-z-]+):[^\n]-## ([^\n]*)" do
-    has(README, ("\n    %-24s%s\n"):format("  make " .. name, about), "make help")
+  for name in read("Makefile"):gmatch "\n([a-z-]+):[^\n]-## " do
+    ok(README:find("`" .. name .. "`", 1, true) or README:find("`make " .. name, 1, true), name)
     count = count + 1
   end
   ok(count > 5, "no targets were found")
+end)
+
+test("every test that the chapter on safety names is there", function()
+  local count, sources = 0, ""
+  local names = io.popen "ls tests/e2e/*_test.lua tests/runtime/guardian*_test.c"
+  for path in names:lines() do sources = sources .. read(path) end
+  names:close()
+  local chapter = README:match "\n## Safety\n(.-)\n## "
+  for name in chapter:gmatch "`([a-z][^`\n]*) %.%.%.`" do
+    has(sources, '"' .. name, "tests")
+    count = count + 1
+  end
+  ok(count > 10, "no tests were found")
 end)
 
 test("every piece of Lua compiles, and a strategy's returns a strategy", function()
