@@ -3,6 +3,8 @@
 #include "ws_client.h"
 
 #include <errno.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static void refuse(const struct mw_event *event)
 {
@@ -266,6 +268,35 @@ static void refused_by_the_socket(void)
     close_all();
 }
 
+/* Likewise: nothing is there to be read yet, says the kernel. */
+static bool no_reads;
+ssize_t read(int fd, void *bytes, size_t len)
+{
+    if (!no_reads)
+        return (ssize_t)syscall(SYS_read, fd, bytes, len);
+    errno = EAGAIN;
+    return -1;
+}
+
+/* What a peer sent before the line broke is heard, and then how it broke. */
+static void before_the_end(void)
+{
+    enum { MESSAGES = 20 };
+    open_all(true);
+    uint64_t id = OPENED(.silence_ns = 0);
+    no_reads = true;
+    for (int i = 0; i < MESSAGES; i++)
+        CHECK_INT(mw_server_send(server, server_id(), MW_WS_TEXT, "a fill", 6, &err), 0);
+    run_turns(5 * MESSAGES);
+    mw_server_drop(server, server_id(), false);
+    run_turns(5);
+    CHECK_INT(heard[MW_EVENT_ws_message].count, 0);
+    no_reads = false;
+    CHECK_CLOSED(id, 0, "tls: unexpected eof while reading");
+    CHECK_INT(heard[MW_EVENT_ws_message].count, MESSAGES);
+    close_all();
+}
+
 static void nothing_open(void)
 {
     int before = open_files();
@@ -286,6 +317,7 @@ static const struct test_case cases[] = {
     {"a peer that does not read makes sending fail and not memory grow", full_queue},
     {"what a socket does not take at once is sent later, in order", queued},
     {"what was refused by the socket is not sent later", refused_by_the_socket},
+    {"what came before the line broke is heard, and then why it did", before_the_end},
     {"no file stays open", nothing_open},
 };
 
