@@ -22,6 +22,8 @@ local M = {
 
 local FIRST, MORE = "> ", ">> "
 local STDIN, WIDTH, HELD = 0, 100, 1000
+local MOST = 64 * 1024 - 1            -- bytes of a message that the runtime takes (console.h)
+local TOO_LONG = "not run: it is longer than 64 KB; put it into a file and require that"
 local SIGINT = 2
 
 local Repl = { __name = "moonwire.Repl" }
@@ -29,15 +31,16 @@ Repl.__index = Repl
 
 -- Chunks ------------------------------------------------------------------------------------------
 
---- Whether a text is the beginning of Lua that goes on.
+--- What is missing in a text that is the beginning of Lua that goes on; nil: it is no such text.
 ---@param text string
----@return boolean
-function M.is_incomplete(text)
+---@return string|nil
+function M.missing(text)
   local chunk, problem = loadstring("return " .. text, "=prompt")
-  if chunk then return false end
+  if chunk then return nil end
   local statements, other = loadstring(text, "=prompt")
-  if statements then return false end
-  return problem:find "near '<eof>'$" ~= nil or other:find "near '<eof>'$" ~= nil
+  if statements then return nil end
+  local missing = "^prompt:%d+: (.*) near '<eof>'$"
+  return other:match(missing) or problem:match(missing)
 end
 
 -- Screens -----------------------------------------------------------------------------------------
@@ -143,11 +146,17 @@ end
 
 -- Lines out ---------------------------------------------------------------------------------------
 
-function Repl:send(message) return host.console_send(self.id, json.encode(message)) end
+-- nil, err also when it is too long.
+function Repl:send(message)
+  local text = json.encode(message)
+  if #text > MOST then return nil, TOO_LONG end
+  if not self.id then return nil, "the runtime has gone" end
+  return host.console_send(self.id, text)
+end
 
 function Repl:show_prompt()
   if self.is_running then return end
-  self.screen:prompt(self.partial and MORE or FIRST)
+  self.screen:prompt((self.partial or self.is_dropping) and MORE or FIRST)
 end
 
 function Repl:leave(status)
@@ -158,13 +167,25 @@ function Repl:leave(status)
   host.stop(status)
 end
 
-local function next_line(self)
+local next_line
+
+-- A line was not even sent.
+local function fail(self, err)
+  self.is_running, self.has_failed = false, true
+  self.screen:show("error", err)
+  if self.is_script then return self:leave(1) end
+  return next_line(self)
+end
+
+function next_line(self)
   if self.is_running or not self.is_open or self.has_left then return end
   local text = table.remove(self.waiting, 1)
   if text then
     self.is_running, self.text = true, text
     local width, height = self.screen.size()
-    return self:send { run = text, width = width, height = height }
+    local ok, err = self:send { run = text, width = width, height = height }
+    if ok then return end
+    return fail(self, err)
   end
   if not self.has_ended then return self:show_prompt() end
   if self.partial then
@@ -181,6 +202,19 @@ local function end_look(self)
   self:send { key = true }
 end
 
+-- A chunk is not over yet. Code that is pasted has empty lines, and may be too long: the rest of it
+-- must not run line by line.
+local function go_on(self, missing)
+  if #self.partial > MOST then
+    self.partial, self.is_dropping = nil, not self.is_script
+    return fail(self, TOO_LONG .. (self.is_script and "" or "; Ctrl-C begins another one"))
+  end
+  if self.partial:find "\n[ \t\r]*\n[ \t\r]*$" and not self.is_script then
+    self.screen:show("line", missing .. "; Ctrl-C drops what was typed")
+  end
+  self:show_prompt()
+end
+
 --- A line was typed.
 function Repl:take(line)
   if self.screen.has_prompt then end_look(self) end
@@ -188,13 +222,11 @@ function Repl:take(line)
     self.is_asked = false
     return self:send { answer = (line:gsub("%s", "")) }
   end
+  if self.is_dropping then return self:show_prompt() end
   local text = self.partial and self.partial .. "\n" .. line or line
-  -- An empty line ends what would go on: then it is told what is missing.
-  if M.is_incomplete(text) and line:find "%S" then
-    self.partial = text
-    return self:show_prompt()
-  end
-  self.partial = nil
+  local missing = M.missing(text)
+  self.partial = missing and text
+  if missing then return go_on(self, missing) end
   if text:find "%S" then table.insert(self.waiting, text) end
   next_line(self)
 end
@@ -208,8 +240,8 @@ end
 
 --- Ctrl-C: what was typed is dropped; when nothing was, what is waited for is abandoned.
 function Repl:interrupt()
-  local was_typed = self.screen:drop() or self.partial
-  self.partial, self.is_asked = nil, false
+  local was_typed = self.screen:drop() or self.partial or self.is_dropping
+  self.partial, self.is_asked, self.is_dropping = nil, false, false
   if self.is_open and (self.is_running or not was_typed) then self:send { interrupt = true } end
   self:show_prompt()
 end
@@ -280,7 +312,7 @@ function Repl:on_console_close(id)
     -- What it had to say stands above; its exit status becomes ours.
     return self:leave(self.has_failed and 1 or 0)
   end
-  self.id = nil
+  self.id, self.is_open = nil, false
   if self.output then return end                        -- its end is told there
   if not self.has_left then self.screen:show("error", "the runtime has gone") end
   self:leave(1)
