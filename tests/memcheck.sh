@@ -4,7 +4,7 @@
 # of its own for that.
 set -u
 cd "$(dirname "$0")/.." || exit 2
-export PWD LUA_PATH="./?.lua" MW_PATIENCE=60 MW_PROGRAM=build/debug/moonwire
+export PWD LUA_PATH="./?.lua" MW_PATIENCE=200 MW_PROGRAM=build/debug/moonwire
 said=$(mktemp -d "${TMPDIR:-/tmp}/moonwire-memcheck-XXXXXX") || exit 2
 trap 'rm -rf "$said"' EXIT
 memcheck="valgrind -q --leak-check=full --show-leak-kinds=definite"

@@ -5,7 +5,7 @@ local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
 -- Enough for all that a callback does here, also where everything is slow (valgrind).
-local SECONDS = e2e.patience > 10 and 3 or 0.3
+local SECONDS = 0.3 * e2e.slower
 local QUICK = ("max_callback = %g,"):format(SECONDS)
 local TOO_LONG = ("it ran longer than %g s"):format(SECONDS)
 

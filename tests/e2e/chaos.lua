@@ -102,10 +102,10 @@ local function configure(self, options)
       #TRADED / self.rate, tostring(options.is_quiet or false))
   end
   local text = self.sim:config("request_timeout = 2, reconcile_every = 3,", ([[
-    restart = %s, hang_limit = 1, on_crash = %q,
+    restart = %s, hang_limit = %g, on_crash = %q,
     risk = { max_orders_per_second = 1000 },
     strategies = { %s },
-  ]]):format(tostring(options.restart or false), options.on_crash or "cancel",
+  ]]):format(tostring(options.restart or false), e2e.slower, options.on_crash or "cancel",
              table.concat(strategies, "\n")))
   local count
   text, count = text:gsub('protocol = "indodax"', ("protocol = %q"):format(HERE .. "venue.lua"))
@@ -186,7 +186,7 @@ end
 
 -- From here on what happens is not in the journal; some ms before may not be, either.
 local function guardian_goes(self)
-  table.insert(self.silences, { from = dispatch.now() - 0.03 * e2e.patience, to = math.huge })
+  table.insert(self.silences, { from = dispatch.now() - 0.3 * e2e.slower, to = math.huge })
 end
 
 function deaths.guardian(self)

@@ -39,8 +39,8 @@ return {
                      key = env "ACME_KEY", secret = env "ACME_SECRET", dead_man = false,
                      %s } },
   strategies = { { file = "trader.lua" } },
-  on_crash = "leave",
-}]]):format(FILE, sim.url, sim.ca_file, more or ""))
+  on_crash = "leave", %s
+}]]):format(FILE, sim.url, sim.ca_file, more or "", e2e.limits()))
 end
 
 local function moonwire(command, config, environment)

@@ -34,23 +34,23 @@ local LAST_BYTES = 2000               -- of what a process printed that does not
 local O_WRONLY_CREAT_TRUNC, MODE = 577, 384             -- 0600
 
 M.program = os.getenv("MW_PROGRAM") or "build/asan/moonwire"
--- What is slower (valgrind) waits longer; a limit is only ever reached by a failure. A test names
--- its limits in seconds of a usual run.
+-- Seconds. A limit is only ever reached by a failure; a test names its own for a patience of 10.
 M.patience = tonumber(os.getenv("MW_PATIENCE") or 10)
-M.slower = math.max(1, M.patience / 10)
 -- E.g. "valgrind -q": what moonwire is started under. The venues that tests trade on are not, but
 -- where a test file is about them, which sets wraps_sims; nor are tools (M.tool).
 M.wrapper = {}
 for word in (os.getenv("MW_WRAPPER") or ""):gmatch("%S+") do table.insert(M.wrapper, word) end
 M.wraps_sims = false
+-- How many times more time a run has there for what is about time (M.limits, and some tests).
+M.slower = M.wrapper[1] and 10 or 1
 
 
 -- Waiting -----------------------------------------------------------------------------------------
 
---- Waits until predicate() is true; raises `what` when it is not within the patience, or these
---- seconds (as many times more as all is slower).
+--- Waits until predicate() is true; raises `what` when it is not within these seconds, or 10 (with
+--- more patience, as many times more).
 function M.await(what, predicate, seconds)
-  local give_up = host.monotonic() + (seconds and seconds * M.slower or M.patience)
+  local give_up = host.monotonic() + (seconds or 10) * M.patience / 10
   while true do
     local value = predicate()
     if value then return value end
@@ -311,9 +311,23 @@ local function section(sim, name, more, prefix)
     },]]):format(name, table.concat(lines, "\n      "), more or "")
 end
 
+--- Where all is slower, a run has as many times more for a callback and for a turn of its loop:
+--- Lua text for the top level of a configuration, in front of what else stands there.
+---@param rest string|nil  which may set them itself
+function M.limits(rest)
+  local lines = {}
+  for name, seconds in pairs(M.slower > 1 and { max_callback = 1, hang_limit = 10 } or {}) do
+    if not (rest or ""):find(name) then
+      lines[#lines + 1] = ("%s = %g, "):format(name, seconds * M.slower)
+    end
+  end
+  return table.concat(lines)
+end
+
 local function configuration(sections, rest)
-  return ("return {\n  venues = {\n%s\n  },\n  %s\n}\n"):format(table.concat(sections, "\n"),
-                                                                 rest or "")
+  rest = rest or ""
+  return ("return {\n  venues = {\n%s\n  },\n  %s%s\n}\n"):format(table.concat(sections, "\n"),
+                                                                   M.limits(rest), rest)
 end
 
 --- The text of a configuration that points at this venue, under the name `idx`. `more` is Lua text

@@ -8,7 +8,7 @@ local test, equal = e2e.test, e2e.equal
 
 local SIGHUP = 1
 -- Where each instruction takes its time (valgrind), fewer of everything.
-local is_slow = e2e.patience > 10
+local is_slow = e2e.slower > 1
 local RELOADS, RATE = is_slow and 50 or 1000, is_slow and 100 or 2000
 
 local function has(text, part)
@@ -246,8 +246,8 @@ return { venues = { flood = {
     protocol = "flood.lua", environment = "sim", key = env "MW_KEY", secret = env "MW_SECRET",
     rest_url = "http://127.0.0.1:%d", private_url = "ws://127.0.0.1:%d/", market_url = false,
     dead_man = false } },
-  strategies = { { file = "counts.lua" } }, on_stop = "leave" }]]):format(server.port,
-                                                                         server.port))
+  strategies = { { file = "counts.lua" } }, on_stop = "leave", %s }]]):format(
+    server.port, server.port, e2e.limits()))
   local run = e2e.moonwire({ "run", "--no-watch", "--config", directory .. "/moonwire.lua" },
                            { MW_KEY = "key-of-the-test", MW_SECRET = "secret-of-the-test" })
   e2e.await("the first events", function() return server.sent > 0 end)
