@@ -1,16 +1,19 @@
 --- When guardian and machine died together, the last moments before it are not in the journal: an
 --- order that was sent and finished then is in no list of open orders either. Where a venue tells
 --- finished orders, those since the last record are asked for, and what carries an id of ours and
---- is not known is taken over with its fills. A run that dies before it has asked leaves that to
---- the next one. A bound that an earlier run booked in place of a price is asked for here as well.
+--- is not known is taken over with its fills; so are fills that one lacks which is known to have
+--- ended. A run that dies before it has asked leaves that to the next one. A bound that an earlier
+--- run booked in place of a price is asked for here as well.
 
+local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
-local order_fills = require "moonwire.order_fills"
 local record = require "moonwire.record"
+local task = require "moonwire.task"
 
 local M = {}
 local MARGIN_SECONDS = 60
 local REACH_SECONDS = 6 * 86400       -- what venues still tell
+local LAG_SECONDS, LAG_LOOK_SECONDS = 30, 0.1
 
 -- Symbols that were traded, or are about to be: those that a parameter of a strategy names.
 local function symbols_of(session)
@@ -29,37 +32,57 @@ local function symbols_of(session)
   return list
 end
 
-local function take_over(session, report)
-  local orders = session.orders
-  local client_order_id, order_id = report.client_order_id, report.order_id
-  if not orders:is_ours(client_order_id) or orders:find(session.name, client_order_id, order_id)
-    or orders:recall(session.name, client_order_id, order_id) then
-    return true
+-- Waits until the archive knows what this run has forgotten (Orders:may_be_undrawn).
+local function await_drawn(session)
+  local give_up = dispatch.now() + LAG_SECONDS
+  while session.orders:may_be_undrawn() do
+    if dispatch.now() >= give_up then return nil, "the journal's tables lag behind" end
+    task.sleep(LAG_LOOK_SECONDS)
   end
-  local order = session:order_of(report)
-  local fills, err = order_fills.fetch(session, order)
-  if not fills then return nil, err end
-  for _, fill in ipairs(fills) do orders:apply(order, fill) end
-  session:apply(order, report)         -- asks for what it has executed beyond these fills
   return true
+end
+
+-- How much an order has executed as far as is known; nil: the order is not known.
+local function executed(session, client_order_id, order_id)
+  local orders, name = session.orders, session.name
+  local order = orders:find(name, client_order_id, order_id)
+  if order then return order.cum_qty, order:is_open() end
+  local archived = orders.archive:order(name, client_order_id, order_id)
+  if not archived then return nil end
+  local total = decimal.ZERO
+  for _, fill in ipairs(archived.fills) do total = total + fill.qty end
+  return total, false
+end
+
+-- An order that is open is asked about in any case (reconcile.lua).
+local function take_over(session, report)
+  local known, is_open = executed(session, report.client_order_id, report.order_id)
+  if is_open or known and known >= (report.cum_qty or known) then return true end
+  return session.reconciler:book_end(session:order_of(report), report)
 end
 
 local function ask(session, since)
   for _, symbol in ipairs(symbols_of(session)) do
     local reports, err = session.protocol.fetch_finished_orders(session, symbol, since)
-    if not reports then return nil, err end
-    for _, report in ipairs(reports) do
-      local ok
-      ok, err = take_over(session, report)
-      if not ok then return nil, err end
+    local ok = reports and true
+    if ok then ok, err = await_drawn(session) end
+    for _, report in ipairs(ok and reports or {}) do
+      if ok and session.orders:is_ours(report.client_order_id) then
+        ok, err = take_over(session, report)
+      end
     end
+    if not ok then return nil, err end
   end
   return true
 end
 
---- Has the fills asked for that an earlier run booked at a price that is not their own.
+--- Has the fills asked for that an earlier run booked at a price that is not their own; in a task.
 function M.settle(session)
   local orders, left = session.orders, {}
+  local ok, err = await_drawn(session)
+  if not ok then
+    return session.log.warn("prices of an earlier run are asked for at the next log-on: %s", err)
+  end
   for _, of in ipairs(session.desk.unsettled) do
     local is_here = of.venue == session.name
     local order = is_here and (orders:find(of.venue, of.client_order_id, of.order_id)

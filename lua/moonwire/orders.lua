@@ -223,33 +223,39 @@ function Orders:apply(order, report)
   -- Not as methods, and raw where there may be none: an order looks for these in a function.
   local had_id = rawget(order, "order_id")
   local changed, fill, amended = Order.apply(order, report)
-  local id = rawget(order, "order_id")
+  local id, is_missing = rawget(order, "order_id"), Order.is_missing_fills(order)
   -- A trade that was counted in part is new by its rest, and then amends the other part.
   if fill then record.fill(order, fill, report.is_provisional) end
   if amended then record.fill(order, amended, report.is_provisional) end
-  if changed or fill or amended or id ~= had_id then record.status(order) end
+  -- That one which has ended lacks fills is for the next run to know (record.lua).
+  if changed or fill or amended or id ~= had_id or is_missing and terminal[order.status] then
+    record.status(order)
+  end
   if id and id ~= had_id then index_order_id(self, order) end
   if changed then
     if terminal[order.status] then retire(self, order)
     else set_open(self, order) end
   end
-  local desk, is_missing = self.desk, Order.is_missing_fills(order)
+  local desk = self.desk
   if amended then desk:on_fill_amended(order, amended) end
   if fill then desk:on_order_filled(order, fill) end
   if changed then desk:on_order_changed(order) end
   return changed or fill ~= nil or amended ~= nil, is_missing
 end
 
---- Makes an order of the archive one of this run's; nil when its fills make no sense, which is
---- logged.
+--- Makes an order of the archive one of this run's; nil when it makes no sense, which is logged. A
+--- fill that alone makes none is left out, and is not new when the venue tells of it.
 ---@param archived moonwire.ArchivedOrder
 ---@return moonwire.Order|nil
 function Orders:restore(archived)
-  local ok, order = pcall(restore.order, archived)
+  local log, id = self.archive.log, archived.client_order_id or archived.order_id
+  local ok, order, problem = pcall(restore.order, archived)
   if not ok then
-    self.archive.log.error("order %s of the journal cannot be restored, and is left to the venue: "
-      .. "%s", archived.client_order_id or archived.order_id, order)
+    log.error("order %s of the journal cannot be restored, and is left to the venue: %s", id, order)
     return nil
+  elseif problem then
+    log.error("order %s of the journal: %s: not counted again; moonwire audit compares it with the "
+              .. "venue", id, problem)
   end
   if order.external then self.foreign[order] = true end
   -- The journal keeps what was known last until the venue has answered.

@@ -171,6 +171,17 @@ function Reconciler:look(order)
   end)
 end
 
+--- Books what the venue says of an order that has ended, its fills first; in a task. nil and err
+--- when the fills cannot be had.
+function Reconciler:book_end(order, report)
+  return holding(self, order, function(_, known)
+    local ok, err = fetch_fills(self, known)
+    if not ok then return nil, err end
+    self.session:apply(known, report)            -- asks for what it has executed beyond these
+    return true
+  end)
+end
+
 local function end_doubt(self, order)
   self.doubts[order] = nil
   self.session.orders:let_go(order)

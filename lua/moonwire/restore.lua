@@ -18,14 +18,16 @@ function M.execution(fill)
                         liquidity = fill.liquidity, time = fill.time }
 end
 
--- Counts again what was counted; see order.lua for estimates and provisional prices.
+-- Counts again what was counted; see order.lua for estimates and provisional prices. Returns what
+-- is wrong with a fill that cannot be counted; its trade is known all the same, and not new when
+-- the venue tells of it.
 local function count(order, fill)
   if fill.trade_id then
     order._trades = order._trades or trades.new()
     order._trades:add(trades.key(fill.trade_id))
   end
   if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
-    error(("impossible execution of %s at %s"):format(fill.qty, fill.price), 0)
+    return ("impossible execution of %s at %s"):format(fill.qty, fill.price)
   end
   if fill.is_estimate then
     order._estimated = (order._estimated or decimal.ZERO) + fill.qty
@@ -40,9 +42,10 @@ end
 local seen = { new = true, partially_filled = true }
 
 --- The order as it was when the journal ended, with the trades that were counted; one that was not
---- finished is unknown, so that the venue is asked. Raises when its fills cannot be.
+--- finished is unknown, so that the venue is asked.
 ---@param archived moonwire.ArchivedOrder
 ---@return moonwire.Order
+---@return string|nil problem  a fill that cannot be
 function M.order(archived)
   local status = archived.status
   local links = archived.chain and archived.chain.links
@@ -57,7 +60,8 @@ function M.order(archived)
   }, archived.created_at)
   order.updated_at = archived.updated_at
   if links then chain.restore(order, archived.chain) end
-  for _, fill in ipairs(archived.fills) do count(order, fill) end
+  local problem
+  for _, fill in ipairs(archived.fills) do problem = count(order, fill) or problem end
   if links then C.mw_order_told(order._totals, now.base) end
   order._was_seen = archived.order_id ~= nil or #archived.fills > 0 or seen[status] or false
   order._sent_at = archived.created_at or false
@@ -67,7 +71,7 @@ function M.order(archived)
     if status == "pending_cancel" then order_module.cancel_of(order).is_wanted = true end
     order.status, order.previous_status = "unknown", status
   end
-  return order
+  return order, problem
 end
 
 --- Books a fill of the archive into a position; `order` has its side.

@@ -280,10 +280,16 @@ t.test("what was booked on a total is still to be told by its trades", function(
   end)
 end)
 
-t.test("fills that cannot be are refused", function()
+t.test("a fill that cannot be is left out, told, and not new when it comes again", function()
   with_journal(function(journal, open)
-    journal:order({ client_order_id = "a" }, { { trade_id = "1", qty = "0.004" } })
-    t.raises(order_of, "impossible execution of 0.004 at 950000000", open(), "a")
+    journal:order({ client_order_id = "a" }, { { trade_id = "1", qty = "0.004" },
+                                               { trade_id = "2", qty = "0.001" } })
+    local order, problem = order_of(open(), "a")
+    t.equal(problem, "impossible execution of 0.004 at 950000000")
+    t.equal(tostring(order.cum_qty), "0.001")
+    local _, fill = order:apply { trade_id = "1", last_qty = decimal "0.001",
+                                  last_price = decimal "950000000" }
+    t.equal(fill, nil)
   end)
 end)
 

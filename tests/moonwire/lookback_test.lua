@@ -92,6 +92,36 @@ t.test("fills that a venue does not show yet are asked for, though the order end
   end)
 end)
 
+t.test("a fill that an order lacks which is known to have ended is found and told", function()
+  with_journal(function(journal)
+    died_at(journal)
+    sell(journal, { client_order_id = id_of("one", 2), order_id = "btcidr-limit-2",
+                    status = "canceled" })
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = history({ id_of("one", 1), "1", "FILLED", "0.001" },
+                                            { id_of("one", 2), "2", "CANCELLED", "0.001" }),
+      ["/api/v2/myTrades"] = (trades(9):gsub("limit%-310131", "limit-2")) } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 9 0.001")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.002")
+    t.equal(#s:asked "/api/v2/myTrades", 1)
+  end)
+end)
+
+t.test("an order that was given up and shows up as ended is what the venue says", function()
+  with_journal(function(journal)
+    died_at(journal)
+    sell(journal, { client_order_id = id_of("one", 2), order_id = false, status = "rejected",
+                    reason = "not_found" })
+    local s = take_over(journal, { answers = {
+      ["/api/v2/order/histories"] = history { id_of("one", 2), "2", "FILLED", "0.003" },
+      ["/api/v2/myTrades"] = (trades(8, 9, 10):gsub("limit%-310131", "limit-2")) } })
+    s:start()
+    t.equal(told(s, "one"), "start 0|fill 8 0.001|fill 9 0.001|fill 10 0.001"
+      .. "|order rejected filled")
+  end)
+end)
+
 -- Known finished orders 100, 101, ... of the run before, as the venue tells them.
 local function many_finished(journal, count)
   local rows = {}

@@ -167,12 +167,26 @@ t.test("an order on a venue that is not configured any more is named", function(
   end)
 end)
 
-t.test("fills that make no sense leave the order to the venue", function()
+t.test("a fill that makes no sense is not counted again as a new one", function()
   with_journal(function(journal)
-    sell(journal, {}, { { trade_id = "1", qty = "7" } })
+    sell(journal, {}, { { trade_id = "1", qty = "0.004" } })
+    local s = take_over(journal, { answers = {
+      openOrders = open_orders(listed(id_of "one", "0.001")),
+      ["/api/v2/myTrades"] = trades(1, 2) } })
+    t.equal(#s:logged "impossible execution of 0.004 at 950000000: not counted again", 1)
+    s:start()
+    t.equal(told(s, "one"), "start 1|fill 2 0.001|order unknown partially_filled")
+    t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "-0.005")
+    t.equal(#s.desk.orders:list_open(), 1)
+  end)
+end)
+
+t.test("an order that makes no sense is left to the venue", function()
+  with_journal(function(journal)
+    sell(journal, {}, { { trade_id = "1", fees = "1 IDR, 1 BTC, 1 ETH, 1 USDT, 1 AAVE" } })
     local s = take_over(journal, {})
     t.equal(#s.desk.orders:list_open(), 0)
-    t.equal(#s:logged "cannot be restored", 1)
+    t.equal(#s:logged "cannot be restored, and is left to the venue", 1)
   end)
 end)
 
