@@ -100,7 +100,7 @@ local function with(key, value)
   return before .. (last and last .. " = " or "") .. value .. "\n" .. close .. "}", path, lines + 1
 end
 
-for _, row in ipairs(fields.rows(config.keys)) do
+for _, row in ipairs(fields.rows(require("moonwire.config_keys").all)) do
   t.test("a wrong value of " .. row.path .. " is refused by name and line", function()
     local case = wrong[row.path] or error("no wrong value of this key is tested")
     local text, path, line = with(row.path, case[1])
