@@ -49,21 +49,6 @@ test("a ranger's order that is refused after it was taken is rejected", function
   equal(run:stop(), 0)
 end)
 
-test("a ranger's trade with ourselves is two fills", function()
-  local sim = ranger:sim()
-  local run = sim:run(ranger:strategy [[
-    function S:on_start()
-      self:send("sell", "6900", "1")
-      self:after(0.3, "meet")
-    end
-    function S:meet() self:send("buy", "6900", "1") end
-  ]])
-  run:wait_for "order sell .->filled cum=1"
-  run:wait_for "order buy .->filled cum=1"
-  equal(run:stop(), 0)
-  venue.check_books(sim)
-end)
-
 -- Sessions and market data ------------------------------------------------------------------------
 
 test("an API key in place of tokens, at a rango", function()

@@ -51,20 +51,22 @@ test("a market order that runs out of money ends canceled, though nobody tells",
   venue.check_books(sim)
 end)
 
-test("a trade with ourselves is two fills", function()
-  local sim = daemon:sim()
-  local run = sim:run(daemon:strategy [[
-    function S:on_start()
-      self:send("sell", "6900", "1")
-      self:after(0.2, "meet")
-    end
-    function S:meet() self:send("buy", "6900", "1") end
-  ]])
-  run:wait_for "order sell .->filled cum=1"
-  run:wait_for "order buy .->filled cum=1"
-  equal(run:stop(), 0)
-  venue.check_books(sim)
-end)
+for _, kind in ipairs { daemon, venue.ranger } do
+  test(("a trade with ourselves is two fills (%s)"):format(kind.name), function()
+    local sim = kind:sim()
+    local run = sim:run(kind:strategy [[
+      function S:on_start()
+        self:send("sell", "6900", "1")
+        self:after(0.3, "meet")
+      end
+      function S:meet() self:send("buy", "6900", "1") end
+    ]])
+    run:wait_for "order sell .->filled cum=1"
+    run:wait_for "order buy .->filled cum=1"
+    equal(run:stop(), 0)
+    venue.check_books(sim)
+  end)
+end
 
 test("what the venue refuses is rejected with its reason", function()
   local sim = daemon:sim { "--set", "funds_code=on" }
