@@ -297,11 +297,6 @@ local function stop(s)
   s:settle()
 end
 
-local function is_empty(s)
-  t.equal(next(s.timers), nil, "timers")
-  t.equal(next(s.sockets), nil, "sockets")
-end
-
 t.test("a clean stop turns the countdown off when the cancels are confirmed", function()
   local s = play { answers = { cancelByClientOrderId = false } }
   s:send "BTC/IDR"
@@ -311,7 +306,7 @@ t.test("a clean stop turns the countdown off when the cancels are confirmed", fu
   s:settle()
   t.equal(said(s), "btc_idr=42.5 btc_idr=0")
   t.equal(s.stopped, 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("a stop without anything armed asks nothing and is at once", function()
@@ -319,7 +314,7 @@ t.test("a stop without anything armed asks nothing and is at once", function()
   stop(s)
   t.equal(said(s), "")
   t.equal(s.stopped, 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("what an earlier process may have armed is turned off at the end", function()
@@ -349,7 +344,7 @@ t.test("where a cancel was not confirmed the countdown goes on, and that is said
   t.ok(said(s):find " aave_idr=0$", said(s))
   t.equal(#s:logged "the countdown goes on: the venue cancels all orders in BTC/IDR", 1)
   t.equal(s.stopped, 1)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("a venue that does not answer to turning it off holds the end up for 3 s at most", function()
@@ -361,7 +356,7 @@ t.test("a venue that does not answer to turning it off holds the end up for 3 s 
   s:advance(3.1)
   t.equal(s.stopped, 0)
   t.equal(#s:logged "the countdown could not be turned off", 1)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("a beat for nothing but what is left behind is not waited for at the end", function()
@@ -375,7 +370,7 @@ t.test("a beat for nothing but what is left behind is not waited for at the end"
   s:advance(0.2)
   t.equal(s.stopped, 1)
   t.equal(#s:logged "the countdown goes on: the venue cancels all orders in BTC/IDR", 1)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("a beat that is under way at the end is waited for, then turned off", function()
@@ -387,7 +382,7 @@ t.test("a beat that is under way at the end is waited for, then turned off", fun
   t.equal(said(s), "btc_idr=42.5 btc_idr=0")
   s:answer(s:find(PATH), 200, '{"success":1}')
   t.equal(s.stopped, 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 stage.done()

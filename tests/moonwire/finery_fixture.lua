@@ -54,8 +54,7 @@ end
 
 local function trader()
   local S = mw.strategy { venue = "idx", symbol = "BTC/USD" }
-  S.calls = {}
-  local function note(text) S.calls[#S.calls + 1] = text end
+  local note = stage.notebook(S, ", ")
   function S.on_order(_, order, event)
     note(event.previous .. ">" .. order.status .. (event.reason and " " .. event.reason or ""))
   end
@@ -68,11 +67,6 @@ local function trader()
   function S:drop(order) assert(self:cancel(order)) end
   function S:change(order, change) self.changed, self.err = self:replace(order, change) end
   function S:watch() assert(self:subscribe "book") end
-  function S.said()
-    local text = table.concat(S.calls, ", ")
-    S.calls = {}
-    return text
-  end
   return S
 end
 

@@ -51,8 +51,7 @@ end
 
 local function trader()
   local S = mw.strategy { venue = "idx", symbol = M.SYMBOL }
-  S.calls = {}
-  local function note(text) S.calls[#S.calls + 1] = text end
+  local note = stage.notebook(S, ", ")
   function S.on_order(_, order, event)
     note(event.previous .. ">" .. order.status .. (event.reason and " " .. event.reason or ""))
   end
@@ -61,11 +60,6 @@ local function trader()
   function S:send(request) self.order, self.err = self:submit(request) end
   function S:drop(order) self.dropped, self.err = self:cancel(order) end
   function S:watch() assert(self:subscribe "book") end
-  function S.said()
-    local text = table.concat(S.calls, ", ")
-    S.calls = {}
-    return text
-  end
   return S
 end
 

@@ -14,8 +14,7 @@ local SECRET = assert(host.secret_text "sim-secret-1")
 --- A trader who does what the test says, through a strategy's own API, and notes what is told.
 function M.trader()
   local S = mw.strategy { venue = "idx", symbol = "BTC/USD" }
-  S.calls = {}
-  local function note(text) S.calls[#S.calls + 1] = text end
+  local note = stage.notebook(S, ", ")
   function S.on_order(_, order, event)
     note(event.previous .. ">" .. order.status .. (event.reason and ":" .. event.reason or ""))
   end
@@ -112,11 +111,7 @@ function M.new(options)
     self:settle()
   end
   --- What was told since the last call.
-  function s:said()
-    local text = table.concat(S.calls, ", ")
-    S.calls = {}
-    return text
-  end
+  s.said = S.said
   return s
 end
 

@@ -9,18 +9,12 @@ local M = { BUY = { qty = "0.001", price = "950000000" } }
 -- A trader who does what the test says, through a strategy's own API.
 local function trader()
   local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
-  S.calls = {}
-  local function note(text) S.calls[#S.calls + 1] = text end
+  local note = stage.notebook(S, " ")
   function S.on_order(_, order, event) note(event.previous .. ">" .. order.status) end
   function S.on_fill(_, fill) note("fill " .. tostring(fill.qty)) end
   function S.on_session(_, _, state) note(state) end
   function S:send(request, key) self[key or "order"] = assert(self:buy(request)) end
   function S:drop(order) assert(self:cancel(order)) end
-  function S.said()
-    local text = table.concat(S.calls, " ")
-    S.calls = {}
-    return text
-  end
   return S
 end
 

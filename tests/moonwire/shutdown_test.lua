@@ -29,11 +29,6 @@ local function stop(s, status, reason)
   s:settle()
 end
 
-local function is_empty(s)
-  t.equal(next(s.timers), nil, "timers")
-  t.equal(next(s.sockets), nil, "sockets")
-end
-
 t.test("on the way down orders are canceled, and the end comes when that is confirmed", function()
   local s = play { answers = { cancelByClientOrderId = false } }
   stop(s)
@@ -45,7 +40,7 @@ t.test("on the way down orders are canceled, and the end comes when that is conf
   t.equal(s:order().status, "canceled")
   t.equal(s.stopped, 0)
   t.equal(#s:logged "what was to end has ended", 1)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("the status and the reason are those that were given", function()
@@ -61,7 +56,7 @@ t.test("with nothing open the end comes at once", function()
   s:run(s.desk, "stop", 0, "SIGTERM")
   t.equal(s.stopped, 0)
   t.equal(#s:asked "cancelByClientOrderId", 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("with on_stop = leave open orders stay, and the end does not wait for them", function()
@@ -71,7 +66,7 @@ t.test("with on_stop = leave open orders stay, and the end does not wait for the
   t.equal(s:order().status, "new")
   t.equal(#s:asked "cancelByClientOrderId", 0)
   t.equal(table.concat(s.calls, " "), "one", "its strategy has stopped all the same")
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("all strategies stop, and the end waits for the last of their orders", function()
@@ -83,7 +78,7 @@ t.test("all strategies stop, and the end waits for the last of their orders", fu
     s:answer(s:find "cancelByClientOrderId", 200, stage.vector "cancel")
   end
   t.equal(s.stopped, 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("an order that is filled on the way down has ended as well", function()
@@ -109,7 +104,7 @@ t.test("a venue that does not confirm is waited for 10 s; what is left behind is
   t.ok(said[1]:find(s:order().client_order_id, 1, true), said[1])
   t.ok(said[1]:find "^error ", said[1])
   t.equal(#s:logged "what was to end has ended", 0)
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("a cancel that is refused on the way down is sent again, until it is done", function()
@@ -193,7 +188,7 @@ t.test("while the line is down the cancels leave over HTTP", function()
   t.equal(s:order().status, "canceled")
   s:advance(11)
   t.ok(s.stopped, "it ends")
-  is_empty(s)
+  s:check_over()
 end)
 
 t.test("to stop twice is to stop once, with the first status", function()
@@ -228,7 +223,7 @@ t.test("what comes after the end changes nothing", function()
   s:advance(60)
   s:run(s.desk, "stop", 1, "again")
   t.equal(s.stopped, nil, "the host is told once")
-  is_empty(s)
+  s:check_over()
 end)
 
 stage.done()

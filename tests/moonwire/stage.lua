@@ -111,6 +111,18 @@ end
 --- The runtime's order behind one that a strategy has.
 M.own = order_view.order
 
+--- Lets a class note what it is told: gives it S.said(), which is all since the last call, and
+--- returns what notes one thing.
+function M.notebook(S, separator)
+  local calls = {}
+  function S.said()
+    local text = table.concat(calls, separator)
+    calls = {}
+    return text
+  end
+  return function(text) calls[#calls + 1] = text end
+end
+
 --- A vector as one line.
 function M.vector(name) return files.line(VECTORS .. name .. ".json") end
 
@@ -425,6 +437,12 @@ function Stage:logged(text)
     if line:find(text, 1, true) then found[#found + 1] = line end
   end
   return found
+end
+
+--- Raises unless nothing is left that could still happen.
+function Stage:check_over()
+  t.equal(next(self.timers), nil, "timers")
+  t.equal(next(self.sockets), nil, "sockets")
 end
 
 --- Puts the host back and ends the test file.
