@@ -105,9 +105,9 @@ local function compare_and_repair(self, session)
 end
 
 local function compare_venue(self, session)
-  local comparison, err = compare_and_repair(self, session)
-  local ok = comparison
-  if not ok then
+  local has_run, comparison, err = xpcall(compare_and_repair, debug.traceback, self, session)
+  if not has_run then comparison, err = nil, comparison end
+  if not comparison then
     self.failed = self.failed + 1
     return session.log.error("audit: the venue could not be asked: %s", err)
   end

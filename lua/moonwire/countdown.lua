@@ -12,6 +12,7 @@
 
 local countdown_pairs = require "moonwire.countdown_pairs"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local log = require "moonwire.log"
 local rate = require "moonwire.rate"
 local record = require "moonwire.record"
@@ -372,6 +373,7 @@ end
 ---@param object table
 function Countdown:finish(left, object)
   self.finishing = object
+  self.finish_timer = dispatch.after(FINISH_SECONDS, self, "finish_now")
   if self.timer then self.timer:stop() end
   local is_left = {}
   for _, order in ipairs(left) do
@@ -387,7 +389,6 @@ function Countdown:finish(left, object)
                   .. "%.0f s", names(list), self.seconds)
   end
   if is_nothing_to_finish(self, now) then return self:finish_now() end
-  self.finish_timer = dispatch.after(FINISH_SECONDS, self, "finish_now")
   self:pump()
 end
 
@@ -423,12 +424,11 @@ end
 ---@param object table
 function M.finish_all(sessions, left, object)
   local waiter = setmetatable({ object = object, count = 1 }, Waiter)
-  for _, session in ipairs(sessions) do
-    if session.countdown then
-      waiter.count = waiter.count + 1
-      session.countdown:finish(left, waiter)
-    end
-  end
+  each(sessions, log.new(), "turn off the countdown of", function(session)
+    if not session.countdown then return end
+    waiter.count = waiter.count + 1
+    session.countdown:finish(left, waiter)
+  end)
   waiter:on_countdown_over()
 end
 

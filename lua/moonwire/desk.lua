@@ -5,6 +5,7 @@ local chain = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local holdings = require "moonwire.holdings"
 local host = require "moonwire.host"
 local log = require "moonwire.log"
@@ -268,9 +269,9 @@ function Desk:cancel_many(list)
     local of_venue = by_venue[order.venue] or {}
     by_venue[order.venue], of_venue[#of_venue + 1] = of_venue, order
   end
-  for _, session in ipairs(self.session_list) do
+  each(self.session_list, self.log, "cancel orders of", function(session)
     if by_venue[session.name] then session:cancel_many(by_venue[session.name]) end
-  end
+  end)
 end
 
 --- Cancels, and again as often as the venue shows that it works; what is to end at once, by as few

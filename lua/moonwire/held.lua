@@ -3,6 +3,7 @@
 --- price from a while ago is not what the strategy wants any more.
 
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 
 local Held = { __name = "moonwire.Held" }
 Held.__index = Held
@@ -62,7 +63,9 @@ end
 
 --- Rejects all of them.
 function Held:refuse(why)
-  while self[1] do reject(self, take(self, 1), why) end
+  local orders = {}
+  while self[1] do orders[#orders + 1] = take(self, 1) end
+  each(orders, self.session.log, "refuse", function(order) reject(self, order, why) end)
 end
 
 function Held:give_up()
@@ -79,8 +82,9 @@ function Held:release()
       self.rate_timer = dispatch.after(wait, self, "release_more")
       return false
     end
-    local order = take(self, 1)
-    if ok then self.session:send_order(order) else reject(self, order, why) end
+    each({ take(self, 1) }, self.session.log, "send", function(order)
+      if ok then self.session:send_order(order) else reject(self, order, why) end
+    end)
   end
   return true
 end

@@ -17,6 +17,7 @@
 local backoff = require "moonwire.backoff"
 local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local host = require "moonwire.host"
 local random = require "moonwire.random"
 local socket = require "moonwire.socket"
@@ -149,11 +150,11 @@ local function give_up(self, now, why)
     if not now or entry.give_up <= now then ids[#ids + 1] = id end
   end
   table.sort(ids)
-  for _, id in ipairs(ids) do
+  each(ids, self.log, "no answer to request", function(id)
     local entry = self.expected[id]
     self.expected[id] = nil
     entry.object[entry.method](entry.object, entry.context, 0, nil, why, true)
-  end
+  end)
 end
 
 function Link:look_for_answers() give_up(self, dispatch.now(), "no answer in time") end

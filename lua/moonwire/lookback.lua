@@ -26,7 +26,8 @@ local function symbols_of(session)
   end
   for _, runner in ipairs(desk.runner_list) do
     -- Whatever a strategy calls its parameter: `hedge_symbol` is one as well.
-    for _, value in pairs(runner.instance.params) do add(value) end
+    local params = runner.instance.params              -- a strategy may have put anything there
+    for _, value in pairs(type(params) == "table" and params or {}) do add(value) end
   end
   for _, symbol in ipairs(desk.orders.archive:recent_symbols(session.name)) do add(symbol) end
   return list
@@ -61,19 +62,24 @@ local function take_over(session, report)
   return session.reconciler:book_end(session:order_of(report), report)
 end
 
+-- One that cannot be taken over keeps none of the others back, and is asked for again.
 local function ask(session, since)
+  local problem
   for _, symbol in ipairs(symbols_of(session)) do
     local reports, err = session.protocol.fetch_finished_orders(session, symbol, since)
     local ok = reports and true
     if ok then ok, err = await_drawn(session) end
-    for _, report in ipairs(ok and reports or {}) do
-      if ok and session.orders:is_ours(report.client_order_id) then
-        ok, err = take_over(session, report)
+    if not ok then return nil, err end
+    for _, report in ipairs(reports) do
+      local has_run
+      if session.orders:is_ours(report.client_order_id) then
+        has_run, ok, err = pcall(take_over, session, report)
+        if has_run and not ok then return nil, err end
+        if not has_run then problem = ("%s: %s"):format(report.client_order_id, ok) end
       end
     end
-    if not ok then return nil, err end
   end
-  return true
+  return not problem, problem
 end
 
 --- Has the fills asked for that an earlier run booked at a price that is not their own; in a task.
@@ -112,7 +118,8 @@ function M.run(session)
   local gap = unwritten[session.name]
   if not gap or not session.protocol.fetch_finished_orders then return end
   local from = math.max(gap.since - MARGIN_SECONDS, dispatch.now() - REACH_SECONDS)
-  local ok, err = ask(session, from)
+  local has_run, ok, err = pcall(ask, session, from)
+  if not has_run then ok, err = nil, ok end
   if ok then
     unwritten[session.name] = nil
     record.persist(name_of(session.name), ("%.0f"):format(gap.last_run))

@@ -5,6 +5,7 @@
 --- unless the venue says what it means (`not_found_means`) because it keeps no finished orders.
 
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local order_fills = require "moonwire.order_fills"
 local task = require "moonwire.task"
 
@@ -154,6 +155,13 @@ local function ask_once(self, order, doubt)
   return is_settled(self, order, doubt)
 end
 
+-- The same where others wait for their turn: true when the doubt is over, false when it is not.
+local function ask_on_its_own(self, order, doubt)
+  local ok, is_over = pcall(holding, self, order, ask_once, doubt)
+  if not ok then self.session.log.error("asking about %s: %s", order, is_over) end
+  return ok and is_over
+end
+
 local function ask_later(self, order, doubt)
   doubt.attempt = doubt.attempt + 1
   local delays = doubt.is_ending and ENDING_DELAYS or DELAYS
@@ -200,10 +208,8 @@ function Reconciler:ask_now(order)
     return
   end
   task.start(self, "asking about " .. tostring(order.client_order_id), function()
-    local ok, is_over = pcall(ask_once, self, order, doubt)
-    if not ok then self.session.log.error("asking about %s: %s", order, is_over) end
-    if ok and is_over then return end_doubt(self, order) end
-    ask_later(self, order, doubt)
+    if ask_on_its_own(self, order, doubt) then end_doubt(self, order)
+    else ask_later(self, order, doubt) end
   end)
 end
 
@@ -234,13 +240,13 @@ local function drop_doubt(self, order)
   end_doubt(self, order)
 end
 
---- Orders of which the venue has executed more than we have fills for; they may have ended.
+--- Orders of ours of which the venue has executed more than we have fills for; they may have ended.
 ---@return moonwire.Order[]
 function Reconciler:missing_fills()
   local list, is_listed = {}, {}
   for _, set in ipairs { self.doubts, self.fills_wanted } do
     for order in pairs(set) do
-      if order:is_missing_fills() and not is_listed[order] then
+      if order:is_missing_fills() and not order.external and not is_listed[order] then
         list[#list + 1], is_listed[order] = order, true
       end
     end
@@ -250,7 +256,12 @@ function Reconciler:missing_fills()
 end
 
 --- Whether anything of ours is in doubt.
-function Reconciler:has_doubts() return next(self.doubts) ~= nil or #self:missing_fills() > 0 end
+function Reconciler:has_doubts()
+  for order in pairs(self.doubts) do
+    if not order.external then return true end
+  end
+  return #self:missing_fills() > 0
+end
 
 --- The order's fills are asked for soon: some are missing, or their price is only a bound.
 function Reconciler:ask_fills(order)
@@ -304,35 +315,49 @@ local function apply_one(self, order, report, asked_at)
   session.orders:apply(order, report)
 end
 
+-- Ours that the venue may know: one that is sent while its list is on its way, or that waits for
+-- the countdown, proves nothing by its absence.
+local function sent_orders(session)
+  local sent = {}
+  for _, order in ipairs(session.orders:list_open { venue = session.name }) do
+    if not order._is_held then sent[#sent + 1] = order end
+  end
+  return sent
+end
+
+-- Returns those of which the venue's list says what it knows.
 local function apply_listed(self, reports, asked_at)
   local session, listed = self.session, {}
-  for _, report in ipairs(reports) do
+  each(reports, session.log, "order", function(report)
     local order = session:order_of(report)
-    if order then
-      listed[order] = true
-      holding(self, order, apply_one, report, asked_at)
-    end
-  end
+    if not order then return end
+    holding(self, order, apply_one, report, asked_at)
+    listed[order] = true
+    if order:is_missing_fills() and not order.external then self:ask_fills(order) end
+  end)
   return listed
+end
+
+local function compare_one(self, order, is_listed)
+  if not is_listed then
+    if ask_on_its_own(self, order, self.doubts[order]) then drop_doubt(self, order)
+    else self:ask(order) end
+  elseif self.session:is_replace_lost(order) then
+    self:ask(order)
+  end
 end
 
 --- Compares our open orders with the venue's and books the differences; in a task. With `symbols`
 --- (a set) it may look at these alone. Returns true, or nil, err, class.
 function Reconciler:run(symbols)
   local session = self.session
-  local began = dispatch.now()
   session:look_for_chains()
+  local sent, asked_at = sent_orders(session), dispatch.now()
   local reports, err, class = session.protocol.fetch_open_orders(session, symbols)
   if not reports then return nil, err, class end
-  local listed = apply_listed(self, reports, began)
-  for _, order in ipairs(session.orders:list_open { venue = session.name }) do
-    -- One sent while the list was on its way, or not sent yet, proves nothing by its absence.
-    if not listed[order] and not order._is_held and (order._sent_at or 0) < began then
-      if holding(self, order, ask_once, self.doubts[order]) then drop_doubt(self, order)
-      else self:ask(order) end
-    elseif session:is_replace_lost(order) then
-      self:ask(order)
-    end
+  local listed = apply_listed(self, reports, asked_at)
+  for _, order in ipairs(sent) do
+    if order:is_open() then compare_one(self, order, listed[order]) end
   end
   for _, order in ipairs(session.orders:list_open { venue = session.name }) do
     if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end

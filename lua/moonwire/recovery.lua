@@ -3,6 +3,7 @@
 --- the venue is asked about each order before strategies start.
 
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local holdings = require "moonwire.holdings"
 local host = require "moonwire.host"
 local lookback = require "moonwire.lookback"
@@ -109,12 +110,12 @@ end
 --- told once.
 function M.settle_orphans(desk)
   local policy = desk.config.on_orphan or "leave"
-  for _, order in ipairs(desk.orders:take_orphans()) do
+  each(desk.orders:take_orphans(), desk.log, "settle orphan", function(order)
     local text = describe(order, policy)
     desk.log.warn("%s", text)
     if policy == "cancel" then desk:end_order(order)
     elseif policy == "ask" and desk.console then desk.console:on_question(text) end
-  end
+  end)
 end
 
 --- What a person has yet to decide, as text; for a prompt that comes later than the order.

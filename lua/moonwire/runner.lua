@@ -4,6 +4,7 @@
 
 local budget = require "moonwire.budget"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local log = require "moonwire.log"
 local persist = require "moonwire.persist"
 local record = require "moonwire.record"
@@ -334,9 +335,9 @@ function Runner:stop(reason)
   for running in pairs(self.tasks) do running:cancel() end
   self.timers, self.tasks = {}, {}
   if self.desk.config.on_stop ~= "leave" then
-    for _, order in ipairs(self.desk.orders:list_open { strategy = self.name }) do
+    each(self.desk.orders:list_open { strategy = self.name }, self.log, "cancel", function(order)
       self.desk:end_order(order)
-    end
+    end)
   end
   self.desk:on_runner_stopped(self)
 end

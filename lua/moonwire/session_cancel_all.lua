@@ -6,6 +6,7 @@
 
 local chain = require "moonwire.chain"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local order_fills = require "moonwire.order_fills"
 local order_module = require "moonwire.order"
 
@@ -35,6 +36,10 @@ local function symbols_in_the_way(self, is_meant)
     end
   end
   return symbols, is_shared
+end
+
+local function cancel_each(self, orders)
+  each(orders, self.log, "cancel", function(order) self:cancel(order) end)
 end
 
 local function can_wait(order) return order:is_open() and not order._cancel.is_under_way end
@@ -137,7 +142,7 @@ local function confirm_all(self, orders)
   self.canceling_all = self.canceling_all - 1
   if ok then return end
   self.log.error("behind a cancel of all: %s", err)
-  for _, order in ipairs(orders) do self:cancel(order) end
+  cancel_each(self, orders)
 end
 
 --- Whether what a cancel of all came to is not known yet.
@@ -153,7 +158,7 @@ function CancelAll:on_cancel_all_answer(orders, status, body, text, maybe_sent)
   local is_refused = ok == false or status == 0 and not maybe_sent
   if not is_refused then return self:in_task("confirming a cancel of all", confirm_all, orders) end
   self.canceling_all = self.canceling_all - 1
-  for _, order in ipairs(orders) do self:cancel(order) end
+  cancel_each(self, orders)
 end
 
 -- Asking for it -----------------------------------------------------------------------------------
@@ -188,12 +193,10 @@ end
 function CancelAll:cancel_many(orders)
   local groups, rest = {}, orders
   if self.can_cancel_all then groups, rest = groups_of(self, orders) end
-  for _, group in ipairs(groups) do
-    if #group < WORTH_IT or not send(self, group) then
-      for _, order in ipairs(group) do self:cancel(order) end
-    end
-  end
-  for _, order in ipairs(rest) do self:cancel(order) end
+  each(groups, self.log, "cancel all of", function(group)
+    if #group < WORTH_IT or not send(self, group) then cancel_each(self, group) end
+  end)
+  cancel_each(self, rest)
 end
 
 return CancelAll

@@ -3,6 +3,7 @@
 
 local balances = require "moonwire.balances"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local lookback = require "moonwire.lookback"
 local record = require "moonwire.record"
 local task = require "moonwire.task"
@@ -134,7 +135,7 @@ function State:after_logon(which)
   local held = self.held
   self.held = false
   if not ok then return nil, "reconcile: " .. err, class end
-  for _, report in ipairs(held or {}) do self:on_report(report) end
+  each(held or {}, self.log, "report of", function(report) self:on_report(report) end)
   return true
 end
 

@@ -5,6 +5,7 @@
 
 local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local host = require "moonwire.host"
 
 local M = {}
@@ -23,9 +24,9 @@ function M.begin(desk, status, reason)
   local self = setmetatable({ desk = desk, status = status }, Shutdown)
   desk.stopping = self
   desk.log.info("stopping: %s", reason)
-  for _, runner in ipairs(desk.runner_list) do
+  each(desk.runner_list, desk.log, "stop", function(runner)
     if runner.state == "running" or runner.state == "loaded" then runner:stop(reason) end
-  end
+  end)
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
   self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
   self:check()
@@ -78,9 +79,9 @@ function Shutdown:say_what_is_waited_for()
 end
 
 function Shutdown:cancel_met()
-  for _, order in ipairs(left_open(self.desk)) do
+  each(left_open(self.desk), self.desk.log, "cancel", function(order)
     if not order._must_end and order.status ~= "pending_cancel" then self.desk:end_order(order) end
-  end
+  end)
 end
 
 --- Ends as soon as nothing of ours is open or in doubt.
@@ -129,8 +130,9 @@ function Shutdown:finish()
 end
 
 function Shutdown:on_countdowns_over()
-  for _, session in ipairs(self.desk.session_list) do session:stop() end
-  if self.desk.watch then self.desk.watch:summary() end
+  local desk = self.desk
+  each(desk.session_list, desk.log, "stop", function(session) session:stop() end)
+  each({ desk.watch or nil }, desk.log, "sum up", function(watch) watch:summary() end)
   host.stop(self.status)
 end
 

@@ -4,6 +4,7 @@
 --- somebody else's.
 
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 
 local Strays = { __name = "moonwire.Strays" }
 Strays.__index = Strays
@@ -39,11 +40,11 @@ function Strays:is_empty() return #self.held == 0 end
 function Strays:settle()
   local session, held = self.session, self.held
   self.held = {}
-  for _, report in ipairs(held) do
+  each(held, session.log, "report of", function(report)
     local is_known = session.orders:find(session.name, nil, report.order_id)
     if not is_known and self:may_be_ours(report) then self.held[#self.held + 1] = report
     else session:on_report(report) end
-  end
+  end)
 end
 
 function Strays:look()

@@ -6,6 +6,7 @@ local archive = require "moonwire.archive"
 local cli = require "moonwire.cli"
 local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
 local log = require "moonwire.log"
@@ -175,7 +176,7 @@ function Sweep:finish(status)
 end
 
 function Sweep:on_countdowns_over()
-  for _, broom in ipairs(self.brooms) do broom.session:stop() end
+  each(self.brooms, log.new(), "stop", function(broom) broom.session:stop() end)
   host.stop(self.status)
 end
 

@@ -6,6 +6,7 @@
 --- the venue's file wants to know of it when an answer comes (turns:request()).
 
 local dispatch = require "moonwire.dispatch"
+local each = require "moonwire.each"
 local task = require "moonwire.task"
 
 local Turns = { __name = "moonwire.Turns" }
@@ -84,9 +85,9 @@ function Turns:fail(why)
   self.current, self.queue = false, {}
   if current then
     current.timer:stop()
-    fail(current, why, true)
+    each({ current }, self.link.log, "give up", function(entry) fail(entry, why, true) end)
   end
-  for _, entry in ipairs(queue) do fail(entry, why, false) end
+  each(queue, self.link.log, "give up", function(entry) fail(entry, why, false) end)
 end
 
 return M

@@ -483,4 +483,15 @@ t.test("a comparison that fails is said, and tried again in its time", function(
   t.equal(#s:asked "openOrders", asked + 1)
 end)
 
+t.test("a clock that was set back hides nothing from the comparison after a log-on", function()
+  local s, order = play()
+  t.equal(order.status, "new")
+  s:shift_clock(-3600)
+  s.answers.getOrderByClientOrderId = single(order, "951000", "cancelled")
+  s:close(s:private())
+  s:advance(3)
+  t.equal(s.session.state, "up")
+  t.equal(order.status, "canceled")
+end)
+
 stage.done()
