@@ -15,6 +15,7 @@ Reconciler.__index = Reconciler
 local M = {}
 local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
 local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
+local HURRIED_DELAY = 2               -- at most, while somebody waits for its end
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, SHOWN_WITHIN = 3, 10
 local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
@@ -165,7 +166,9 @@ end
 local function ask_later(self, order, doubt)
   doubt.attempt = doubt.attempt + 1
   local delays = doubt.is_ending and ENDING_DELAYS or DELAYS
-  doubt.timer = dispatch.after(delays[math.min(doubt.attempt, #delays)], self, "ask_now", order)
+  local seconds = delays[math.min(doubt.attempt, #delays)]
+  if order._must_end then seconds = math.min(seconds, HURRIED_DELAY) end
+  doubt.timer = dispatch.after(seconds, self, "ask_now", order)
 end
 
 --- Books the order's fills and what the venue says of it, once; in a task. True when nothing is in

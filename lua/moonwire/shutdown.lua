@@ -1,7 +1,8 @@
 --- The way down: strategies stop, their open orders are canceled, and only when the venues have
---- confirmed that (or the time for it is over: CONFIRM_SECONDS for all venues together) countdowns
---- are turned off, which takes countdown.lua's FINISH_SECONDS at most, sessions close and the
---- process ends.
+--- confirmed that (or the time for it is over: CONFIRM_SECONDS for all venues together, and
+--- DOUBT_SECONDS more for orders of which only a venue's silence can tell that they never arrived)
+--- countdowns are turned off, which takes countdown.lua's FINISH_SECONDS at most, sessions close
+--- and the process ends.
 
 local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
@@ -10,6 +11,7 @@ local host = require "moonwire.host"
 
 local M = {}
 local CONFIRM_SECONDS = 10
+local DOUBT_SECONDS = 20
 local LOOK_SECONDS = 0.25
 
 local Shutdown = { __name = "moonwire.Shutdown" }
@@ -28,7 +30,7 @@ function M.begin(desk, status, reason)
     if runner.state == "running" or runner.state == "loaded" then runner:stop(reason) end
   end)
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
-  self.timer = dispatch.after(CONFIRM_SECONDS, self, "give_up")
+  self.timer = dispatch.after(CONFIRM_SECONDS, self, "on_time_over")
   self:check()
   if not self.is_over then self:say_what_is_waited_for() end
 end
@@ -98,10 +100,39 @@ function Shutdown:check()
   self:finish()
 end
 
+-- Whether the venue, which answers, may yet show by its silence that the order never arrived.
+local function may_be_settled(desk, order)
+  local session = desk.sessions[order.venue]
+  return not order._was_seen and session ~= nil and session.private.state == "live"
+end
+
+function Shutdown:on_time_over()
+  local open = left_open(self.desk)
+  for _, order in ipairs(open) do
+    if not may_be_settled(self.desk, order) then return self:give_up() end
+  end
+  if #open == 0 then return self:give_up() end
+  for _, order in ipairs(open) do
+    log_of(self.desk, order.venue).warn("%s had no answer and is not found so far: the venue is "
+                                        .. "asked for %d s more", order, DOUBT_SECONDS)
+  end
+  self.timer = dispatch.after(DOUBT_SECONDS, self, "give_up")
+end
+
+local function say_left(desk, order)
+  local log = log_of(desk, order.venue)
+  if order._was_seen then
+    log.error("left behind, the venue did not confirm its cancel: %s; cancel it by hand at the "
+              .. "venue", order)
+  else
+    log.error("left behind in doubt, it had no answer and the venue has not shown it: %s; look at "
+              .. "the venue, and cancel it by hand if it is there", order)
+  end
+end
+
 function Shutdown:give_up()
   for _, order in ipairs(left_open(self.desk)) do
-    log_of(self.desk, order.venue).error("left behind, the venue did not confirm its cancel: %s; "
-                                         .. "cancel it by hand at the venue", order)
+    say_left(self.desk, order)
     self.status = 1
   end
   for _, session in ipairs(self.desk.session_list) do

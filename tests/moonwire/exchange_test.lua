@@ -285,14 +285,27 @@ t.test("where the venue cannot cancel nobody tries, and a stop leaves what it ha
   t.equal(#s:logged "stays at the venue, which cannot cancel", 1)
 end)
 
-t.test("a stop waits for an answer that is missing, and says what it does not know", function()
+t.test("a stop waits for an answer that is missing, as long as silence may show what became of it",
+       function()
   local s = play(binding())
+  local order = s:send()
+  s:run(s.desk, "stop", 0, "test")
+  s:advance(10.1)
+  t.equal(s.stopped, nil)
+  s:advance(19)
+  t.equal(order.status .. " " .. order.reason, "rejected not_found")
+  t.equal(s.stopped, 0)
+end)
+
+t.test("a stop says what it does not know", function()
+  local protocol = binding()
+  function protocol.fetch_order() return nil, "the venue is closed" end
+  local s = play(protocol)
   s:send()
   s:run(s.desk, "stop", 0, "test")
-  t.equal(s.stopped, nil)
-  s:advance(11)
+  s:advance(30.1)
   t.equal(s.stopped, 1)
-  t.equal(#s:logged "left behind", 1)
+  t.equal(#s:logged "left behind in doubt", 1)
 end)
 
 -- Markets that come and go ------------------------------------------------------------------------

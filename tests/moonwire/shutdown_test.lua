@@ -136,6 +136,48 @@ t.test("an order in doubt is not left before there is evidence", function()
   t.equal(s.stopped, 0)
 end)
 
+-- An order whose answer was lost and that the venue does not know.
+local function never_arrived(answers)
+  answers.trade = false
+  answers.cancelByClientOrderId = '{"success":0,"error":"Order not found"}'
+  local s = play { answers = answers }
+  s:lose(s:find "trade", true)
+  stop(s)
+  return s
+end
+
+t.test("an order that never arrived is no order left behind, though it takes a while to know",
+       function()
+  local s = never_arrived {}
+  s:advance(10.1)
+  t.equal(s.stopped, nil)
+  t.equal(#s:logged "had no answer and is not found so far: the venue is asked for 20 s more", 1)
+  s:advance(8)
+  t.equal(s:order().status .. " " .. s:order().reason, "rejected not_found")
+  t.equal(s.stopped, 0)
+  t.equal(#s:logged "left behind", 0)
+end)
+
+t.test("one that stays in doubt is named, with what to do about it", function()
+  local s = never_arrived { getOrderByClientOrderId = { 503, "" } }
+  s:advance(29.9)
+  t.equal(s.stopped, nil)
+  s:advance(0.2)
+  t.equal(s.stopped, 1)
+  local said = s:logged "left behind in doubt, it had no answer and the venue has not shown it"
+  t.equal(#said, 1)
+  t.ok(said[1]:find(s:order().client_order_id, 1, true), said[1])
+  t.ok(said[1]:find("look at the venue, and cancel it by hand if it is there", 1, true), said[1])
+end)
+
+t.test("a venue that is not there is not asked for longer", function()
+  local s = never_arrived { getOrderByClientOrderId = false }
+  s.keep_closed = true
+  s:close(s:private())
+  s:advance(10.1)
+  t.equal(s.stopped, 1)
+end)
+
 t.test("executions that are missing are waited for: money is counted before the end", function()
   local s = play { answers = { ["/api/v2/myTrades"] = '{"data":[]}' } }
   s.answers.getOrderByClientOrderId = '{"success":1,"return":{"order":{"order_id":"310130",'
