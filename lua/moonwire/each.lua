@@ -3,7 +3,8 @@
 
 local function name_of(item)
   if type(item) ~= "table" then return item end
-  return item.name or item.client_order_id or item.order_id or item.context or item
+  return item.name or item.client_order_id or item.order_id or item.context or item.symbol
+    or item
 end
 
 --- Calls f(item) for each item of a list; it may wait.

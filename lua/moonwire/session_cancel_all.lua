@@ -174,12 +174,12 @@ local function send(self, orders)
     or not self.limiter:try("cancel", orders.symbol, dispatch.now()) then
     return false
   end
-  for _, order in ipairs(orders) do
+  each(orders, self.log, "cancel", function(order)
     local canceling, of = cancel_of(order), chain.of(order)
     canceling.is_wanted, canceling.lost_at, canceling.is_under_way = nil, nil, true
     if of and of.asked then of.asked.is_to_end = true end
     self:apply(order, { status = "cancel_sent" })
-  end
+  end)
   self.canceling_all = self.canceling_all + 1
   local ok
   ok, err = self:send_request(request, self, "on_cancel_all_answer", orders)

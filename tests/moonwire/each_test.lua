@@ -49,6 +49,15 @@ t.test("a strategy that stops has all its orders canceled, though one cannot be"
   t.equal(s.runners.one.state, "stopped")
 end)
 
+t.test("cancel_all reaches all orders, though one cannot be canceled", function()
+  local s, one, two = two_orders()
+  fail_for(s.session, "cancel", one)
+  s:run(s.desk, "cancel_many", { one, two })
+  s:settle()
+  t.equal(two.status, "canceled")
+  t.equal(#s:logged("error cancel " .. one.client_order_id), 1)
+end)
+
 t.test("on the way down every strategy stops, though one cannot, and the end comes", function()
   local function class()
     local S = mw.strategy { venue = "idx", symbol = "BTC/IDR" }
