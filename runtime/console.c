@@ -88,8 +88,12 @@ static int connect_to(const struct sockaddr_un *address, struct mw_err *err)
     if (fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
         return fd;
     int why = errno;
+    struct stat status;
+    bool is_other = lstat(address->sun_path, &status) == 0 && !S_ISSOCK(status.st_mode);
     mw_err_set(err, "%s: %s", address->sun_path,
-               why == ECONNREFUSED ? "nobody listens there any more" : strerror(why));
+               why != ECONNREFUSED ? strerror(why)
+               : is_other          ? "there is a file that is no socket"
+                                   : "nobody listens there any more");
     if (fd >= 0)
         (void)close(fd); /* it was never used */
     errno = why;

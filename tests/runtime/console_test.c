@@ -174,6 +174,8 @@ static void a_file_that_is_no_socket_stays(void)
     (void)close(fd);
     CHECK_INT(mw_console_listen(console, file, &err), 0);
     CHECK(strstr(err.text, "a file that is no socket") != NULL);
+    CHECK_INT(mw_console_connect(console, file, &err), 0);
+    CHECK(strstr(err.text, "a file that is no socket") != NULL);
     CHECK_INT(unlink(file), 0);
     memset(long_path, 'x', sizeof long_path);
     long_path[200] = '\0';
