@@ -40,13 +40,13 @@ local function visit_function(search, f)
   end
 end
 
--- A table without functions is no module's and no class: what it has is what is counted and kept.
+-- A table without functions that is no module is no class: what it has is what is counted and kept.
 local function visit_table(search, holder)
-  local count, has_code = 0, false
+  local count, has_code = 0, search.is_module[holder]
   for _, value in next, holder do
-    count = count + 1
-    has_code = type(value) == "function"
+    has_code = has_code or type(value) == "function"
     if has_code then break end
+    count = count + 1
   end
   if not has_code then return count end
   for key, value in next, holder do
@@ -61,15 +61,19 @@ end
 ---@param plans table[]  of patch.plan
 ---@return moonwire.Holders
 function M.search(plans)
-  local search = setmetatable({ plans = plans, plan_of = {}, seen = {}, waiting = {}, last = 0 },
-                              Search)
+  local search = setmetatable({ plans = plans, plan_of = {}, is_module = {}, seen = {},
+                                waiting = {}, last = 0 }, Search)
   for _, plan in ipairs(plans) do
     plan.holders = {}
     for old in pairs(plan.replaced) do search.plan_of[old] = plan end
   end
-  for _, plan in ipairs(plans) do note(search, plan.module, search, false) end
+  local function begin_at(module)
+    search.is_module[module] = true
+    note(search, module, package.loaded)
+  end
+  for _, plan in ipairs(plans) do begin_at(plan.module) end
   for name, module in pairs(package.loaded) do
-    if name:find "^moonwire" then note(search, module, package.loaded, name) end
+    if name:find "^moonwire" then begin_at(module) end
   end
   return search
 end

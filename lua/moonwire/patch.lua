@@ -53,21 +53,28 @@ function visit(code, value)
   for _, each in next, value do visit(code, each) end
 end
 
--- The functions of one file that can be reached from a value, and the locals that they share; what
--- has been seen is passed over.
-local function code_of(root, source, seen)
+-- The functions of one file that can be reached from its module, and the locals that they share;
+-- what has been seen is passed over.
+local function code_of(module, source, seen)
   local code = { source = source, functions = {}, locals = {}, twice = {}, seen = seen }
-  visit(code, root)
+  seen[module] = true
+  for _, each in next, module do visit(code, each) end
   return code
 end
 
 -- What becomes what -------------------------------------------------------------------------------
 
-local function pair(plan, old, new)
+local pair
+
+local function pair_tables(plan, old, new)
+  plan.tables[new] = old
+  for key, value in next, new do pair(plan, rawget(old, key), value) end
+end
+
+function pair(plan, old, new)
   if type(old) == "function" and type(new) == "function" then plan.replaced[old] = new
   elseif is_class(old) and is_class(new) and old ~= new and not plan.tables[new] then
-    plan.tables[new] = old
-    for key, value in next, new do pair(plan, rawget(old, key), value) end
+    pair_tables(plan, old, new)
   end
 end
 
@@ -92,7 +99,7 @@ function M.plan(old, new, source)
   local before = code_of(old, source, {})
   local after = code_of(new, source, before.seen)
   if #before.functions == 0 then return nil, "no function of " .. source:sub(2) .. " runs" end
-  pair(plan, old, new)
+  pair_tables(plan, old, new)                   -- also when it has tables of functions alone
   for name, fresh in pairs(after.locals) do
     local known = before.locals[name]
     if known then

@@ -183,7 +183,7 @@ local function listed(self, plans)
   return list
 end
 
-local function apply_all(self, plans, with_config, by)
+local function apply_all(self, plans, with_config, by, is_all)
   local change, err
   if with_config then
     reload_change.pause(self)
@@ -195,7 +195,7 @@ local function apply_all(self, plans, with_config, by)
     end
   end
   local list, told = listed(self, plans), "nothing changed"
-  if #list > 0 then told, err = reload_change.apply(self, list, by) end
+  if #list > 0 then told, err = reload_change.apply(self, list, by, is_all) end
   if not told then return nil, err end
   if change then take_live(self, change) end
   reload_change.tell_of_old_code(self, list)
@@ -247,7 +247,7 @@ function Reload:load_all(by)
     reload_change.may_read(self, #sorted.keys(files))
     if unit.is_behind or differs(files, code.read_file) then plans[unit] = { unit = unit } end
   end
-  return apply_all(self, plans, has_new_config(self), by)
+  return apply_all(self, plans, has_new_config(self), by, true)
 end
 
 -- One unit, whatever its files say.

@@ -16,6 +16,7 @@ local M = {}
 local FLUSH_EVERY = 64
 -- How many files are read, or loaded when they are compiled, before events go on.
 local READ_AT_ONCE, LOAD_AT_ONCE = 20, 2
+local LIBRARY_WAITS = "the library waits for the next start"
 
 ---@class moonwire.ReloadPlan
 ---@field unit moonwire.ReloadUnit
@@ -27,6 +28,7 @@ local READ_AT_ONCE, LOAD_AT_ONCE = 20, 2
 ---@field loaded table|nil         by unit:load
 ---@field version table|nil        by unit:fit
 ---@field err string|nil           why there is no version
+---@field waits boolean|nil        for the next start, as a module of the library may have to
 
 -- Notes how long events had to wait, before they come.
 local function note_wait(reload)
@@ -117,6 +119,28 @@ end
 
 -- All of it or nothing ----------------------------------------------------------------------------
 
+-- Whether a module of the library waits for the next start: then the others of the change wait with
+-- it, as a library that is half of one version and half of another fits nothing.
+local function library_waits(plans)
+  for _, plan in ipairs(plans) do if plan.waits then return true end end
+  return false
+end
+
+-- A runtime whose library was replaced under it: what else has changed goes in without it. Whether
+-- some was left out comes second.
+local function without_library(plans, by)
+  if not library_waits(plans) then return plans, false end
+  local rest = {}
+  for _, plan in ipairs(plans) do
+    if plan.unit.kind ~= "library" then rest[#rest + 1] = plan
+    else
+      plan.unit.log.warn("not reloaded (%s): %s", by, plan.err
+                         or "it waits for the next start with others of the library")
+    end
+  end
+  return rest, true
+end
+
 -- Nothing that is prepared goes in: says why, for each.
 local function refuse(reload, plans, by)
   local broken, reasons = {}, {}
@@ -127,7 +151,10 @@ local function refuse(reload, plans, by)
   end
   for _, plan in ipairs(plans) do
     local unit = plan.unit
-    if plan.version then
+    if plan.version and unit.kind == "library" and library_waits(plans) then
+      unit.log.warn("not reloaded (%s): it waits for the next start with %s", by,
+                    table.concat(broken, ", "))
+    elseif plan.version then
       unit.is_behind = true
       unit.log.warn("not reloaded: it changed together with %s; it is reloaded with the next "
                     .. "change", table.concat(broken, ", "))
@@ -180,10 +207,14 @@ end
 ---@param reload moonwire.Reload
 ---@param plans moonwire.ReloadPlan[]
 ---@param by string
+---@param is_all boolean|nil  they are all that has changed since the start, not one change
 ---@return string|nil told
 ---@return string|nil err
-function M.apply(reload, plans, by)
+function M.apply(reload, plans, by, is_all)
   load_all(reload, plans)
+  local is_left
+  if is_all then plans, is_left = without_library(plans, by) end
+  if #plans == 0 then return LIBRARY_WAITS end
   if reload.desk.stopping then return nil, "the runtime is stopping" end
   if not fit_all(plans) then return refuse(reload, plans, by) end
   local told = put_in(reload, plans, by)
@@ -193,6 +224,7 @@ function M.apply(reload, plans, by)
     plan.unit.log.info("reloaded (%s): %s, events waited %.2f ms at most", by, told[i],
                        reload.longest * 1000)
   end
+  if is_left then told[#told + 1] = LIBRARY_WAITS end
   return table.concat(told, ", ")
 end
 

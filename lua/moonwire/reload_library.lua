@@ -64,15 +64,19 @@ local function change_to(self, module)
   return change
 end
 
---- As StrategyUnit:load.
+--- As StrategyUnit:load; plan.waits: the text is good, and cannot come in under way.
 function Unit:load(plan)
   local text, err = (plan.read or code.read_file)(self.path)
   self.tried = { [self.path] = text or false }
   if not text then return nil, err end
-  if FIXED[self.name] then return nil, self.name .. " waits for the next start" end
+  plan.waits = FIXED[self.name]
+  if plan.waits then return nil, self.name .. " waits for the next start" end
   local module, change
   module, err = run(self, text, plan.compile or loadstring)
-  if module ~= nil then change, err = change_to(self, module) end
+  if module ~= nil then
+    change, err = change_to(self, module)
+    plan.waits = change == nil
+  end
   if not change then return nil, err end
   return { change = change, files = self.tried, from = self.loaded }
 end
@@ -125,9 +129,10 @@ function Late:result()
   return {}
 end
 
---- As StrategyUnit:search_old_code.
+--- As StrategyUnit:search_old_code; nil: nothing came in.
 function Unit:search_old_code()
   local change = self.change
+  if not change then return nil end
   self.change = nil
   return setmetatable({ change = change, search = holders.search { change } }, Late)
 end

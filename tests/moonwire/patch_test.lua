@@ -114,6 +114,19 @@ t.test("again and again it stays as it is", function()
   t.equal((old.add "x"), 51)
 end)
 
+t.test("a module of tables of functions changes as well, also where others have these", function()
+  local text = "local M, n = {}, 0 M.buy = { about = 'one', run = function() n = n + 1 return n "
+    .. "end } return M"
+  local old = load_text(text)
+  package.loaded["moonwire.patch_commands"] = old
+  local held, run = old.buy, { run = old.buy.run }
+  package.loaded["moonwire.patch_holder"] = { tables = run, f = print }
+  held.run()
+  patched(old, (text:gsub("one", "two"):gsub("n %+ 1", "n + 10")))
+  t.equal(held.about .. " " .. held.run() .. " " .. run.run(), "two 11 21")
+  package.loaded["moonwire.patch_commands"], package.loaded["moonwire.patch_holder"] = nil, nil
+end)
+
 t.test("what cannot be told apart is refused", function()
   local old = load_text(OLD)
   local plan, err = patch.plan(old, load_text((OLD:gsub("return M$",

@@ -123,6 +123,33 @@ t.test("a library module that does not load changes nothing", function()
   t.equal(runner.instance.state.told, "sent")
 end)
 
+t.test("a library that was replaced under the runtime waits as a whole, all else goes in",
+       function()
+  f.file("a.lua", TRADES)
+  local s = f.play { a = {} }
+  local function path_of(name) return package.searchpath("moonwire." .. name, package.path) end
+  local function running(name)
+    local list = ask(s, "versions", name)
+    return list[#list].is_running and list[#list].number
+  end
+  for _, name in ipairs { "risk", "dispatch" } do
+    texts[path_of(name)] = "-- changed\n" .. read_file(path_of(name))
+  end
+  f.file("a.lua", TRADES .. "\n-- changed")
+  t.equal(ask(s, "reload_all", "SIGHUP"), "a: version 2, the library waits for the next start")
+  t.equal(#s:logged "warn not reloaded (SIGHUP): ", 2)
+  t.equal(running "moonwire.risk", 1)
+  t.equal(ask(s, "reload_all", "SIGHUP"), "the library waits for the next start")
+  -- As one change: nothing of it goes in, and the next one does not bring half of it.
+  s:run(s.reloader, "on_file_changed", path_of "risk" .. "\0" .. path_of "dispatch" .. "\0")
+  f.finish(s)
+  f.file("a.lua", TRADES .. "\n-- changed again")
+  f.saved(s, "a.lua")
+  t.equal(running "a", 3)
+  t.equal(running "moonwire.risk", 1)
+  texts = {}
+end)
+
 -- Saves another text of the risk module; `act` is called before the change's pause number `at`.
 -- Whether it came to that.
 local function save_risk(s, text, at, act)
