@@ -97,11 +97,9 @@ static int write_some(struct mw_drain *drain, struct mw_err *err)
 /* What the journal put off, when there is time for it. -1: it failed. */
 static int tidy(struct mw_drain *drain, struct mw_err *err)
 {
-    size_t len;
     int result = 0;
     do {
-        (void)mw_ring_peek(drain->ring, &len);
-        drain->has_more = len > LITTLE_BYTES;
+        drain->has_more = mw_ring_used(drain->ring) > LITTLE_BYTES;
         if (!drain->has_more || mw_journal_is_behind(drain->journal))
             result = mw_journal_tidy(drain->journal, err);
     } while (result > 0 && mw_journal_is_behind(drain->journal));
@@ -159,9 +157,7 @@ void mw_drain_end_run(struct mw_drain *drain, const char *how)
 
 double mw_drain_level(const struct mw_drain *drain)
 {
-    size_t len = 0;
     if (!drain->journal)
         return 0;
-    (void)mw_ring_peek(drain->ring, &len);
-    return (double)len / (double)mw_ring_size(drain->ring);
+    return (double)mw_ring_used(drain->ring) / (double)mw_ring_size(drain->ring);
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,23 +11,37 @@
 #include <unistd.h>
 
 enum {
-    LINE = 128,         /* two cache lines: the processor fetches them in pairs */
-    AHEAD = 768,        /* fetched before they are written to */
-    WARM = 1024 * 1024, /* beyond this an empty ring begins anew, where it is in the caches */
+    LINE = 128,     /* two cache lines: the processor fetches them in pairs */
+    AHEAD = 1536,   /* fetched before they are written to */
+    NEAR_PART = 32, /* of the size: the part that is used while the reader keeps up */
 };
 
-/* The first page of the memory. Both count bytes since the beginning and never go back. */
+/* All count bytes since the beginning and never go back. */
 struct ends {
     alignas(LINE) _Atomic uint64_t head; /* the writer's: committed up to here */
     _Atomic uint64_t origin;             /* the writer's: what stands at the memory's beginning */
+    _Atomic uint64_t turn; /* the writer's, of the far part: where that ended when it went back */
     alignas(LINE) _Atomic uint64_t tail; /* the reader's: consumed up to here */
 };
 
-struct mw_ring {
+/* A ring by itself. What both sides know of it stands in the shared memory. */
+struct part {
     struct ends *ends;
-    char *bytes; /* `size` of them, and the same once more behind */
-    size_t size, page;
+    char *bytes; /* `size` of them, and the same once more behind; a size of 0: no such part */
+    size_t size;
     uint64_t seen_tail; /* the writer's: spares it the reader's cache line while there is room */
+    uint64_t fetched;   /* the writer's */
+};
+
+/* All goes through the near part, which is small and stays in the caches, as long as there is room
+ * in it; then through the far one, until the reader has emptied the near one. So what is in the
+ * near part is newer than what stands before `turn` in the far one, and older than the rest. */
+struct mw_ring {
+    struct part near, far;
+    bool is_near;         /* the writer's: where it is; at first in the far part, as any heir */
+    struct part *reading; /* of which the last peek spoke */
+    void *base;
+    size_t mapped;
 };
 
 static size_t round_up(size_t bytes, size_t page)
@@ -37,42 +52,54 @@ static size_t round_up(size_t bytes, size_t page)
     return size;
 }
 
-/* One page of ends, the bytes, the bytes again. */
-static void *map_twice(int fd, size_t page, size_t size)
+/* `size` bytes of the file, mapped at `at` twice in a row. 0 or -1. */
+static int map_twice(char *at, int fd, size_t from, size_t size)
+{
+    const int access = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_FIXED;
+    return size > 0 && (mmap(at, size, access, flags, fd, (off_t)from) == MAP_FAILED ||
+                        mmap(at + size, size, access, flags, fd, (off_t)from) == MAP_FAILED)
+               ? -1
+               : 0;
+}
+
+/* One page of ends, the near bytes twice, the far bytes twice. 0 or -1. */
+static int map_all(struct mw_ring *ring, int fd, size_t page)
 {
     const int access = PROT_READ | PROT_WRITE;
-    char *base = mmap(NULL, page + 2 * size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t near = ring->near.size, far = ring->far.size;
+    ring->mapped = page + 2 * near + 2 * far;
+    char *base = mmap(NULL, ring->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED)
-        return NULL;
-    if (mmap(base, page + size, access, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
-        mmap(base + page + size, size, access, MAP_SHARED | MAP_FIXED, fd, (off_t)page) ==
-            MAP_FAILED ||
-        madvise(base, page + 2 * size, MADV_DONTDUMP) < 0) {
-        int failure = errno;
-        (void)munmap(base, page + 2 * size); /* the first failure is the one to tell */
-        errno = failure;
-        return NULL;
-    }
-    return base;
+        return -1;
+    ring->base = base;
+    ring->near.ends = (struct ends *)base;
+    ring->far.ends = ring->near.ends + 1;
+    ring->near.bytes = base + page;
+    ring->far.bytes = ring->near.bytes + 2 * near;
+    return mmap(base, page, access, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED ||
+                   map_twice(ring->near.bytes, fd, page, near) < 0 ||
+                   map_twice(ring->far.bytes, fd, page + near, far) < 0 ||
+                   madvise(base, ring->mapped, MADV_DONTDUMP) < 0
+               ? -1
+               : 0;
 }
 
 struct mw_ring *mw_ring_new(size_t bytes, struct mw_err *err)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE), size = round_up(bytes, page);
+    size_t near = size / NEAR_PART >= page ? size / NEAR_PART : 0;
     struct mw_ring *ring = calloc(1, sizeof *ring);
     int fd = memfd_create("moonwire-ring", MFD_CLOEXEC);
-    char *base = NULL;
-    if (ring && fd >= 0 && ftruncate(fd, (off_t)(page + size)) == 0)
-        base = map_twice(fd, page, size);
-    if (!base) {
+    if (ring) {
+        ring->near.size = near;
+        ring->far.size = size;
+        ring->reading = &ring->far;
+    }
+    if (!ring || fd < 0 || ftruncate(fd, (off_t)(page + near + size)) < 0 ||
+        map_all(ring, fd, page) < 0) {
         mw_err_set(err, "ring of %zu bytes: %s", size, strerror(errno));
-        free(ring);
+        mw_ring_free(ring);
         ring = NULL;
-    } else {
-        ring->ends = (struct ends *)base;
-        ring->bytes = base + page;
-        ring->size = size;
-        ring->page = page;
     }
     if (fd >= 0)
         (void)close(fd); /* the mappings keep the memory */
@@ -83,85 +110,139 @@ void mw_ring_free(struct mw_ring *ring)
 {
     if (!ring)
         return;
-    (void)munmap(ring->ends, ring->page + 2 * ring->size); /* our own mapping: cannot fail */
+    if (ring->base)
+        (void)munmap(ring->base, ring->mapped); /* our own mapping: cannot fail */
     free(ring);
 }
 
 size_t mw_ring_size(const struct mw_ring *ring)
 {
-    return ring->size;
+    return ring->far.size;
 }
 
 /* The origin is that of all that is not consumed: it only moves while there is nothing. */
-static char *place(const struct mw_ring *ring, uint64_t at)
+static char *place(const struct part *part, uint64_t at)
 {
-    uint64_t origin = atomic_load_explicit(&ring->ends->origin, memory_order_relaxed);
-    return ring->bytes + ((at - origin) & (ring->size - 1));
+    uint64_t origin = atomic_load_explicit(&part->ends->origin, memory_order_relaxed);
+    return part->bytes + ((at - origin) & (part->size - 1));
 }
 
 /* The writer ----------------------------------------------------------------------------------- */
 
-/* As long as the reader keeps up only the first of the memory is in use: it stays in the caches,
- * and the rest takes no memory. The move is seen with the next head, which comes after it. */
-static void begin_anew(struct mw_ring *ring, uint64_t head)
-{
-    /* Acquire: as below. */
-    ring->seen_tail = atomic_load_explicit(&ring->ends->tail, memory_order_acquire);
-    if (ring->seen_tail == head)
-        atomic_store_explicit(&ring->ends->origin, head, memory_order_relaxed);
-}
-
 /* The head is read from the shared memory, not kept: the writer may be the successor of one that
  * died, forked from a parent that never wrote. What a parent has seen of the tail is only old. */
-void *mw_ring_reserve(struct mw_ring *ring, size_t len)
+static bool is_empty(struct part *part)
 {
-    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed);
-    if (len > ring->size)
+    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
+    if (head == part->seen_tail)
+        return true;
+    /* Acquire: the reader is done with the bytes. */
+    part->seen_tail = atomic_load_explicit(&part->ends->tail, memory_order_acquire);
+    return head == part->seen_tail;
+}
+
+static char *room_in(struct part *part, size_t len)
+{
+    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
+    if (len > part->size)
         return NULL;
-    if (head - ring->seen_tail > ring->size - len) {
+    if (head - part->seen_tail > part->size - len) {
         /* Acquire: the reader is done with the bytes that will be written over. */
-        ring->seen_tail = atomic_load_explicit(&ring->ends->tail, memory_order_acquire);
-        if (head - ring->seen_tail > ring->size - len)
+        part->seen_tail = atomic_load_explicit(&part->ends->tail, memory_order_acquire);
+        if (head - part->seen_tail > part->size - len)
             return NULL;
     }
-    char *room = place(ring, head);
-    if (room < ring->bytes + WARM)
+    return place(part, head);
+}
+
+/* An empty part begins anew where its memory was used before: the rest takes none. The move is seen
+ * with the next head, which comes after it. */
+static void begin_anew(struct part *part)
+{
+    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
+    atomic_store_explicit(&part->ends->origin, head, memory_order_relaxed);
+    part->fetched = head;
+}
+
+void *mw_ring_reserve(struct mw_ring *ring, size_t len)
+{
+    if (!ring->is_near && ring->near.size && is_empty(&ring->near)) {
+        /* Is seen with the next head of the near part. */
+        uint64_t head = atomic_load_explicit(&ring->far.ends->head, memory_order_relaxed);
+        atomic_store_explicit(&ring->far.ends->turn, head, memory_order_relaxed);
+        ring->is_near = true;
+    }
+    char *room = ring->is_near ? room_in(&ring->near, len) : NULL;
+    if (room)
         return room;
-    begin_anew(ring, head);
-    return place(ring, head);
+    ring->is_near = false;
+    if (is_empty(&ring->far))
+        begin_anew(&ring->far);
+    return room_in(&ring->far, len);
 }
 
 /* The reader's processor has these lines: they are asked for while the next event is awaited. */
-static void fetch_ahead(const char *place)
+static void fetch_ahead(struct part *part, uint64_t head)
 {
-    for (int i = 0; i < AHEAD; i += LINE / 2)
+    uint64_t end = head + AHEAD;
+    uint64_t at = part->fetched - head <= AHEAD ? part->fetched : head;
+    for (; at < end; at += LINE / 2) {
+        const char *line = place(part, at);
 #if defined __x86_64__
-        __asm__ volatile("prefetchw %0" : : "m"(place[i]));
+        __asm__ volatile("prefetchw %0" : : "m"(*line));
 #else
-        __builtin_prefetch(place + i, 1);
+        __builtin_prefetch(line, 1);
 #endif
+    }
+    part->fetched = at;
 }
 
 void mw_ring_commit(struct mw_ring *ring, size_t len)
 {
-    uint64_t head = atomic_load_explicit(&ring->ends->head, memory_order_relaxed);
-    atomic_store_explicit(&ring->ends->head, head + len, memory_order_release);
-    fetch_ahead(place(ring, head + len));
+    struct part *part = ring->is_near ? &ring->near : &ring->far;
+    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
+    atomic_store_explicit(&part->ends->head, head + len, memory_order_release);
+    fetch_ahead(part, head + len);
 }
 
 /* The reader ----------------------------------------------------------------------------------- */
 
+/* How much is in it. More than there can be: a dying writer has written over the ends. */
+static size_t used_of(const struct part *part, uint64_t tail)
+{
+    uint64_t used = atomic_load_explicit(&part->ends->head, memory_order_acquire) - tail;
+    return used <= part->size ? (size_t)used : part->size;
+}
+
+size_t mw_ring_used(const struct mw_ring *ring)
+{
+    size_t used = 0;
+    const struct part *const parts[] = {&ring->far, &ring->near};
+    for (size_t i = 0; i < 2; i++)
+        used +=
+            used_of(parts[i], atomic_load_explicit(&parts[i]->ends->tail, memory_order_relaxed));
+    return used;
+}
+
+/* First what is in the far part: with it all is seen that was written to the near one before; and
+ * with that the turn that came before it. */
 void *mw_ring_peek(struct mw_ring *ring, size_t *len)
 {
-    uint64_t tail = atomic_load_explicit(&ring->ends->tail, memory_order_relaxed);
-    uint64_t used = atomic_load_explicit(&ring->ends->head, memory_order_acquire) - tail;
-    /* More than there can be: a dying writer has written over the ends. Never read beyond. */
-    *len = used <= ring->size ? (size_t)used : ring->size;
-    return place(ring, tail);
+    uint64_t far_tail = atomic_load_explicit(&ring->far.ends->tail, memory_order_relaxed);
+    uint64_t near_tail = atomic_load_explicit(&ring->near.ends->tail, memory_order_relaxed);
+    size_t far = used_of(&ring->far, far_tail), near = used_of(&ring->near, near_tail);
+    uint64_t turn = atomic_load_explicit(&ring->far.ends->turn, memory_order_relaxed);
+    bool is_near = near > 0 && turn <= far_tail;
+    if (turn > far_tail && far > turn - far_tail)
+        far = (size_t)(turn - far_tail);
+    ring->reading = is_near ? &ring->near : &ring->far;
+    *len = is_near ? near : far;
+    return place(ring->reading, is_near ? near_tail : far_tail);
 }
 
 void mw_ring_consume(struct mw_ring *ring, size_t len)
 {
-    uint64_t tail = atomic_load_explicit(&ring->ends->tail, memory_order_relaxed);
-    atomic_store_explicit(&ring->ends->tail, tail + len, memory_order_release);
+    struct ends *ends = ring->reading->ends;
+    uint64_t tail = atomic_load_explicit(&ends->tail, memory_order_relaxed);
+    atomic_store_explicit(&ends->tail, tail + len, memory_order_release);
 }

@@ -158,7 +158,7 @@ static struct figures measure(void)
 int main(int argc, char **argv)
 {
     struct mw_err err;
-    ring = mw_ring_new(8 << 20, &err);
+    ring = mw_ring_new(64 << 20, &err);
     struct mw_recorder_options options = {.ring = ring, .on_full = never_room};
     recorder = ring ? mw_recorder_new(&options, &err) : NULL;
     if (!recorder || argc != 2)

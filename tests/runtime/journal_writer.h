@@ -79,10 +79,14 @@ static inline void put_run(void)
 /* What the ring has, into the journal; -1 as soon as that fails. */
 static inline int store(void)
 {
-    size_t len;
-    void *records = mw_ring_peek(ring, &len);
-    int result = mw_journal_write(journal, records, len, &err);
-    mw_ring_consume(ring, len);
+    int result = 0;
+    while (mw_ring_used(ring) > 0) {
+        size_t len;
+        void *records = mw_ring_peek(ring, &len);
+        if (mw_journal_write(journal, records, len, &err) < 0)
+            result = -1;
+        mw_ring_consume(ring, len);
+    }
     return result < 0 ? -1 : mw_journal_commit(journal, &err);
 }
 

@@ -23,8 +23,8 @@ static bool on_full(void *arg, bool is_first)
     mw_record_put(arg ? *(struct mw_recorder **)arg : NULL, &line, NULL, "full");
     if (full_calls == full_limit)
         return false;
-    if (full_calls % 3 == 0) {          /* only when it is asked again and again */
-        (void)mw_ring_peek(ring, &len); /* the length is what is asked for */
+    while (full_calls % 3 == 0 && mw_ring_used(ring)) { /* only when it is asked again and again */
+        (void)mw_ring_peek(ring, &len);                 /* the length is what is asked for */
         mw_ring_consume(ring, len);
     }
     return true;

@@ -163,27 +163,92 @@ static void in_one_piece_over_the_end(void)
     mw_ring_free(ring);
 }
 
-/* While the reader keeps up, the ring needs the first of its memory only. */
-static void in_the_first_of_the_memory(void)
+enum { MB = 1024 * 1024, NEAR = 8 * MB / 32 };
+
+/* While the reader keeps up, the ring needs a small part of its memory only. */
+static void in_a_small_part_of_the_memory(void)
 {
-    enum { MB = 1024 * 1024 };
     struct mw_ring *ring = new_ring((size_t)8 * MB);
     char *first = mw_ring_reserve(ring, 1);
     uint64_t written = 0, read = 0;
     while (written < 3000) { /* 4 MB */
+        char *room = mw_ring_reserve(ring, 1);
+        CHECK(room >= first && room < first + NEAR);
         written += (uint64_t)write_piece(ring, written);
         read += (uint64_t)read_piece(ring, read);
     }
     CHECK_INT(read, written);
-    CHECK((char *)mw_ring_reserve(ring, 1) < first + MB + PIECE_MAX);
+    CHECK_INT(mw_ring_used(ring), 0);
     while (write_piece(ring, written)) /* all of it is there when it is needed */
         written++;
-    size_t len;
-    (void)mw_ring_peek(ring, &len); /* the length is what is asked for */
-    CHECK(len > 8 * MB - PIECE_MAX);
+    CHECK(mw_ring_used(ring) > 8 * MB + NEAR - 2 * PIECE_MAX);
     while (read_piece(ring, read))
         read++;
     CHECK_INT(read, written);
+    char *room = mw_ring_reserve(ring, 1); /* back */
+    CHECK(room >= first && room < first + NEAR);
+    mw_ring_free(ring);
+}
+
+/* So many bytes of this value. */
+static char *fill(struct mw_ring *ring, size_t len, char value)
+{
+    char *room = mw_ring_reserve(ring, len);
+    CHECK(room != NULL);
+    if (!room)
+        abort();
+    memset(room, value, len);
+    mw_ring_commit(ring, len);
+    return room;
+}
+
+static void check_next(struct mw_ring *ring, size_t len, char value)
+{
+    size_t got;
+    const char *in = mw_ring_peek(ring, &got);
+    CHECK(got >= len);
+    if (got >= len)
+        CHECK(in[0] == value && in[len - 1] == value);
+    mw_ring_consume(ring, len);
+}
+
+/* What has no room in the small part goes to the large one, and so does what follows, until the
+ * small one was read: nothing overtakes anything. */
+static void nothing_overtakes(void)
+{
+    struct mw_ring *ring = new_ring((size_t)8 * MB);
+    (void)fill(ring, 100, 'a'); /* near */
+    char *far = fill(ring, NEAR + 1, 'b');
+    (void)fill(ring, 10, 'c'); /* would fit near */
+    CHECK_INT(mw_ring_used(ring), 100 + NEAR + 1 + 10);
+    check_next(ring, 100, 'a');
+    (void)fill(ring, 10, 'd'); /* near was read: there again, though far was not */
+    check_next(ring, NEAR + 1, 'b');
+    (void)fill(ring, 10, 'e');
+    check_next(ring, 10, 'c');
+    check_next(ring, 10, 'd');
+    check_next(ring, 10, 'e');
+    (void)fill(ring, NEAR, 'f');      /* near again, to its last byte */
+    CHECK(fill(ring, 1, 'g') == far); /* begins anew where its memory was used before */
+    check_next(ring, NEAR, 'f');
+    check_next(ring, 1, 'g');
+    CHECK_INT(mw_ring_used(ring), 0);
+    mw_ring_free(ring);
+}
+
+/* The reader may look and consume at any time: it consumes of what it saw last. */
+static void consumed_is_what_was_seen(void)
+{
+    size_t len;
+    struct mw_ring *ring = new_ring((size_t)8 * MB);
+    (void)fill(ring, NEAR, 'a');
+    (void)mw_ring_peek(ring, &len); /* the length is what is asked for */
+    CHECK_INT(len, NEAR);
+    (void)fill(ring, 5, 'b');
+    CHECK_INT(mw_ring_used(ring), NEAR + 5);
+    mw_ring_consume(ring, len);
+    CHECK_INT(mw_ring_used(ring), 5);
+    check_next(ring, 5, 'b');
     mw_ring_free(ring);
 }
 
@@ -224,7 +289,7 @@ static void *write_all(void *arg)
 static void two_threads(void)
 {
     pthread_t writer;
-    struct mw_ring *ring = new_ring((size_t)PAGE * 512); /* two MB: it begins anew as well */
+    struct mw_ring *ring = new_ring((size_t)PAGE * 512); /* 2 MB, and 64 kB while it is read */
     if (pthread_create(&writer, NULL, write_all, ring) != 0)
         abort();
     for (uint64_t n = 0; n < THREAD_PIECES;)
@@ -313,7 +378,9 @@ int main(void)
         {"its memory is left out of core dumps", not_dumped},
         {"only what was committed is seen", only_what_is_committed},
         {"a piece over the ring's end is in one piece", in_one_piece_over_the_end},
-        {"a reader that keeps up lets the ring stay small", in_the_first_of_the_memory},
+        {"a reader that keeps up lets the ring stay small", in_a_small_part_of_the_memory},
+        {"nothing overtakes what had no room in the small part", nothing_overtakes},
+        {"what is consumed is of the piece that was seen", consumed_is_what_was_seen},
         {"pieces come out as they went in, full or empty", many_pieces},
         {"pieces of another thread come whole and in order", two_threads},
         {"a killed writer leaves whole pieces, and its successor goes on", killed_writers},
