@@ -8,7 +8,10 @@
 enum {
     STEP_BYTES = 1024 * 1024, /* so that the guardian looks up in between; fits into the caches */
     LITTLE_BYTES = 256 * 1024,
+    FLOOD_BYTES =
+        32 * 1024, /* in a ms: the processors have other things to do than to draw rows, */
 };
+static const int64_t MS = 1000000, FLOOD_ENDS_NS = 20000000; /* until so long after it */
 
 static void set_state(struct mw_drain *drain, enum mw_journal_state state, const char *problem)
 {
@@ -94,16 +97,29 @@ static int write_some(struct mw_drain *drain, struct mw_err *err)
     return 0;
 }
 
+/* How much has come since the last step. */
+static void gauge(struct mw_drain *drain, int64_t now_ns)
+{
+    size_t used = mw_ring_used(drain->ring), came = used > drain->left ? used - drain->left : 0;
+    int64_t ms = (now_ns - drain->looked_ns) / MS;
+    if (came / FLOOD_BYTES > (size_t)(ms > 1 ? ms : 1))
+        drain->flooded_ns = now_ns;
+    drain->is_flooded = drain->flooded_ns && now_ns - drain->flooded_ns < FLOOD_ENDS_NS;
+    drain->looked_ns = now_ns;
+}
+
 /* What the journal put off, when there is time for it. -1: it failed. */
 static int tidy(struct mw_drain *drain, struct mw_err *err)
 {
     int result = 0;
     do {
         drain->has_more = mw_ring_used(drain->ring) > LITTLE_BYTES;
-        if (!drain->has_more || mw_journal_is_behind(drain->journal))
+        bool is_quiet = !drain->has_more && !drain->is_flooded;
+        if (is_quiet || mw_journal_is_behind(drain->journal))
             result = mw_journal_tidy(drain->journal, err);
     } while (result > 0 && mw_journal_is_behind(drain->journal));
     drain->has_more = drain->has_more || result > 0;
+    drain->left = mw_ring_used(drain->ring);
     return result < 0 ? -1 : 0;
 }
 
@@ -119,9 +135,10 @@ static int step(struct mw_drain *drain, struct mw_err *err)
 bool mw_drain_step(struct mw_drain *drain, int64_t now_ns)
 {
     struct mw_err err = {""}, later = {""};
-    drain->has_more = false;
+    drain->has_more = drain->is_flooded = false;
     if (!drain->journal || (drain->is_failing && now_ns < drain->retry_ns))
         return false;
+    gauge(drain, now_ns);
     if (step(drain, &err) < 0) {
         fail(drain, now_ns, &err);
         return false;

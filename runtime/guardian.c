@@ -11,7 +11,8 @@
 
 enum {
     BUSY_MS = 10, /* how often it looks while anything happens, */
-    IDLE_MS = 50, /* and while nothing does */
+    IDLE_MS = 50, /* and while nothing does, */
+    FLOOD_MS = 1, /* and while so much does that the near part of the ring would soon be full */
     MEMORY_LOOK_MS = 100,
     LAST_WRITES_MS = 5000, /* at the end a failing journal is tried again for so long */
 };
@@ -154,12 +155,18 @@ static void watch(struct guardian *g)
     }
 }
 
-/* Waits for a signal, at most until the next look; not while there is more to write. */
+static int64_t until_next_look_ns(const struct guardian *g, bool is_busy)
+{
+    if (g->drain.has_more)
+        return 0;
+    return (g->drain.is_flooded ? FLOOD_MS : is_busy ? BUSY_MS : IDLE_MS) * MW_MS;
+}
+
+/* Waits for a signal, at most until the next look. */
 static void wait_and_hear(struct guardian *g, bool is_busy)
 {
     sigset_t set;
-    int64_t wait_ns = (is_busy ? BUSY_MS : IDLE_MS) * MW_MS;
-    struct timespec limit = {.tv_nsec = g->drain.has_more ? 0 : wait_ns};
+    struct timespec limit = {.tv_nsec = until_next_look_ns(g, is_busy)};
     watched_signals(&set);
     int number = sigtimedwait(&set, NULL, &limit);
     g->now_ns = monotonic_ns();

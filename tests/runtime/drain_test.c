@@ -101,6 +101,37 @@ static void a_step_at_a_time(void)
     CHECK_TEXT(stored(), "30|30|1");
 }
 
+/* Rows are drawn when it is quiet; while much comes the next look is soon. */
+static void a_flood_is_not_the_time_for_rows(void)
+{
+    static const char rows[] = "SELECT count(*) FROM orders";
+    int64_t now_ns = SECOND;
+    begin_draining();
+    CHECK(!mw_drain_step(&hand, now_ns - SECOND / 1000));
+    for (uint64_t n = 1; n <= 3000; n++) {
+        char id[32];
+        (void)snprintf(id, sizeof id, "mw-%" PRIu64, n);
+        put_order(n, 0, id, NULL);
+        if (n % 500)
+            continue;
+        CHECK(mw_drain_step(&hand, now_ns)); /* 100 kB */
+        CHECK(hand.is_flooded && !hand.has_more);
+        now_ns += SECOND / 1000;
+    }
+    CHECK_TEXT(ask(rows), "0");
+    CHECK(!mw_drain_step(&hand, now_ns + SECOND / 100));
+    CHECK(hand.is_flooded);
+    for (int i = 0; i < 1000 && (i == 0 || hand.has_more); i++)
+        CHECK(!mw_drain_step(&hand, now_ns + SECOND / 10));
+    CHECK(!hand.is_flooded);
+    CHECK_TEXT(ask(rows), "3000");
+    put_order(3001, 0, "mw-3001", NULL);
+    CHECK(mw_drain_step(&hand, now_ns + SECOND / 5));
+    CHECK(!hand.is_flooded);
+    CHECK_TEXT(ask(rows), "3001");
+    mw_drain_close(&hand);
+}
+
 int main(void)
 {
     static const struct test_case cases[] = {
@@ -109,6 +140,7 @@ int main(void)
         {"what a closed journal did not commit goes to the next one, its secrets masked",
          opened_anew},
         {"a step is about a megabyte", a_step_at_a_time},
+        {"rows wait until a flood is over", a_flood_is_not_the_time_for_rows},
     };
     int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
     shared = mw_shared_new(&err);
