@@ -9,13 +9,13 @@
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 256 << 10,     /* what a reader has to take in for one record of it */
-    KEPT_BYTES = 1 << 20,        /* of memory, when there was more to write */
-    AT_ONCE_BYTES = 64 << 10,    /* of more than that rows are drawn later */
-    TIDY_WAL_BYTES = 8 << 20,    /* so much waits in the WAL until it is quiet, */
-    MOST_WAL_BYTES = 512 << 20,  /* and so much in a flood, */
-    WAL_PART = 4,                /* or this part of the limit of size */
-    MOST_LEFT_BYTES = 384 << 20, /* without rows: what is drawn in some seconds when a run ends */
+    CHUNK_BYTES = 256 << 10,    /* what a reader has to take in for one record of it */
+    KEPT_BYTES = 1 << 20,       /* of memory, when there was more to write */
+    AT_ONCE_BYTES = 64 << 10,   /* of more than that rows are drawn later */
+    TIDY_WAL_BYTES = 8 << 20,   /* so much waits in the WAL until it is quiet, */
+    MOST_WAL_BYTES = 512 << 20, /* and so much in a flood, */
+    WAL_PART = 4,               /* or this part of the limit of size */
+    MOST_LEFT = 1500000, /* records without rows: what is drawn in some seconds when a run ends */
 };
 static const int64_t RARELY_NS = INT64_C(10000000000), SLICE_NS = 4000000, SECOND_NS = 1000000000;
 
@@ -393,8 +393,9 @@ int mw_journal_commit(struct mw_journal *journal, struct mw_err *err)
 
 bool mw_journal_is_behind(const struct mw_journal *journal)
 {
-    int64_t most = MOST_LEFT_BYTES, limit = journal->options.max_bytes / 2;
-    return journal->draw.drawn.left_bytes > (limit && limit < most ? limit : most);
+    const struct mw_drawn *drawn = &journal->draw.drawn;
+    int64_t limit = journal->options.max_bytes / 2; /* what has no rows cannot be deleted */
+    return drawn->left_records > MOST_LEFT || (limit && drawn->left_bytes > limit);
 }
 
 static int draw(struct mw_journal *journal, const int64_t *limit_ns, struct mw_err *err)

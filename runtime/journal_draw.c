@@ -1,6 +1,7 @@
 #include "journal_draw.h"
 #include "host.h"
 #include "journal_bind.h"
+#include "journal_chunk.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,20 +17,21 @@ static int prepare(sqlite3 *db, const char *sql, sqlite3_stmt **statement)
                : -1;
 }
 
-/* Three numbers: 0, or -1. */
+/* 0, or -1. */
 static int read_place(sqlite3 *db, struct mw_drawn *drawn)
 {
     sqlite3_stmt *s = NULL;
     bool is_read = false;
     if (prepare(db,
-                "SELECT chunk, number, (SELECT coalesce(sum(length(bytes)), 0) FROM chunks"
-                " WHERE chunks.chunk > drawn.chunk OR (chunks.chunk = drawn.chunk"
-                " AND last > number)) FROM drawn",
+                "SELECT d.chunk, number, coalesce(sum(length(bytes)), 0),"
+                " coalesce(sum(last - first + 1), 0) FROM drawn d LEFT JOIN chunks c"
+                " ON c.chunk >= d.chunk AND (c.chunk > d.chunk OR last > number)",
                 &s) == 0 &&
         sqlite3_step(s) == SQLITE_ROW) {
         drawn->chunk = sqlite3_column_int64(s, 0);
         drawn->number = (uint64_t)sqlite3_column_int64(s, 1);
         drawn->left_bytes = sqlite3_column_int64(s, 2);
+        drawn->left_records = sqlite3_column_int64(s, 3);
         is_read = true;
     }
     return sqlite3_finalize(s) == SQLITE_OK && is_read ? 0 : -1;
@@ -38,10 +40,11 @@ static int read_place(sqlite3 *db, struct mw_drawn *drawn)
 int mw_draw_attach(struct mw_draw *draw, sqlite3 *db)
 {
     draw->chunk = 0;
-    if (prepare(db,
-                "SELECT chunk, run, bytes FROM chunks WHERE chunk > ?1 OR (chunk = ?1"
-                " AND last > ?2) ORDER BY chunk LIMIT 1",
-                &draw->next) < 0 ||
+    if (prepare(
+            db,
+            "SELECT chunk, run, bytes, last - first + 1 FROM chunks WHERE chunk > ?1 OR (chunk = ?1"
+            " AND last > ?2) ORDER BY chunk LIMIT 1",
+            &draw->next) < 0 ||
         prepare(db, "UPDATE drawn SET chunk = ?, number = ?", &draw->note) < 0 ||
         read_place(db, &draw->drawn) < 0)
         return -1;
@@ -69,7 +72,8 @@ int mw_draw_stored(struct mw_draw *draw, const struct mw_chunk *chunk, bool at_o
 {
     const struct mw_record *r;
     if (!at_once) {
-        draw->drawn.left_bytes += (int64_t)chunk->len;
+        draw->drawn.left_bytes += (int64_t)chunk->stored;
+        draw->drawn.left_records += (int64_t)(chunk->last - chunk->first + 1);
         return 0;
     }
     for (size_t at = 0; at < chunk->len; at += r->size) {
@@ -82,17 +86,21 @@ int mw_draw_stored(struct mw_draw *draw, const struct mw_chunk *chunk, bool at_o
     return 0;
 }
 
-static int keep_bytes(struct mw_draw *draw, const void *bytes, size_t len)
+/* 0, or -1 without memory. Of a damaged chunk there is nothing to keep. */
+static int keep_bytes(struct mw_draw *draw, const void *bytes, size_t stored)
 {
-    if (len > draw->room) {
+    int64_t len = mw_chunk_len(bytes, stored);
+    if (len > 0 && (size_t)len > draw->room) {
         free(draw->bytes);
-        draw->bytes = malloc(len);
-        draw->room = draw->bytes ? len : 0;
+        draw->bytes = malloc((size_t)len);
+        draw->room = draw->bytes ? (size_t)len : 0;
+        if (!draw->bytes)
+            return -1;
     }
-    if (!draw->bytes)
-        return -1;
-    memcpy(draw->bytes, bytes, len);
-    draw->len = len;
+    bool is_whole = len > 0 && mw_chunk_unpack(bytes, stored, draw->bytes, (size_t)len) == 0;
+    draw->len = is_whole ? (size_t)len : 0;
+    draw->is_damaged = !is_whole;
+    draw->stored = (int64_t)stored;
     draw->at = 0;
     return 0;
 }
@@ -108,6 +116,7 @@ static int load(struct mw_draw *draw)
         const void *bytes = sqlite3_column_blob(s, 2);
         size_t len = (size_t)sqlite3_column_bytes(s, 2);
         found = bytes && keep_bytes(draw, bytes, len) == 0 ? 1 : -1;
+        draw->records = sqlite3_column_int64(s, 3);
         draw->chunk = found > 0 ? sqlite3_column_int64(s, 0) : 0;
         draw->run = sqlite3_column_int64(s, 1);
     }
@@ -116,7 +125,8 @@ static int load(struct mw_draw *draw)
 
 static void end_chunk(struct mw_draw *draw)
 {
-    draw->drawn.left_bytes -= (int64_t)draw->len;
+    draw->drawn.left_bytes -= draw->stored;
+    draw->drawn.left_records -= draw->records;
     draw->chunk = 0;
 }
 
@@ -140,7 +150,7 @@ static int draw_loaded(struct mw_draw *draw, int64_t until_ns)
         if (until_ns && count % RECORDS_A_LOOK == 0 && mw_host_clock_ns() >= until_ns)
             return 0;
     }
-    if (draw->at < draw->len)
+    if (draw->at < draw->len || draw->is_damaged)
         draw->drawn.number = INT64_MAX;
     return 1;
 }
@@ -151,7 +161,7 @@ int mw_draw_slice(struct mw_draw *draw, int64_t limit_ns)
     for (;;) {
         int result = draw->chunk ? 1 : load(draw);
         if (result == 0)
-            draw->drawn.left_bytes = 0;
+            draw->drawn.left_bytes = draw->drawn.left_records = 0;
         if (result <= 0)
             return result;
         result = draw_loaded(draw, until_ns);

@@ -11,7 +11,8 @@
 struct mw_drawn {
     int64_t chunk;
     uint64_t number;
-    int64_t left_bytes; /* of chunks, not drawn yet; of one that was begun, all of it */
+    /* Of chunks, not drawn yet; of one that was begun, all of it. bytes: as the file has them. */
+    int64_t left_bytes, left_records;
 };
 
 /* Zeroed, it is fresh. */
@@ -23,6 +24,8 @@ struct mw_draw {
     char *bytes;
     size_t len, at, room;
     int64_t chunk, run; /* chunk 0: none */
+    int64_t stored, records;
+    bool is_damaged;
 };
 
 /* The connection to use, until it is detached; finds out how far it was drawn before. */

@@ -203,13 +203,14 @@ static int make_tables(sqlite3 *db, const char *path, struct mw_err *err)
     return mw_journal_exec(db, path, sql, err);
 }
 
-static int upgrade(sqlite3 *db, const char *path, struct mw_err *err)
+static int upgrade(sqlite3 *db, const char *path, int64_t version, struct mw_err *err)
 {
     char sql[64];
     (void)snprintf(sql, sizeof sql, "PRAGMA user_version = %d; COMMIT",
                    MW_JOURNAL_VERSION); /* fits */
-    if (mw_journal_exec(db, path, "BEGIN IMMEDIATE;" MW_JOURNAL_UPGRADE, err) < 0)
-        return -1;
+    if (mw_journal_exec(db, path, "BEGIN IMMEDIATE", err) < 0 ||
+        (version == 1 && mw_journal_exec(db, path, MW_JOURNAL_UPGRADE_1, err) < 0))
+        return -1; /* from version 2 it is only that chunks may be packed from now on */
     return mw_journal_exec(db, path, sql, err);
 }
 
@@ -231,8 +232,8 @@ static int check_version(sqlite3 *db, const char *path, struct mw_err *err)
         return -1;
     if (application == MW_JOURNAL_APPLICATION && version == MW_JOURNAL_VERSION)
         return 0;
-    if (application == MW_JOURNAL_APPLICATION && version == 1)
-        return upgrade(db, path, err);
+    if (application == MW_JOURNAL_APPLICATION && version >= 1 && version < MW_JOURNAL_VERSION)
+        return upgrade(db, path, version, err);
     if (application == MW_JOURNAL_APPLICATION)
         mw_err_set(err,
                    "journal %s: of version %" PRId64 ", this moonwire writes version %d:"

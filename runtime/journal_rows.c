@@ -20,6 +20,7 @@ void mw_journal_rows_free(struct mw_journal_rows *rows)
     mw_journal_rows_detach(rows);
     mw_map64_free(&rows->known);
     mw_map64_free(&rows->states);
+    free(rows->packed);
     free(rows);
 }
 
@@ -238,15 +239,31 @@ int mw_journal_rows_add(struct mw_journal_rows *rows, int64_t run, const struct 
     }
 }
 
+/* As the file is to have it; without memory for that, as it is. */
+static const char *pack(struct mw_journal_rows *rows, struct mw_chunk *chunk)
+{
+    if (rows->packed_room < chunk->len) {
+        free(rows->packed);
+        rows->packed = malloc(chunk->len);
+        rows->packed_room = rows->packed ? chunk->len : 0;
+    }
+    size_t packed = 0;
+    if (rows->packed)
+        packed = mw_chunk_pack(&rows->packing, chunk->bytes, chunk->len, rows->packed);
+    chunk->stored = packed ? packed : chunk->len;
+    return packed ? rows->packed : chunk->bytes;
+}
+
 int mw_journal_rows_add_chunk(struct mw_journal_rows *rows, struct mw_chunk *chunk)
 {
     sqlite3_stmt *s = rows->statements[S_chunk];
+    const char *bytes = pack(rows, chunk);
     mw_bind_number(s, 1, chunk->run);
     mw_bind_number(s, 2, (int64_t)chunk->first);
     mw_bind_number(s, 3, (int64_t)chunk->last);
     mw_bind_number(s, 4, chunk->from_ns);
     mw_bind_number(s, 5, chunk->to_ns);
-    (void)sqlite3_bind_blob64(s, 6, chunk->bytes, chunk->len, SQLITE_STATIC);
+    (void)sqlite3_bind_blob64(s, 6, bytes, chunk->stored, SQLITE_STATIC);
     if (mw_run(s) < 0)
         return -1;
     chunk->id = sqlite3_last_insert_rowid(rows->db);

@@ -15,7 +15,7 @@ struct mw_journal_rows;
 struct mw_chunk {
     int64_t id, run; /* id: when it is stored */
     const char *bytes;
-    size_t len;
+    size_t len, stored;   /* stored: bytes in the file, when it is */
     uint64_t first, last; /* their numbers */
     int64_t from_ns, to_ns;
 };

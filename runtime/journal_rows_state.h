@@ -3,6 +3,7 @@
 #ifndef MW_JOURNAL_ROWS_STATE_H
 #define MW_JOURNAL_ROWS_STATE_H
 
+#include "journal_chunk.h"
 #include "journal_rows.h"
 #include "map64.h"
 
@@ -72,7 +73,10 @@ enum statement { STATEMENTS(STATEMENT_ENUM) S_COUNT };
 struct mw_journal_rows {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
-    int64_t run;                  /* of the record that was added last */
+    int64_t run; /* of the record that was added last */
+    struct mw_pack_table packing;
+    char *packed; /* room for a chunk */
+    size_t packed_room;
     struct mw_map64 known;        /* usual key of an order -> the key that its row has */
     struct mw_map64 states;       /* number of an order -> its last order_status, not written yet */
     const struct mw_record *told; /* the last one, not written yet */

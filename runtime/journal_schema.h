@@ -1,8 +1,9 @@
 /* journal_schema.h: the tables of a journal file. What happened stands whole in `chunks` (records
- * of record.h, one after the other); the other tables but `runs` are drawn from it, so that
- * questions about orders need not read it: when there is time, so that under load they lag behind
- * it. `drawn` says how far they are: all chunks before `chunk`, and what has no higher number in
- * it. Amounts are decimals as text; times are ns since 1970. What was not told is NULL.
+ * of record.h, one after the other, packed as journal_chunk.h says); the other tables but `runs`
+ * are drawn from it, so that questions about orders need not read it: when there is time, so that
+ * under load they lag behind it. `drawn` says how far they are: all chunks before `chunk`, and what
+ * has no higher number in it. Amounts are decimals as text; times are ns since 1970. What was not
+ * told is NULL.
  *
  * A fill's key is its run << 32 | its number there. fees: "0.5 IDR, 1 BTC"; time_ns: at the venue;
  * qty: 0 when trades that were named later took the place of what was counted by total; new_qty:
@@ -11,7 +12,7 @@
 #ifndef MW_JOURNAL_SCHEMA_H
 #define MW_JOURNAL_SCHEMA_H
 
-enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
+enum { MW_JOURNAL_VERSION = 3, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" */
 
 /* The last ten versions of the code that was loaded, a row a file. Journals that are older than it
  * get it when they are opened. */
@@ -49,8 +50,8 @@ enum { MW_JOURNAL_VERSION = 2, MW_JOURNAL_APPLICATION = 0x6d6f6f6e }; /* "moon" 
     "CREATE TABLE drawn (chunk INTEGER, number INTEGER);" /* one row */                            \
     "INSERT INTO drawn VALUES (0, 0);" MW_JOURNAL_VERSIONS
 
-/* A file of version 1 becomes one of version 2: its tables never lagged. */
-#define MW_JOURNAL_UPGRADE                                                                         \
+/* For a file of version 1: its tables never lagged. */
+#define MW_JOURNAL_UPGRADE_1                                                                       \
     "CREATE TABLE drawn (chunk INTEGER, number INTEGER);"                                          \
     "INSERT INTO drawn SELECT coalesce(max(chunk), 0), coalesce(max(last), 0) FROM (SELECT chunk," \
     " last FROM chunks ORDER BY chunk DESC LIMIT 1);"                                              \

@@ -121,6 +121,9 @@ struct mw_record {
 };
 const char *mw_record_name(unsigned kind);
 bool mw_utf8_valid(const char *text, size_t len);
+
+int64_t mw_chunk_len(const void *chunk, size_t stored);
+int mw_chunk_unpack(const void *chunk, size_t stored, void *to, size_t len);
 struct mw_recorder;
 struct mw_order_words {
   const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,

@@ -2,6 +2,8 @@
 --- killed.
 
 local e2e = require "tests.e2e.lib"
+local ffi = require "moonwire.cdef"
+local host = require "moonwire.host"
 local json = require "moonwire.json"
 local test, equal = e2e.test, e2e.equal
 
@@ -167,13 +169,26 @@ test("after a kill -9 every request that the venue received is in the journal", 
   equal(read(run.journal, "runs", "--json")[1].how:match "signal 9", "signal 9")
 end)
 
+-- What a journal's chunks hold, unpacked.
+local function records_of(path)
+  local db, parts = assert(host.journal_open(path)), {}
+  for _, row in ipairs(assert(db:query "SELECT bytes FROM chunks")) do
+    local len = tonumber(ffi.C.mw_chunk_len(row.bytes, #row.bytes))
+    local bytes = ffi.new("char[?]", len)
+    equal(ffi.C.mw_chunk_unpack(row.bytes, #row.bytes, bytes, len), 0)
+    parts[#parts + 1] = ffi.string(bytes, len)
+  end
+  db:close()
+  return table.concat(parts)
+end
+
 test("no key, secret, token or signature is in the file", function()
   local sim = e2e.sim "indodax"
   local run = resting(sim)
   local file = assert(io.open(run.journal, "rb"))
   local wal = assert(io.open(run.journal .. "-wal", "rb"))
   await_rows("two orders", 2, run.journal, "orders", "--json")
-  local bytes = file:read "*a" .. wal:read "*a"
+  local bytes = file:read "*a" .. wal:read "*a" .. records_of(run.journal)
   file:close()
   wal:close()
   has(bytes, "method=trade&pair=btc_idr")                -- it is the right file

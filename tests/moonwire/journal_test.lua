@@ -2,6 +2,7 @@
 --- by the runtime's own writer.
 
 local t = require "tests.tap"
+local ffi = require "moonwire.cdef"
 local host = require "moonwire.host"
 local fixture = require "tests.moonwire.journal_fixture"
 local events = require "moonwire.journal.events"
@@ -272,6 +273,24 @@ t.test("events are the records, the last ones, in words", function()
   writer:close()
 end)
 
+-- A chunk as it is told to be packed, or not.
+local function unpacked(chunk)
+  local len = tonumber(ffi.C.mw_chunk_len(chunk, #chunk))
+  local bytes = ffi.new("char[?]", len)
+  t.equal(ffi.C.mw_chunk_unpack(chunk, #chunk, bytes, len), 0)
+  t.ok(len > #chunk)
+  return ffi.string(bytes, len)
+end
+
+local function check_broken(bytes, expected, head)
+  for _, broken in ipairs { bytes:sub(1, -2), bytes .. "more", bytes:sub(1, 1) .. head
+                            .. bytes:sub(#head + 2) } do
+    local ok, err = records.each(broken, 1, function() end)
+    t.equal(ok, nil)
+    t.ok(err:find(expected), err)
+  end
+end
+
 t.test("machines get whole texts, and bytes that are none as digits", function()
   local writer = fresh()
   writer:put("ws_send", { id = 3, num = 8 }, "\3\232", nil)
@@ -282,12 +301,8 @@ t.test("machines get whole texts, and bytes that are none as digits", function()
   local found = {}
   for _, chunk in ipairs(assert(db:query "SELECT * FROM chunks")) do
     assert(records.each(chunk.bytes, 1, function(r) found[#found + 1] = records.json_fields(r) end))
-    local bytes = chunk.bytes
-    for _, broken in ipairs { bytes:sub(1, -2), bytes .. "more", "\255" .. bytes:sub(2) } do
-      local ok, err = records.each(broken, 1, function() end)
-      t.equal(ok, nil)
-      t.ok(err:find "no record at byte %d+ of a chunk of run 1")
-    end
+    check_broken(chunk.bytes, "a chunk of run 1 is damaged: it cannot be unpacked", "\254\255\255")
+    check_broken(unpacked(chunk.bytes), "no record at byte %d+ of a chunk of run 1", "\254")
   end
   t.equal(found[1].data_hex, "03e8")
   t.equal(#found[2].data, 1000)

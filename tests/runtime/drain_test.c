@@ -80,8 +80,8 @@ static void opened_anew(void)
     mw_drain_all(&hand, 3 * SECOND);
     mw_drain_close(&hand);
     CHECK_TEXT(stored(), "3|3|1");
-    CHECK_TEXT(ask("SELECT max(instr(bytes, 'signed with ')) > 0,"
-                   " max(instr(bytes, 'a-key-of-ours')) FROM chunks"),
+    CHECK_TEXT(ask("SELECT max(instr(unpacked(bytes), 'signed with ')) > 0,"
+                   " max(instr(unpacked(bytes), 'a-key-of-ours')) FROM chunks"),
                "1|0");
 }
 

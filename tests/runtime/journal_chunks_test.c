@@ -23,7 +23,7 @@ static void chunks_have_every_record(void)
     CHECK_TEXT(ask("SELECT run, name FROM runs"), "1|desk\n2|desk");
     CHECK_TEXT(ask("SELECT min(to_ns >= from_ns AND from_ns > 1600000000000000000) FROM chunks"),
                "1");
-    CHECK_TEXT(ask("SELECT instr(bytes, x'"
+    CHECK_TEXT(ask("SELECT instr(unpacked(bytes), x'"
                    "7b226d6574686f64223a31307d"
                    "') > 0 FROM chunks"
                    " WHERE chunk = 1"),
@@ -127,7 +127,7 @@ static void undrawn_is_kept(void)
     options.max_bytes = 4 << 20;
     begin();
     put_run();
-    memset(message, ' ', sizeof message - 1);
+    fill_noise(message, sizeof message);
     for (int i = 0; i < 100; i++) {
         put_message(message);
         CHECK_INT(store(), 0);
@@ -159,7 +159,7 @@ static void upgraded(void)
     reopen();
     CHECK(journal != NULL);
     CHECK_TEXT(err.text, "");
-    CHECK_TEXT(ask("PRAGMA user_version"), "2");
+    CHECK_TEXT(ask("PRAGMA user_version"), "3");
     CHECK_TEXT(ask("SELECT * FROM drawn"), "1|31");
     CHECK_TEXT(ask(tables), "10|10|10");
     CHECK_TEXT(ask("SELECT how FROM runs"), "cut off");
@@ -171,6 +171,45 @@ static void upgraded(void)
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT told >> 32 FROM persist"), "2");
     CHECK_TEXT(ask(tables), "20|20|20");
+}
+
+/* In version 2 chunks were not packed: rows are drawn from those as well. */
+static void plain_chunks(void)
+{
+    begin();
+    put_run();
+    put_filled(1, 2001);
+    CHECK_INT(store(), 0);
+    CHECK_TEXT(ask("SELECT sum(length(bytes)) < sum(length(unpacked(bytes))) / 4 FROM chunks"),
+               "1");
+    mw_journal_close(journal);
+    journal = NULL;
+    exec_sql("UPDATE chunks SET bytes = unpacked(bytes); PRAGMA user_version = 2");
+    reopen();
+    CHECK(journal != NULL);
+    CHECK_TEXT(err.text, "");
+    CHECK_TEXT(ask("PRAGMA user_version"), "3");
+    CHECK_TEXT(ask(tables), "2000|2000|2000");
+}
+
+/* Of a chunk that cannot be unpacked no rows are drawn; those behind it are. */
+static void damaged_chunk(void)
+{
+    begin();
+    put_run();
+    put_filled(1, 2001);
+    CHECK_INT(store(), 0);
+    CHECK_TEXT(ask("SELECT count(*) > 3 FROM chunks"), "1");
+    mw_journal_close(journal);
+    journal = NULL;
+    exec_sql("UPDATE chunks SET bytes = substr(bytes, 1, 1000) WHERE chunk = 2");
+    reopen();
+    CHECK(journal != NULL);
+    CHECK_TEXT(err.text, "");
+    CHECK_TEXT(ask("SELECT count(*) BETWEEN 1000 AND 1999 FROM fills"), "1");
+    CHECK_TEXT(ask("SELECT client_order_id FROM orders ORDER BY key DESC LIMIT 1"), "mw-2000");
+    CHECK_TEXT(ask("SELECT d.chunk = max(c.chunk) FROM chunks c, drawn d"), "1");
+    CHECK_INT(mw_journal_tidy(journal, &err), 0);
 }
 
 static bool is_in_memory(const char *text, const char *memory, size_t len)
@@ -193,7 +232,8 @@ static void masked_before(void)
         16); /* no zeros were learned */
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT hex(text) FROM log"), "61000000000000000000000000000062");
-    CHECK_TEXT(ask("SELECT count(*), instr(bytes, CAST('{\"key\":\"[secret......]\"}' AS BLOB)) > 0"
+    CHECK_TEXT(ask("SELECT count(*), instr(unpacked(bytes), CAST('{\"key\":\"[secret......]\"}' AS "
+                   "BLOB)) > 0"
                    " FROM chunks"),
                "1|1");
 }
@@ -222,10 +262,11 @@ static void secrets_are_nowhere(void)
     CHECK(!is_in_memory("token-0", memory, len));
     CHECK(!is_in_memory("5f2d9c0e", memory, len));
     CHECK_TEXT(ask("SELECT text FROM log"), "key=[secret......]");
-    CHECK_TEXT(ask("SELECT count(*), sum(instr(bytes, CAST('hunter2' AS BLOB))),"
-                   " sum(instr(bytes, CAST('token-099' AS BLOB))) FROM chunks"),
+    CHECK_TEXT(ask("SELECT count(*), sum(instr(unpacked(bytes), CAST('hunter2' AS BLOB))),"
+                   " sum(instr(unpacked(bytes), CAST('token-099' AS BLOB))) FROM chunks"),
                "1|0|0");
-    CHECK_TEXT(ask("SELECT instr(bytes, CAST('{\"key\":\"[secret......]\",\"token\":\"[secret.]\","
+    CHECK_TEXT(ask("SELECT instr(unpacked(bytes), "
+                   "CAST('{\"key\":\"[secret......]\",\"token\":\"[secret.]\","
                    "\"id\":\"mw-a-1\"}' AS BLOB)) > 0 FROM chunks"),
                "1");
     CHECK_TEXT(ask("SELECT client_order_id FROM orders"), "mw-a-1");
@@ -247,6 +288,8 @@ static void no_record(void)
 
 static const struct test_case cases[] = {
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
+    {"a journal of before chunks were packed goes on", plain_chunks},
+    {"a chunk that is damaged costs its own rows", damaged_chunk},
     {"rows of much come later, a slice at a time, in the order of writing", rows_come_later},
     {"rows that were not drawn are drawn at the next start, each once", drawn_at_the_next_start},
     {"all rows are drawn when a run ends", drawn_when_a_run_ends},

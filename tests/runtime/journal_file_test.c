@@ -64,8 +64,8 @@ static void other_files_are_left_alone(void)
     exec_sql("CREATE TABLE mine (a)");
     check_refused("this is no journal of moonwire: name another file in journal.path");
     remove_files();
-    exec_sql("PRAGMA application_id = 1836019566; PRAGMA user_version = 3");
-    check_refused("of version 3, this moonwire writes version 2");
+    exec_sql("PRAGMA application_id = 1836019566; PRAGMA user_version = 4");
+    check_refused("of version 4, this moonwire writes version 3");
     CHECK(access(path, F_OK) == 0);
     remove_files();
     if (mkdir(path, 0700) < 0)
@@ -218,7 +218,7 @@ static void check_full(const char *words, void (*make_room)(void))
 {
     static char message[4000];
     int sent = 0, failed = 0;
-    memset(message, 'm', sizeof message - 1);
+    fill_noise(message, sizeof message);
     for (; sent < 2000 && !failed; sent++) {
         put_message(message);
         failed = drain();

@@ -20,7 +20,7 @@ static void limited_by_size(void)
     put_order(1, 0, "mw-open", NULL);
     put_order(2, 0, "mw-gone", NULL);
     put_status(2, "canceled", NULL, "0");
-    memset(message, ' ', sizeof message - 1);
+    fill_noise(message, sizeof message);
     for (int i = 0; i < 200; i++) { /* 20 MB */
         put_message(message);
         put(log, NULL, "sent", 4);
@@ -58,7 +58,7 @@ static int64_t flood(int megabytes, char *told, size_t size)
 {
     static char message[100000];
     int64_t largest = 0;
-    memset(message, ' ', sizeof message - 1);
+    fill_noise(message, sizeof message);
     told[0] = '\0';
     for (int i = 0; i < 10 * megabytes; i++) {
         struct stat st = {.st_size = 0};

@@ -4,6 +4,7 @@
 #define MW_TEST_JOURNAL_WRITER_H
 
 #include "journal.h"
+#include "journal_chunk.h"
 #include "record.h"
 #include "test.h"
 
@@ -102,6 +103,28 @@ static inline int drain(void)
     return -1;
 }
 
+/* unpacked(bytes) in SQL: the records of a chunk. */
+static inline void unpacked(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const void *chunk = sqlite3_value_blob(values[0]);
+    size_t stored = (size_t)sqlite3_value_bytes(values[0]);
+    int64_t len = count == 1 ? mw_chunk_len(chunk, stored) : -1;
+    char *records = len > 0 ? malloc((size_t)len) : NULL;
+    if (records && mw_chunk_unpack(chunk, stored, records, (size_t)len) == 0)
+        sqlite3_result_blob64(context, records, (sqlite3_uint64)len, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_error(context, "a damaged chunk", -1);
+    free(records);
+}
+
+static inline int open_sql(sqlite3 **db, int flags)
+{
+    int code = sqlite3_open_v2(path, db, flags, NULL);
+    return code ? code
+                : sqlite3_create_function(*db, "unpacked", 1, SQLITE_UTF8, NULL, unpacked, NULL,
+                                          NULL);
+}
+
 /* What a query gives, values with "|" and rows with "\n" between; NULL is "-". */
 static inline const char *ask(const char *sql)
 {
@@ -110,7 +133,7 @@ static inline const char *ask(const char *sql)
     sqlite3_stmt *statement;
     size_t used = 0;
     text[0] = '\0';
-    if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+    if (open_sql(&db, SQLITE_OPEN_READONLY) != SQLITE_OK ||
         sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) {
         (void)snprintf(text, sizeof text, "%s", sqlite3_errmsg(db));
         (void)sqlite3_close(db);
@@ -139,7 +162,7 @@ static inline void reopen(void)
 static inline void exec_sql(const char *sql)
 {
     sqlite3 *db;
-    if (sqlite3_open(path, &db) != SQLITE_OK ||
+    if (open_sql(&db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) != SQLITE_OK ||
         sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK || sqlite3_close(db) != SQLITE_OK)
         abort();
 }
@@ -194,6 +217,17 @@ static inline void put_message(const char *text)
 {
     struct mw_record send = {.kind = MW_RECORD_ws_send, .id = 3, .num = 1};
     put(send, text, NULL, 0);
+}
+
+/* Text without any order, which cannot be packed and looks like no secret. */
+static inline void fill_noise(char *text, size_t size)
+{
+    static uint64_t state = 1;
+    for (size_t i = 0; i + 1 < size; i++) {
+        state = state * 6364136223846793005U + 1442695040888963407U;
+        text[i] = (char)(' ' + (state >> 33) % 95);
+    }
+    text[size - 1] = '\0';
 }
 
 /* Runs the cases in a directory of their own. */

@@ -34,11 +34,15 @@ local function read(bytes, at, run)
 end
 
 --- Calls visit(record) for each record of a chunk. True, or nil and what is wrong with the bytes.
----@param chunk string
+---@param chunk string     as the journal has it
 ---@param run integer
 ---@param visit fun(record: moonwire.Record)
 function M.each(chunk, run, visit)
-  local bytes, at, len = ffi.cast("const char *", chunk), 0, #chunk
+  local at, len = 0, tonumber(C.mw_chunk_len(chunk, #chunk))
+  local bytes = ffi.new("char[?]", math.max(len, 1))
+  if len < 0 or C.mw_chunk_unpack(chunk, #chunk, bytes, len) < 0 then
+    return nil, ("a chunk of run %d is damaged: it cannot be unpacked"):format(run)
+  end
   while at < len do
     local r = ffi.cast("const struct mw_record *", bytes + at)
     if len - at < HEAD or r.size < HEAD or r.size > len - at
