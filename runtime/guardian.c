@@ -170,9 +170,11 @@ static void wait_and_hear(struct guardian *g, bool is_busy)
     watched_signals(&set);
     int number = sigtimedwait(&set, NULL, &limit);
     g->now_ns = monotonic_ns();
-    if (number == SIGINT || number == SIGTERM)
+    if (number == SIGINT || number == SIGTERM) {
+        g->stop_signal = number;
         fire(g, STOP);
-    else if (number == SIGHUP && g->child.role == MW_ROLE_RUNTIME)
+    }
+    if (number == SIGHUP && g->child.role == MW_ROLE_RUNTIME)
         mw_guardian_tell(g, SIGHUP);
 }
 

@@ -313,7 +313,7 @@ enum event mw_act_kill_child(struct guardian *g)
 enum event mw_act_ask_to_stop(struct guardian *g)
 {
     g->is_to_stop = true;
-    mw_guardian_tell(g, SIGTERM);
+    mw_guardian_tell(g, g->stop_signal);
     return NOTHING;
 }
 

@@ -53,6 +53,7 @@ struct guardian {
     uint32_t sweeps;
     bool was_killed; /* by us: it hung */
     bool is_to_stop; /* asked to: there will be no restart */
+    int stop_signal; /* by which one; the runtime says it */
 };
 
 /* What is done in the table; each returns what follows from it at once. */

@@ -242,6 +242,7 @@ test("Ctrl-C at a terminal reaches the guardian alone, and all ends cleanly", fu
   equal(run:wait_exit(), 0, "exit status")
   equal(is_empty(sim), true)
   equal(run:err():find("level=error", 1, true), nil)
+  has(run:err(), "stopping: SIGINT")
 end)
 
 test("a second run on the same account is refused, and told who has it", function()

@@ -35,7 +35,7 @@ struct stage { /* in memory that all of them share */
     double second; /* how long the guardian's seconds are */
     int plan_status;
     struct mw_plan plan;
-    _Atomic int plans, runs, sweeps, asked, outlived;
+    _Atomic int plans, runs, sweeps, asked, asked_by, outlived;
     _Atomic unsigned open_told;
     _Atomic pid_t child;
     _Atomic int is_own_group;
@@ -65,13 +65,17 @@ static inline void turn_until(struct mw_shared *shared, int number)
     sigset_t set;
     struct timespec limit = {.tv_nsec = 5000000};
     sigemptyset(&set);
+    sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGUSR1);
     for (int got = 0; got != number;) {
         shared->turns++;
         got = sigtimedwait(&set, NULL, &limit);
-        if (got == SIGTERM)
+        if (got == SIGTERM || got == SIGINT) {
+            stage->asked_by = got;
             stage->asked++;
+            got = SIGTERM;
+        }
     }
 }
 

@@ -96,6 +96,7 @@ static void test_stop(void)
     (void)kill(guardian, SIGINT);
     CHECK_INT(end_guardian(guardian), 0);
     CHECK_INT(stage->asked, 1);
+    CHECK_INT(stage->asked_by, SIGINT);
     CHECK_INT(stage->sweeps, 0);
 }
 
@@ -211,7 +212,7 @@ int main(void)
         {"on_crash = leave sweeps nothing", test_left_alone},
         {"a runtime that stands still, or is stopped, is killed and swept behind", test_hung},
         {"one that keeps too much memory is asked to stop", test_bloated},
-        {"asked to stop it asks the runtime, once", test_stop},
+        {"asked to stop it asks the runtime, once and by the same signal", test_stop},
         {"asked again it asks again; one that hangs then is swept behind", test_stop_again},
         {"restart starts again, with more patience each time", test_restart},
         {"more than five deaths in ten minutes end it", test_no_end_of_crashes},
