@@ -427,6 +427,14 @@ local function copy(report)
   return copied
 end
 
+-- Without an id of ours and without a journal nobody knows.
+local function whose(self, order)
+  if not order.external then return "of ours from an earlier run" end
+  local archive = self.orders.archive
+  local is_sure = order.client_order_id or archive and archive:is_there()
+  return is_sure and "of somebody else" or "of somebody else, or of ours (a journal would tell)"
+end
+
 --- The order that a report speaks of: one of this run or of the archive, or else a new one; nil as
 --- long as it may be one of ours whose id is not known yet.
 ---@return moonwire.Order|nil
@@ -442,8 +450,7 @@ function Session:order_of(report)
     return nil
   else
     order = self.orders:adopt(self.name, copy(report))
-    self.log.info("order %s shows up: %s", order.external and "of somebody else" or
-                  "of ours from an earlier run", order)
+    self.log.info("order %s shows up: %s", whose(self, order), order)
   end
   self.desk:on_order_met()
   return order

@@ -111,9 +111,12 @@ end
 
 --- A step of the private log-on: what must be known before orders can be.
 function State:before_logon()
+  if not self.markets then
+    local ok, err, class = self:load_markets()
+    if not ok then return nil, err, class end
+  end
   if self.clock_offset_ms == 0 then self:measure_clock() end
-  if self.markets then return true end
-  return self:load_markets()
+  return true
 end
 
 --- What the venue has to be asked at all without a session that is up, in a task: its markets, or a

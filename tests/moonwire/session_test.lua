@@ -15,7 +15,7 @@ t.test("a session asks for all it needs, subscribes, reconciles, and then is up"
   local s = play():start()
   local asked = {}
   for i, request in ipairs(s.requests) do asked[i] = stage.name_of(request) end
-  t.equal(table.concat(asked, " "), "/api/server_time /api/pairs /api/price_increments "
+  t.equal(table.concat(asked, " "), "/api/pairs /api/price_increments /api/server_time "
           .. "/api/private_ws/v1/generate_token openOrders")
   local sent = {}
   for i, text in ipairs(s:private().sent) do
@@ -70,6 +70,17 @@ t.test("markets that cannot be had are asked for again, until they come", functi
   s.answers["/api/pairs"] = stage.vector "pairs"
   s:advance(20)
   t.equal(s.session.state, "up")
+end)
+
+t.test("an attempt at a venue that is not there is one line", function()
+  local s = play { answers = { ["/api/pairs"] = false, ["/api/server_time"] = false } }
+  s:start()
+  for _, name in ipairs { "/api/pairs", "/api/server_time" } do
+    local request = s:find(name)
+    if request then s:lose(request, false) end
+  end
+  t.equal(#s:logged "warn ", 1, table.concat(s.lines, "\n"))
+  t.ok(s:logged("private connection lost: markets: timed out; connecting again in")[1])
 end)
 
 t.test("a bad key stops the session and, with the last one, the runtime", function()

@@ -55,4 +55,11 @@ t.test("a report is looked at again until the order that it may be has ended", f
   t.equal(tostring(found(s, "77").cum_qty), "0.5")
 end)
 
+t.test("whose an unknown order is, only an id of ours or a journal can tell", function()
+  local s = up()
+  s:frame(p.trade({}, { id = 77, side = "sell", executed_volume = "0.5" }))
+  s:settle()
+  t.equal(#s:logged "order of somebody else, or of ours (a journal would tell) shows up", 1)
+end)
+
 stage.done()
