@@ -435,11 +435,28 @@ function Desk:on_session_state(session, state)
   end
 end
 
+-- Strategies go on at other venues, and what trades there is told to nobody.
+local function end_orders_of(self, session)
+  local list = {}
+  for _, order in ipairs(self.orders:list_open { venue = session.name }) do
+    if self.orders.owners[order] then list[#list + 1] = order end
+  end
+  if #list == 0 then return end
+  local stays = self.config.on_stop == "leave" or not session.can_cancel
+  session.log.error("%d of our orders open there, which nobody follows any more: %s", #list, stays
+    and "look after them at the venue" or "canceling; look at the venue that they have gone")
+  if stays then return end
+  each(list, session.log, "cancel", function(order) self:end_order(order) end)
+end
+
 function Desk:on_session_stopped(session, why)
   session.is_settled = true
   session.stopped_why = why
   for _, other in ipairs(self.session_list) do
-    if not other.stopped_why then return start_runners(self) end
+    if not other.stopped_why then
+      end_orders_of(self, session)
+      return start_runners(self)
+    end
   end
   self:stop(1, "no venue is left: " .. why)
 end

@@ -327,6 +327,39 @@ t.test("a venue that has stopped for good is not waited for, and the other one g
   t.equal(s.stopped, nil)
 end)
 
+-- One of two venues stops for good while an order of ours rests there.
+local function lose_for_good(options)
+  local s = play(options)
+  local order = s:send()
+  t.equal(order.status, "new")
+  s.desk:add_session { name = "second", stop = function() end }
+  s:run(s.session.private, "lost", "too many connections", "permanent")
+  s:settle()
+  return s, order
+end
+
+t.test("what is open at a venue that has stopped for good is canceled, and told", function()
+  local s, order = lose_for_good {}
+  t.equal(order.status, "canceled")
+  t.equal(#s:logged "error 1 of our orders open there, which nobody follows any more: canceling", 1)
+  t.equal(s.stopped, nil)
+end)
+
+t.test("... unless orders are to stay", function()
+  local s, order = lose_for_good { on_stop = "leave" }
+  t.equal(order.status, "new")
+  t.equal(#s:logged "which nobody follows any more: look after them at the venue", 1)
+end)
+
+t.test("a venue that refuses such a cancel is not asked without end", function()
+  local s, order = lose_for_good { answers = { cancelByClientOrderId =
+    '{"success":0,"error":"Invalid credentials. API not found."}' } }
+  s:advance(60)
+  t.equal(order:is_open(), true)
+  local count = #s:asked "cancelByClientOrderId"
+  t.ok(count <= 12, count .. " cancels in a minute")
+end)
+
 t.test("without any venue that works the runtime stops, with status 1", function()
   local s = play { answers = { ["/api/private_ws/v1/generate_token"] =
     '{"success":0,"error":"Invalid credentials. Bad sign."}' } }
