@@ -10,13 +10,13 @@ LUAJIT_TEST_FLAGS ?=
 # What the build and the tests need beyond a bare Debian: package names.
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libluajit-5.1-dev libev-dev libwebsockets-dev \
     libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libwslay-dev libintelrdfpmath-dev \
-    libsqlite3-dev libedit-dev lua-cjson
+    libsqlite3-dev liblz4-dev libedit-dev lua-cjson
 TEST_PACKAGES := python3 python3-websocket nodejs node-ws openssl curl
 LINT_PACKAGES := clang-tidy cppcheck lua-check clang
 MODEL_PACKAGES := spin
 BENCH_PACKAGES := nodejs node-ws python3 python3-websockets openssl
 
-MODULES := luajit libssl libcrypto libcurl libwebsockets sqlite3 libedit
+MODULES := luajit libssl libcrypto libcurl libwebsockets sqlite3 liblz4 libedit
 SOURCES := $(filter-out runtime/main.c,$(wildcard runtime/*.c))
 C_TESTS := $(patsubst tests/runtime/%_test.c,%,$(wildcard tests/runtime/*_test.c))
 LUA_TESTS := $(wildcard tests/moonwire/*_test.lua tests/properties/*_test.lua)

@@ -74,7 +74,7 @@ struct mw_journal_rows {
     sqlite3 *db;
     sqlite3_stmt *statements[S_COUNT];
     int64_t run; /* of the record that was added last */
-    struct mw_pack_table packing;
+    LZ4_stream_t packing;
     char *packed; /* room for a chunk */
     size_t packed_room;
     struct mw_map64 known;        /* usual key of an order -> the key that its row has */
