@@ -424,7 +424,7 @@ end
 ---@param object table
 function M.finish_all(sessions, left, object)
   local waiter = setmetatable({ object = object, count = 1 }, Waiter)
-  each(sessions, log.new(), "turn off the countdown of", function(session)
+  each.in_turn(sessions, log.new(), "turn off the countdown of", function(session)
     if not session.countdown then return end
     waiter.count = waiter.count + 1
     session.countdown:finish(left, waiter)

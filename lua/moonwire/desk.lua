@@ -269,7 +269,7 @@ function Desk:cancel_many(list)
     local of_venue = by_venue[order.venue] or {}
     by_venue[order.venue], of_venue[#of_venue + 1] = of_venue, order
   end
-  each(self.session_list, self.log, "cancel orders of", function(session)
+  each.in_turn(self.session_list, self.log, "cancel orders of", function(session)
     if by_venue[session.name] then session:cancel_many(by_venue[session.name]) end
   end)
 end
@@ -446,7 +446,7 @@ local function end_orders_of(self, session)
   session.log.error("%d of our orders open there, which nobody follows any more: %s", #list, stays
     and "look after them at the venue" or "canceling; look at the venue that they have gone")
   if stays then return end
-  each(list, session.log, "cancel", function(order) self:end_order(order) end)
+  each.in_turn(list, session.log, "cancel", function(order) self:end_order(order) end)
 end
 
 function Desk:on_session_stopped(session, why)

@@ -65,7 +65,7 @@ end
 function Held:refuse(why)
   local orders = {}
   while self[1] do orders[#orders + 1] = take(self, 1) end
-  each(orders, self.session.log, "refuse", function(order) reject(self, order, why) end)
+  each.in_turn(orders, self.session.log, "refuse", function(order) reject(self, order, why) end)
 end
 
 function Held:give_up()
@@ -82,7 +82,7 @@ function Held:release()
       self.rate_timer = dispatch.after(wait, self, "release_more")
       return false
     end
-    each({ take(self, 1) }, self.session.log, "send", function(order)
+    each.in_turn({ take(self, 1) }, self.session.log, "send", function(order)
       if ok then self.session:send_order(order) else reject(self, order, why) end
     end)
   end

@@ -150,7 +150,7 @@ local function give_up(self, now, why)
     if not now or entry.give_up <= now then ids[#ids + 1] = id end
   end
   table.sort(ids)
-  each(ids, self.log, "no answer to request", function(id)
+  each.in_turn(ids, self.log, "no answer to request", function(id)
     local entry = self.expected[id]
     self.expected[id] = nil
     entry.object[entry.method](entry.object, entry.context, 0, nil, why, true)

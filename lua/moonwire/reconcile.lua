@@ -331,7 +331,7 @@ end
 -- Returns those of which the venue's list says what it knows.
 local function apply_listed(self, reports, asked_at)
   local session, listed = self.session, {}
-  each(reports, session.log, "order", function(report)
+  each.in_turn(reports, session.log, "order", function(report)
     local order = session:order_of(report)
     if not order then return end
     holding(self, order, apply_one, report, asked_at)

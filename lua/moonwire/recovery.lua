@@ -110,7 +110,7 @@ end
 --- told once.
 function M.settle_orphans(desk)
   local policy = desk.config.on_orphan or "leave"
-  each(desk.orders:take_orphans(), desk.log, "settle orphan", function(order)
+  each.in_turn(desk.orders:take_orphans(), desk.log, "settle orphan", function(order)
     local text = describe(order, policy)
     desk.log.warn("%s", text)
     if policy == "cancel" then desk:end_order(order)

@@ -335,9 +335,8 @@ function Runner:stop(reason)
   for running in pairs(self.tasks) do running:cancel() end
   self.timers, self.tasks = {}, {}
   if self.desk.config.on_stop ~= "leave" then
-    each(self.desk.orders:list_open { strategy = self.name }, self.log, "cancel", function(order)
-      self.desk:end_order(order)
-    end)
+    local open = self.desk.orders:list_open { strategy = self.name }
+    each.in_turn(open, self.log, "cancel", function(order) self.desk:end_order(order) end)
   end
   self.desk:on_runner_stopped(self)
 end

@@ -39,7 +39,7 @@ local function symbols_in_the_way(self, is_meant)
 end
 
 local function cancel_each(self, orders)
-  each(orders, self.log, "cancel", function(order) self:cancel(order) end)
+  each.in_turn(orders, self.log, "cancel", function(order) self:cancel(order) end)
 end
 
 local function can_wait(order) return order:is_open() and not order._cancel.is_under_way end
@@ -174,7 +174,7 @@ local function send(self, orders)
     or not self.limiter:try("cancel", orders.symbol, dispatch.now()) then
     return false
   end
-  each(orders, self.log, "cancel", function(order)
+  each.in_turn(orders, self.log, "cancel", function(order)
     local canceling, of = cancel_of(order), chain.of(order)
     canceling.is_wanted, canceling.lost_at, canceling.is_under_way = nil, nil, true
     if of and of.asked then of.asked.is_to_end = true end
@@ -193,7 +193,7 @@ end
 function CancelAll:cancel_many(orders)
   local groups, rest = {}, orders
   if self.can_cancel_all then groups, rest = groups_of(self, orders) end
-  each(groups, self.log, "cancel all of", function(group)
+  each.in_turn(groups, self.log, "cancel all of", function(group)
     if #group < WORTH_IT or not send(self, group) then cancel_each(self, group) end
   end)
   cancel_each(self, rest)

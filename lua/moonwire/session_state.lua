@@ -138,7 +138,7 @@ function State:after_logon(which)
   local held = self.held
   self.held = false
   if not ok then return nil, "reconcile: " .. err, class end
-  each(held or {}, self.log, "report of", function(report) self:on_report(report) end)
+  each.in_turn(held or {}, self.log, "report of", function(report) self:on_report(report) end)
   return true
 end
 

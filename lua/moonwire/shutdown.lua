@@ -26,7 +26,7 @@ function M.begin(desk, status, reason)
   local self = setmetatable({ desk = desk, status = status }, Shutdown)
   desk.stopping = self
   desk.log.info("stopping: %s", reason)
-  each(desk.runner_list, desk.log, "stop", function(runner)
+  each.in_turn(desk.runner_list, desk.log, "stop", function(runner)
     if runner.state == "running" or runner.state == "loaded" then runner:stop(reason) end
   end)
   self.looking = dispatch.every(LOOK_SECONDS, self, "check")
@@ -81,7 +81,7 @@ function Shutdown:say_what_is_waited_for()
 end
 
 function Shutdown:cancel_met()
-  each(left_open(self.desk), self.desk.log, "cancel", function(order)
+  each.in_turn(left_open(self.desk), self.desk.log, "cancel", function(order)
     if not order._must_end and order.status ~= "pending_cancel" then self.desk:end_order(order) end
   end)
 end
@@ -162,8 +162,8 @@ end
 
 function Shutdown:on_countdowns_over()
   local desk = self.desk
-  each(desk.session_list, desk.log, "stop", function(session) session:stop() end)
-  each({ desk.watch or nil }, desk.log, "sum up", function(watch) watch:summary() end)
+  each.in_turn(desk.session_list, desk.log, "stop", function(session) session:stop() end)
+  each.in_turn({ desk.watch or nil }, desk.log, "sum up", function(watch) watch:summary() end)
   host.stop(self.status)
 end
 

@@ -40,7 +40,7 @@ function Strays:is_empty() return #self.held == 0 end
 function Strays:settle()
   local session, held = self.session, self.held
   self.held = {}
-  each(held, session.log, "report of", function(report)
+  each.in_turn(held, session.log, "report of", function(report)
     local is_known = session.orders:find(session.name, nil, report.order_id)
     if not is_known and self:may_be_ours(report) then self.held[#self.held + 1] = report
     else session:on_report(report) end

@@ -176,7 +176,7 @@ function Sweep:finish(status)
 end
 
 function Sweep:on_countdowns_over()
-  each(self.brooms, log.new(), "stop", function(broom) broom.session:stop() end)
+  each.in_turn(self.brooms, log.new(), "stop", function(broom) broom.session:stop() end)
   host.stop(self.status)
 end
 

@@ -85,9 +85,9 @@ function Turns:fail(why)
   self.current, self.queue = false, {}
   if current then
     current.timer:stop()
-    each({ current }, self.link.log, "give up", function(entry) fail(entry, why, true) end)
+    each.in_turn({ current }, self.link.log, "give up", function(entry) fail(entry, why, true) end)
   end
-  each(queue, self.link.log, "give up", function(entry) fail(entry, why, false) end)
+  each.in_turn(queue, self.link.log, "give up", function(entry) fail(entry, why, false) end)
 end
 
 return M

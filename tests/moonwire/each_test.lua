@@ -28,7 +28,7 @@ t.test("each has its turn, and those that fail are told by name", function()
   local lines, seen = {}, {}
   local log = { error = function(text, ...) lines[#lines + 1] = text:format(...) end }
   local list = { { name = "a" }, { client_order_id = "b" }, { order_id = "c" }, 4 }
-  each(list, log, "do it to", function(item)
+  each.in_turn(list, log, "do it to", function(item)
     seen[#seen + 1] = item
     error("no " .. #seen, 0)
   end)
