@@ -17,10 +17,11 @@ struct mw_drain {
     /* Its own: zero at first. */
     struct mw_journal *journal;
     bool is_failing;
-    bool has_more;   /* the next step is not to wait for anything */
-    bool is_flooded; /* it is to be soon: so much comes that what can wait does */
-    size_t written;  /* of the ring, in the transaction that could not be committed yet */
-    size_t left;     /* in the ring, by the last step */
+    bool has_more;           /* the next step is not to wait for anything, */
+    bool is_pouring;         /* or not for long */
+    bool is_flooded;         /* so much comes that what can wait does */
+    size_t written;          /* of the ring, in the transaction that could not be committed yet */
+    uint64_t consumed, seen; /* bytes since the beginning; seen: in the ring, by the last step */
     int64_t retry_ns, said_ns, looked_ns, flooded_ns;
 };
 

@@ -12,7 +12,7 @@
 enum {
     BUSY_MS = 10, /* how often it looks while anything happens, */
     IDLE_MS = 50, /* and while nothing does, */
-    FLOOD_MS = 1, /* and while so much does that the near part of the ring would soon be full */
+    POUR_MS = 1,  /* and while very much does */
     MEMORY_LOOK_MS = 100,
     LAST_WRITES_MS = 5000, /* at the end a failing journal is tried again for so long */
 };
@@ -159,7 +159,7 @@ static int64_t until_next_look_ns(const struct guardian *g, bool is_busy)
 {
     if (g->drain.has_more)
         return 0;
-    return (g->drain.is_flooded ? FLOOD_MS : is_busy ? BUSY_MS : IDLE_MS) * MW_MS;
+    return (g->drain.is_pouring ? POUR_MS : is_busy ? BUSY_MS : IDLE_MS) * MW_MS;
 }
 
 /* Waits for a signal, at most until the next look. */

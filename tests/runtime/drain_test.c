@@ -101,6 +101,14 @@ static void a_step_at_a_time(void)
     CHECK_TEXT(stored(), "30|30|1");
 }
 
+static void put_much(void)
+{
+    static char message[100000];
+    memset(message, 'm', sizeof message - 1);
+    for (int i = 0; i < 15; i++)
+        put_message(message);
+}
+
 /* Rows are drawn when it is quiet; while much comes the next look is soon. */
 static void a_flood_is_not_the_time_for_rows(void)
 {
@@ -115,9 +123,17 @@ static void a_flood_is_not_the_time_for_rows(void)
         if (n % 500)
             continue;
         CHECK(mw_drain_step(&hand, now_ns)); /* 100 kB */
-        CHECK(hand.is_flooded && !hand.has_more);
+        CHECK(hand.is_flooded && !hand.is_pouring && !hand.has_more);
         now_ns += SECOND / 1000;
     }
+    CHECK_TEXT(ask(rows), "0");
+    put_much();
+    CHECK(mw_drain_step(&hand, now_ns));
+    CHECK(hand.has_more && hand.is_pouring);
+    put_much(); /* while that was written */
+    now_ns += SECOND / 50;
+    while (mw_drain_step(&hand, now_ns))
+        CHECK(hand.is_flooded);
     CHECK_TEXT(ask(rows), "0");
     CHECK(!mw_drain_step(&hand, now_ns + SECOND / 100));
     CHECK(hand.is_flooded);
