@@ -2,7 +2,6 @@
 #include "host.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +12,7 @@ enum {
     WORD_MAX = 4096,
     SIZE_LIMIT = 1 << 30,
     RING_MIN = 1 << 18,
-    DIGITS_MAX = 21
+    DIGITS_MAX = 20
 };
 
 _Static_assert(sizeof(struct mw_record) == 64, "part of the journal's format");
@@ -233,25 +232,35 @@ static char *put(char *out, const void *bytes, size_t len)
     return out + len;
 }
 
-/* A record with `data_len` bytes of data, for the caller to write, and a list of words, which is
- * written here; NULL for a word is an empty one. Returns as begin does. */
-static char *begin_list(struct mw_recorder *recorder, struct mw_record *head, size_t data_len,
-                        const char *const *words, size_t count)
+struct word {
+    const char *at;
+    size_t len;
+};
+
+/* NULL is an empty one. */
+static struct word word_of(const char *text)
 {
-    size_t lens[WORDS_MAX], text_len = 0;
+    return (struct word){text, text ? strnlen(text, WORD_MAX) : 0};
+}
+
+/* A record with `data_len` bytes of data, for the caller to write, and a list of words, which is
+ * written here. Returns as begin does. */
+static char *begin_list(struct mw_recorder *recorder, struct mw_record *head, size_t data_len,
+                        const struct word *words, size_t count)
+{
+    size_t text_len = 0;
     for (size_t i = 0; i < count; i++) {
-        lens[i] = words[i] ? strnlen(words[i], WORD_MAX) : 0;
-        if (lens[i] == WORD_MAX)
+        if (words[i].len == WORD_MAX)
             head->flags |= MW_RECORD_CUT;
-        text_len += lens[i] + 1;
+        text_len += words[i].len + 1;
     }
     head->data_len = (uint32_t)data_len;
     head->text_len = (uint32_t)text_len;
     char *data = begin(recorder, head);
     char *out = data ? data + data_len : NULL;
     for (size_t i = 0; out && i < count; i++) {
-        if (lens[i])
-            out = put(out, words[i], lens[i]);
+        if (words[i].len)
+            out = put(out, words[i].at, words[i].len);
         *out++ = '\0';
     }
     return data;
@@ -264,17 +273,17 @@ void mw_record_order(struct mw_recorder *recorder, uint64_t order, unsigned flag
     static const struct mw_decimal none;
     if (!recorder)
         return;
-    const char *const list[] = {
-        words->client_order_id, words->order_id, words->venue,
-        words->symbol,          words->side,     words->type,
-        words->time_in_force,   words->status,   words->strategy,
-        words->callback,
+    const struct word list[WORDS_MAX] = {
+        word_of(words->client_order_id), word_of(words->order_id), word_of(words->venue),
+        word_of(words->symbol),          word_of(words->side),     word_of(words->type),
+        word_of(words->time_in_force),   word_of(words->status),   word_of(words->strategy),
+        word_of(words->callback),
     };
     struct mw_record head = {.kind = MW_RECORD_order, .flags = (uint16_t)flags, .id = order};
     head.flags |= price ? MW_ORDER_FLAG_price : 0;
     head.flags |= qty ? MW_ORDER_FLAG_qty : 0;
     head.flags |= amount ? MW_ORDER_FLAG_amount : 0;
-    char *data = begin_list(recorder, &head, 3 * sizeof none, list, sizeof list / sizeof *list);
+    char *data = begin_list(recorder, &head, 3 * sizeof none, list, WORDS_MAX);
     if (!data)
         return;
     data = put(data, price ? price : &none, sizeof none);
@@ -289,7 +298,7 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
 {
     if (!recorder)
         return;
-    const char *const list[] = {status, order_id, reason};
+    const struct word list[] = {word_of(status), word_of(order_id), word_of(reason)};
     struct mw_record head = {.kind = MW_RECORD_order_status, .id = order};
     char *data = begin_list(recorder, &head, sizeof totals->cum + sizeof totals->value, list, 3);
     if (!data)
@@ -302,20 +311,19 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
 /* Venues tell ms or us; a double of today's seconds has no more. 0: not told. */
 static int64_t execution_time_ns(const struct mw_execution *x)
 {
-    return x->time > 0 && x->time < 9e9 ? llround(x->time * 1e6) * 1000 : 0;
+    return x->time > 0 && x->time < 9e9 ? (int64_t)(x->time * 1e6 + 0.5) * 1000 : 0;
 }
 
 /* A whole number at the end of the buffer; not by printf, which is slow. */
-static const char *write_whole(char buf[static DIGITS_MAX], double number)
+static struct word write_whole(char buf[static DIGITS_MAX], double number)
 {
-    char *at = buf + DIGITS_MAX - 1;
+    char *at = buf + DIGITS_MAX;
     uint64_t left = number >= 0 && number < 9.2e18 ? (uint64_t)number : 0;
-    *at = '\0';
     do {
         *--at = (char)('0' + left % 10);
         left /= 10;
     } while (left);
-    return at;
+    return (struct word){at, (size_t)(buf + DIGITS_MAX - at)};
 }
 
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
@@ -325,12 +333,14 @@ void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags
     char digits[DIGITS_MAX];
     if (!recorder)
         return;
-    if (!trade_id)
-        trade_id = trade_number > 0 ? write_whole(digits, trade_number) : "";
-    const char *list[1 + MW_FEES_MAX] = {trade_id};
+    struct word list[1 + MW_FEES_MAX] = {word_of(trade_id)};
+    if (!trade_id && trade_number > 0)
+        list[0] = write_whole(digits, trade_number);
     size_t count = 1;
-    for (unsigned i = 0; i < x->fee_count && i < MW_FEES_MAX; i++)
-        list[count++] = mw_asset_name(x->assets[i]);
+    for (unsigned i = 0; i < x->fee_count && i < MW_FEES_MAX; i++) {
+        const char *name = mw_asset_name(x->assets[i]);
+        list[count++] = (struct word){name, mw_asset_name_len(x->assets[i])};
+    }
     struct mw_record head = {
         .kind = MW_RECORD_fill,
         .flags = (uint16_t)flags,

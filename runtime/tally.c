@@ -8,6 +8,7 @@
 enum { ASSETS_MAX = 4096 };
 struct asset {
     char name[MW_ASSET_NAME_MAX + 1];
+    uint8_t len;
 };
 static struct asset assets[ASSETS_MAX]; /* by number - 1; names are for ever */
 static unsigned asset_count;
@@ -27,7 +28,7 @@ static bool is_named(const struct asset *asset, const char *name, size_t len)
 
 unsigned mw_asset_number(const char *name, size_t len)
 {
-    struct asset wanted = {{0}};
+    struct asset wanted = {.len = 0};
     if (len == 0 || len > MW_ASSET_NAME_MAX)
         return 0;
     for (unsigned i = 0; i < asset_count; i++)
@@ -39,6 +40,7 @@ unsigned mw_asset_number(const char *name, size_t len)
         wanted.name[i] = upper(name[i]);
     if (asset_count == ASSETS_MAX)
         return 0;
+    wanted.len = (uint8_t)len;
     assets[asset_count++] = wanted;
     return asset_count;
 }
@@ -46,6 +48,11 @@ unsigned mw_asset_number(const char *name, size_t len)
 const char *mw_asset_name(unsigned number)
 {
     return number >= 1 && number <= asset_count ? assets[number - 1].name : "";
+}
+
+size_t mw_asset_name_len(unsigned number)
+{
+    return number >= 1 && number <= asset_count ? assets[number - 1].len : 0;
 }
 
 /* Executions ----------------------------------------------------------------------------------- */

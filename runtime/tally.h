@@ -48,6 +48,7 @@ enum { MW_ORDER_BEGUN = 1, MW_ORDER_MISSING = 2, MW_ORDER_COMPLETE = 4 };
  * lives. 0: the name is empty or too long, or there are 4096. */
 unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
+size_t mw_asset_name_len(unsigned number);
 
 /* Adds a fee as a message has it; none, null and 0 are none. -1: too many, no number, or no asset
  * to the amount. */
