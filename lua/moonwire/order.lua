@@ -95,12 +95,19 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
 end
 
 --- What became of canceling an order, to be written to: { is_wanted = it is to be sent when that
---- can be done, is_due = a timer will send it, is_under_way =, lost_at = when one had no answer }.
---- order._cancel is for reading.
+--- can be done, is_due = a timer will send it, is_under_way =, lost_at = when one had no answer, or
+--- one that says nothing of what was executed before: then is_confirmed as well }. order._cancel is
+--- for reading.
 ---@param order moonwire.Order
 function M.cancel_of(order)
   if order._cancel == NOT_CANCELED then order._cancel = {} end
   return order._cancel
+end
+
+--- Whether the venue has canceled the order, and it is only not known yet what it had executed.
+function M.is_canceled(order)
+  local status = order.status
+  return (status == "pending_cancel" or status == "unknown") and order._cancel.is_confirmed == true
 end
 
 --- An order that is not recorded yet: what a strategy asks for. M.record makes it one.

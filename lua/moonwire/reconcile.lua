@@ -7,6 +7,7 @@
 local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
 local order_fills = require "moonwire.order_fills"
+local order_module = require "moonwire.order"
 local task = require "moonwire.task"
 
 local Reconciler = { __name = "moonwire.Reconciler" }
@@ -16,6 +17,7 @@ local M = {}
 local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one order; then the last
 local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
 local HURRIED_DELAY = 2               -- at most, while somebody waits for its end
+local TOLD_ATTEMPT = 2                -- so many are left out where a stream should tell it
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, SHOWN_WITHIN = 3, 10
 local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
@@ -121,6 +123,13 @@ local function is_settled(self, order, doubt)
   return order.status ~= "pending_cancel" and doubt.attempt >= #ENDING_DELAYS
 end
 
+-- Books what the venue said when it was asked, after the fills.
+local function apply_answer(self, order, report)
+  local canceling = order._cancel
+  if report.status == "working" and canceling.is_confirmed then canceling.is_confirmed = nil end
+  self.session.orders:apply(order, report)
+end
+
 -- Asks once; true when the doubt is over.
 local function ask_once(self, order, doubt)
   local session, asked_at = self.session, dispatch.now()
@@ -150,7 +159,7 @@ local function ask_once(self, order, doubt)
       report.is_estimate = report.by_total
     end
   end
-  session.orders:apply(order, report)
+  apply_answer(self, order, report)
   if has_bounds(order) then self:ask_fills(order) end
   if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end
   return is_settled(self, order, doubt)
@@ -193,6 +202,11 @@ function Reconciler:book_end(order, report)
   end)
 end
 
+-- Whether it has ended meanwhile, and nothing else was asked about.
+local function has_ended(order, doubt)
+  return doubt.is_ending and not order:is_open() and not order:is_missing_fills()
+end
+
 local function end_doubt(self, order)
   self.doubts[order] = nil
   self.session.orders:let_go(order)
@@ -202,9 +216,7 @@ function Reconciler:ask_now(order)
   local doubt = self.doubts[order]
   if not doubt or self.is_stopped then return end
   doubt.timer = nil
-  if doubt.is_ending and not order:is_open() and not order:is_missing_fills() then
-    return end_doubt(self, order)              -- it has ended meanwhile
-  end
+  if has_ended(order, doubt) then return end_doubt(self, order) end
   local private = self.session.private
   if private.state ~= "live" and not private.is_stopped then
     doubt.timer = dispatch.after(DELAYS[1], self, "ask_now", order)
@@ -217,19 +229,19 @@ function Reconciler:ask_now(order)
 end
 
 --- The venue is asked about this order until it gives evidence; soon, and until it has ended, when
---- `is_ending`.
-function Reconciler:ask(order, is_ending)
+--- `is_ending`; not that soon when its stream should tell the end (`is_told`).
+function Reconciler:ask(order, is_ending, is_told)
   local orders = self.session.orders
   order = orders:hold(order)
   local doubt = self.doubts[order]
   if not doubt then
-    doubt = { attempt = 0, is_ending = is_ending }
+    doubt = { attempt = is_told and TOLD_ATTEMPT or 0, is_ending = is_ending }
     self.doubts[order] = doubt
     return ask_later(self, order, doubt)
   end
   orders:let_go(order)
   if not is_ending then return end
-  doubt.is_ending, doubt.attempt = true, 0
+  doubt.is_ending, doubt.attempt = true, is_told and TOLD_ATTEMPT or 0
   if not doubt.timer then return end           -- it is being asked about just now
   doubt.timer:stop()
   ask_later(self, order, doubt)
@@ -243,13 +255,15 @@ local function drop_doubt(self, order)
   end_doubt(self, order)
 end
 
---- Orders of ours of which the venue has executed more than we have fills for; they may have ended.
+--- Orders of ours of which the venue has executed more than we have fills for, or may have; they may
+--- have ended.
 ---@return moonwire.Order[]
 function Reconciler:missing_fills()
   local list, is_listed = {}, {}
   for _, set in ipairs { self.doubts, self.fills_wanted } do
     for order in pairs(set) do
-      if order:is_missing_fills() and not order.external and not is_listed[order] then
+      local is_missing = order:is_missing_fills() or order_module.is_canceled(order)
+      if is_missing and not order.external and not is_listed[order] then
         list[#list + 1], is_listed[order] = order, true
       end
     end
@@ -260,6 +274,9 @@ end
 
 --- Whether anything of ours is in doubt.
 function Reconciler:has_doubts()
+  for order, doubt in pairs(self.doubts) do
+    if has_ended(order, doubt) then drop_doubt(self, order) end
+  end
   for order in pairs(self.doubts) do
     if not order.external then return true end
   end
@@ -315,7 +332,7 @@ local function apply_one(self, order, report, asked_at)
   if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty then
     fetch_fills(self, order)
   end
-  session.orders:apply(order, report)
+  apply_answer(self, order, report)
 end
 
 -- Ours that the venue may know: one that is sent while its list is on its way, or that waits for

@@ -338,7 +338,8 @@ function Session:cancel(order)
     canceling.is_wanted = true                 -- sent when the session is up again
     return
   end
-  canceling.is_wanted, canceling.lost_at, canceling.is_under_way = nil, nil, true
+  canceling.is_wanted, canceling.is_confirmed = nil, nil
+  canceling.lost_at, canceling.is_under_way = nil, true
   self:apply(order, { status = "cancel_sent" })
   if request then ok, err = self:send_request(request, self, "on_cancel_answer", order) end
   if not (request and ok) then return self:on_cancel_answer(order, 0, nil, err, false) end
@@ -350,19 +351,28 @@ function Session:cancel_queued(order)
   self:cancel(order)
 end
 
+-- That an order is canceled does not say what it had executed before, and who sends the rest anew
+-- needs to know: unless the answer says it, the order ends by what the stream says, or the venue
+-- when it is asked.
+local function take_cancel_answer(self, order, report)
+  local is_live, canceling = self.private.state == "live", order_module.cancel_of(order)
+  if report.status == "canceled" and not report.cum_qty and order:is_open() then
+    canceling.is_confirmed, canceling.lost_at, report.status = true, dispatch.now(), nil
+  end
+  self:apply(order, report)
+  if order_module.is_canceled(order) then self.reconciler:ask(order, true, is_live)
+  elseif not is_live and (not report.cum_qty or order:is_missing_fills()) then
+    self.reconciler:ask(order)
+  end
+end
+
 function Session:on_cancel_answer(order, status, body, text, maybe_sent)
   order_module.cancel_of(order).is_under_way = nil
   local report, err
   if status ~= 0 then
     report, err = read_answer(self, "cancel_answer", order, status, body, text)
   end
-  if report then
-    self:apply(order, report)
-    -- Without the stream, what was executed before is not known, unless the answer says it.
-    local is_known = report.cum_qty and not order:is_missing_fills()
-    if self.private.state ~= "live" and not is_known then self.reconciler:ask(order) end
-    return
-  end
+  if report then return take_cancel_answer(self, order, report) end
   if not order:is_open() then return end
   if order._cancel.is_wanted then return self:cancel(order) end      -- it was replaced meanwhile
   self.log.warn("cancel %s: %s", order.client_order_id or order.order_id, err or text)

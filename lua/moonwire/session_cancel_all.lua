@@ -176,7 +176,8 @@ local function send(self, orders)
   end
   each.in_turn(orders, self.log, "cancel", function(order)
     local canceling, of = cancel_of(order), chain.of(order)
-    canceling.is_wanted, canceling.lost_at, canceling.is_under_way = nil, nil, true
+    canceling.is_wanted, canceling.is_confirmed = nil, nil
+    canceling.lost_at, canceling.is_under_way = nil, true
     if of and of.asked then of.asked.is_to_end = true end
     self:apply(order, { status = "cancel_sent" })
   end)

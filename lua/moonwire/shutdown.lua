@@ -8,6 +8,7 @@ local countdown = require "moonwire.countdown"
 local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
 local host = require "moonwire.host"
+local order_module = require "moonwire.order"
 
 local M = {}
 local CONFIRM_SECONDS = 10
@@ -47,7 +48,8 @@ end
 local function left_open(desk)
   local open, bound = {}, {}
   for _, order in ipairs(desk.orders:list_open()) do
-    if desk.orders.owners[order] or order._must_end then
+    local is_ours = desk.orders.owners[order] or order._must_end
+    if is_ours and not order_module.is_canceled(order) then
       local session = desk.sessions[order.venue]
       local list = session and session:is_bound(order) and bound or open
       list[#list + 1] = order
@@ -137,7 +139,7 @@ function Shutdown:give_up()
   end
   for _, session in ipairs(self.desk.session_list) do
     for _, order in ipairs(session.reconciler:missing_fills()) do
-      if not order:is_open() then
+      if not order:is_open() or order_module.is_canceled(order) then
         session.log.warn("%s: not all that it executed could be had: the next run asks again",
                          order)
       end

@@ -10,6 +10,7 @@ local each = require "moonwire.each"
 local host = require "moonwire.host"
 local loader = require "moonwire.loader"
 local log = require "moonwire.log"
+local order_module = require "moonwire.order"
 local recovery = require "moonwire.recovery"
 local run = require "moonwire.run"
 local task = require "moonwire.task"
@@ -133,8 +134,13 @@ function Broom:report()
     self.log.warn("stays at the venue, which cannot cancel: %s", order)
   end
   for _, order in ipairs(left) do
-    self.log.error("left open, the venue did not confirm its cancel: %s; cancel it by hand at the "
-                   .. "venue", order)
+    if order_module.is_canceled(order) then
+      self.log.warn("canceled: %s; what it had executed could not be had: the next run asks again",
+                    order)
+    else
+      self.log.error("left open, the venue did not confirm its cancel: %s; cancel it by hand at "
+                     .. "the venue", order)
+    end
   end
   if self.problem and not self.is_done then
     self.log.error("its open orders cannot be had (%s): look there and cancel ours by hand",

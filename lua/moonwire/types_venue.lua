@@ -232,7 +232,8 @@ function Venue.submit_answer(s, order, status, body) end
 ---@return moonwire.Request
 function Venue.cancel(s, order) end
 
---- As submit_answer; nil has the venue asked about the order.
+--- As submit_answer; nil has the venue asked about the order. So has `canceled` without cum_qty,
+--- unless the stream tells the end soon: an order ends when it is known what it executed.
 ---@param s table
 ---@param order moonwire.Order
 ---@param status integer

@@ -4,6 +4,7 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local fixture = require "tests.moonwire.session_fixture"
 local indodax = require "moonwire.venues.indodax"
+local order_module = require "moonwire.order"
 
 local GONE = '{"success":0,"error":"Order not found"}'
 local NO_TRADES = '{"data":[]}'
@@ -77,7 +78,8 @@ t.test("what a cancel's order executed while the line was down is asked for", fu
   s:close(s:private(), 1006)
   s:drop(order)
   s:settle()
-  t.equal(order.status, "canceled")
+  t.equal(order.status, "pending_cancel")
+  t.ok(order_module.is_canceled(order))
   s.trader.said()
   s.answers.getOrderByClientOrderId = told(order, "cancelled", "571000")
   s.answers["/api/v2/myTrades"] = trade("0.0004", "950000000")
@@ -85,7 +87,8 @@ t.test("what a cancel's order executed while the line was down is asked for", fu
   s:advance(60)
   t.equal(s.session.state, "up")
   t.equal(tostring(order.cum_qty), "0.0004")
-  t.ok(s.trader.said():find("fill 0.0004", 1, true))
+  t.equal(order.status, "canceled")
+  t.ok(s.trader.said():find("fill 0.0004 pending_cancel>canceled", 1, true), "the fill first")
 end)
 
 t.test("while the venue wants a pause nothing new is sent", function()

@@ -4,6 +4,7 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local dispatch = require "moonwire.dispatch"
 local fixture = require "tests.moonwire.session_fixture"
+local order_module = require "moonwire.order"
 
 local up, with_order = fixture.up, fixture.with_order
 
@@ -84,7 +85,79 @@ t.test("a cancel leaves over HTTP while the line is down", function()
   s:drop(order)
   s:settle()
   t.equal(#s:asked "cancelByClientOrderId", 1)
+  t.ok(order_module.is_canceled(order))
+  s:drop(order)
+  s:advance(0.5)
+  t.equal(order.status, "pending_cancel")
+end)
+
+-- The order of the fixture, canceled at the venue, as it is asked about.
+local function told_canceled(order, left)
+  return ('{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"%s",'
+          .. '"price":"950000000","type":"buy","status":"cancelled","order_rp":"951000",'
+          .. '"remain_rp":"%s"}}}'):format(order.client_order_id, left)
+end
+
+local TRADE = '{"data":[{"tradeId":"t1","orderId":"btcidr-limit-310130","price":"950000000",'
+  .. '"qty":"0.0004","isMaker":true,"time":1790000000000,"commissionAsset":"idr",'
+  .. '"commission":"10"}]}'
+
+t.test("a canceled order has ended when it is known what it executed", function()
+  local s, order = with_order { answers = { ["/api/v2/myTrades"] = TRADE } }
+  s.is_end_untold = true
+  s.answers.getOrderByClientOrderId = told_canceled(order, "571000")
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "pending_cancel")
+  t.ok(s.session.reconciler:has_doubts())
+  s:advance(1.1)
+  t.equal(s.trader.said(), "new>pending_cancel fill 0.0004 pending_cancel>canceled")
+  t.equal(tostring(order.cum_qty), "0.0004")
+  t.ok(not s.session.reconciler:has_doubts())
+end)
+
+t.test("a canceled order of which the stream tells is not asked about", function()
+  local s, order = with_order()
+  s:drop(order)
+  s:settle()
   t.equal(order.status, "canceled")
+  t.ok(not s.session.reconciler:has_doubts())
+  s:advance(10)
+  t.equal(#s:asked "getOrderByClientOrderId", 0)
+end)
+
+t.test("an order that works though its cancel was confirmed is canceled again", function()
+  local s, order = with_order()
+  s.is_end_untold = true
+  s.answers.getOrderByClientOrderId =
+    told_canceled(order, "951000"):gsub('"cancelled"', '"open"')
+  s:run(s.desk, "end_order", order)
+  s:settle()
+  t.ok(order_module.is_canceled(order))
+  s:advance(1.1)
+  t.equal(order.status, "new")
+  t.ok(not order_module.is_canceled(order))
+  s.is_end_untold = nil
+  s:advance(1)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+  t.equal(order.status, "canceled")
+end)
+
+t.test("a cancel of an order in doubt that was confirmed leaves it in doubt what it did", function()
+  local s = up { answers = { trade = false } }
+  s.is_end_untold = true
+  local order = s:send()
+  s:lose(s:find "trade", true)
+  t.equal(order.status, "unknown")
+  s:drop(order)
+  s:settle()
+  t.equal(order.status, "unknown")
+  t.ok(order_module.is_canceled(order))
+  s.answers["/api/v2/myTrades"] = TRADE
+  s.answers.getOrderByClientOrderId = told_canceled(order, "571000")
+  s:advance(2)
+  t.equal(order.status, "canceled")
+  t.equal(tostring(order.cum_qty), "0.0004")
 end)
 
 -- The order must end (its strategy was stopped), and its first cancel is refused.

@@ -59,6 +59,7 @@ t.test("an answer that the venue's file stumbles over leaves the order in doubt"
   t.equal(#s:logged "error submit_answer " .. #s:logged "stumbled", "11")
   s:push(s:update(order, {}))
   t.equal(order.status, "new")
+  s.is_end_untold = true
   s:run(s.desk, "cancel", order)
   s:settle()
   t.equal(order:is_open(), true)

@@ -183,7 +183,8 @@ Stage.__index = Stage
 --- is open), reply (function(text, socket): its answer);
 --- risk, on_error, on_stop, dead_man (as in a configuration), market (false: no market data),
 --- strategies ({ { name =, class =, params = } }), answers (by name: a body, { status, body,
---- headers }, a function(request) that gives either, or false: stays without an answer).
+--- headers }, a function(request) that gives either, or false: stays without an answer). The stream
+--- tells the end of what was canceled, unless stage.is_end_untold.
 function M.new(options)
   options = options or {}
   stage = setmetatable({
@@ -245,12 +246,32 @@ function Stage:event(kind, id, data, text) -- luacheck: no self
   enter(kind, id, 0, data, text)
 end
 
+-- As the venue does: behind the answer to a cancel its stream says the same.
+local function tell_canceled(self, request)
+  local socket = self.last_socket.private
+  local is_heard = socket and self.sockets[socket.id] and socket.is_open
+  if self.is_end_untold or not is_heard then return end
+  local id, number = M.parameter(request, "client_order_id"), M.parameter(request, "order_id")
+  for _, order in ipairs(self.desk.orders.open) do
+    if order.client_order_id == id or number and order.order_id:match "%d+$" == number then
+      local update = self:update(order, { status = "CANCELLED",
+                                          executedQty = tostring(order.cum_qty) })
+      return self:frame(json.encode { push = { channel = "pws:#1",
+                                               pub = { data = json.array { update } } } })
+    end
+  end
+end
+
 --- Answers one request that is pending.
 function Stage:answer(request, status, body, text, maybe_sent)
   for i, other in ipairs(self.pending) do
     if other == request then table.remove(self.pending, i) break end
   end
   enter("http_done", request.id, status, body, text, maybe_sent and 1 or 0)
+  local is_cancel = (M.name_of(request) or ""):find "^cancel"
+  if is_cancel and status == 200 and body:find('"success":1', 1, true) then
+    tell_canceled(self, request)
+  end
 end
 
 --- The request gets no answer: it may have arrived, or (maybe_sent false) it did not.

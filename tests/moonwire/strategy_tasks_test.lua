@@ -367,7 +367,7 @@ t.test("a strategy that is stopping may cancel and cannot order", function()
   local s, instance = play(S, { on_stop = "leave" })
   s:advance(1)
   t.equal(refused[2], "the strategy is stopping")
-  t.equal(instance.order.status, "canceled")
+  t.equal(instance.order.status, "pending_cancel")
   t.equal(#s:asked "cancelByClientOrderId", 1)
 end)
 
