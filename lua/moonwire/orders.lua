@@ -8,6 +8,7 @@ local budget = require "moonwire.budget"
 local chain_module = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
+local log = require "moonwire.log"
 local order_module = require "moonwire.order"
 local record = require "moonwire.record"
 local restore = require "moonwire.restore"
@@ -248,14 +249,15 @@ end
 ---@param archived moonwire.ArchivedOrder
 ---@return moonwire.Order|nil
 function Orders:restore(archived)
-  local log, id = self.archive.log, archived.client_order_id or archived.order_id
+  local say = log.new { venue = archived.venue }.error
+  local id = archived.client_order_id or archived.order_id
   local ok, order, problem = pcall(restore.order, archived)
   if not ok then
-    log.error("order %s of the journal cannot be restored, and is left to the venue: %s", id, order)
+    say("order %s of the journal cannot be restored, and is left to the venue: %s", id, order)
     return nil
   elseif problem then
-    log.error("order %s of the journal: %s: not counted again; moonwire audit compares it with the "
-              .. "venue", id, problem)
+    say("order %s of the journal: %s: not counted again; moonwire audit compares it with the venue",
+        id, problem)
   end
   if order.external then self.foreign[order] = true end
   -- The journal keeps what was known last until the venue has answered.

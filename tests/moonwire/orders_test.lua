@@ -355,6 +355,16 @@ t.test("finished orders stay known for late fills, the oldest are forgotten in t
   t.equal(orders:find("idx", nil, "open"), open)
 end)
 
+t.test("an order is restored where there is no archive to recall from", function()
+  local orders = new()
+  local order = orders:restore { client_order_id = "mw-old", order_id = "x-1", venue = "idx",
+    symbol = "BTC/IDR", side = "buy", type = "limit", price = D "100", qty = D "3",
+    status = "canceled", created_at = 1790000000,
+    fills = { { trade_id = "1", qty = D "4", price = D "100", fees = {} } } }
+  t.equal(orders:find("idx", "mw-old", nil), order)
+  t.equal(order.status, "canceled")
+end)
+
 -- Waiting -----------------------------------------------------------------------------------------
 
 t.test("waiting for an order is for tasks", function()
