@@ -255,8 +255,8 @@ local function drop_doubt(self, order)
   end_doubt(self, order)
 end
 
---- Orders of ours of which the venue has executed more than we have fills for, or may have; they may
---- have ended.
+--- Orders of ours of which the venue has executed more than we have fills for, or may have; they
+--- may have ended.
 ---@return moonwire.Order[]
 function Reconciler:missing_fills()
   local list, is_listed = {}, {}

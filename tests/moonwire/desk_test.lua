@@ -339,7 +339,12 @@ local function lose_for_good(options)
 end
 
 t.test("what is open at a venue that has stopped for good is canceled, and told", function()
-  local s, order = lose_for_good {}
+  local s, order = lose_for_good { answers = { getOrderByClientOrderId = function(request)
+    return '{"success":1,"return":{"order":{"order_id":"310130","client_order_id":"'
+      .. stage.parameter(request, "client_order_id") .. '","price":"950000000","type":"buy",'
+      .. '"status":"cancelled","order_rp":"951000","remain_rp":"951000"}}}'
+  end } }
+  s:advance(1)
   t.equal(order.status, "canceled")
   t.equal(#s:logged "error 1 of our orders open there, which nobody follows any more: canceling", 1)
   t.equal(s.stopped, nil)
