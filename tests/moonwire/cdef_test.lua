@@ -17,8 +17,8 @@ local function stripped(text)
 end
 
 local HEADERS = {}
-for _, name in ipairs { "decimal", "decode", "err", "event", "json_text", "record", "shared",
-                        "tally", "utf8", "ws" } do
+for _, name in ipairs { "decimal", "decode", "err", "event", "journal_chunk", "json_text", "record",
+                        "shared", "tally", "utf8", "ws" } do
   HEADERS[#HEADERS + 1] = stripped(read("runtime/" .. name .. ".h"))
 end
 local HEADER = table.concat(HEADERS, "\n")
