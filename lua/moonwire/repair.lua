@@ -2,6 +2,7 @@
 --- what it says is booked as in a run, with a record of each step. Nothing is sent but questions,
 --- and nothing that was booked is taken back.
 
+local each = require "moonwire.each"
 local log = require "moonwire.log"
 local record = require "moonwire.record"
 local task = require "moonwire.task"
@@ -33,18 +34,17 @@ end
 ---@param archive table
 ---@param differences moonwire.Difference[]
 function M.run(session, archive, differences)
-  local seen = {}
-  for _, difference in ipairs(differences) do
+  local seen, own_log = {}, log.new { venue = session.name }
+  each.in_turn(differences, own_log, "audit: repair", function(difference)
     local order = order_of(session, archive, difference)
-    if order and not seen[order] then
-      seen[order] = true
-      local ok, err = settle(session, order)
-      local text = ("audit: %s: %s: %s"):format(session.name, order, ok
-        and "what the venue says is booked" or "not repaired: " .. tostring(err))
-      record.alarm(text)
-      log.new { venue = session.name }.warn("%s", text)
-    end
-  end
+    if not order or seen[order] then return end
+    seen[order] = true
+    local ok, err = settle(session, order)
+    local text = ("audit: %s: %s: %s"):format(session.name, order, ok
+      and "what the venue says is booked" or "not repaired: " .. tostring(err))
+    record.alarm(text)
+    own_log.warn("%s", text)
+  end)
 end
 
 return M

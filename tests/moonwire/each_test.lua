@@ -5,6 +5,7 @@ local t = require "tests.tap"
 local each = require "moonwire.each"
 local fixture = require "tests.moonwire.session_fixture"
 local mw = require "moonwire"
+local repair = require "moonwire.repair"
 
 local BUY, up = fixture.BUY, fixture.up
 
@@ -149,6 +150,20 @@ t.test("requests without an answer are all given up, though one cannot be", func
   s:advance(3)
   t.equal(table.concat(told, " "), "a b")
   t.equal(#s:logged "error no answer to request 2", 1)
+end)
+
+t.test("a repair books what it can, though one order cannot be looked at", function()
+  local s, one, two = two_orders()
+  s.session.reconciler.look = function(_, order)
+    if order == one then error "it broke" end
+    return true
+  end
+  local differences = { { client_order_id = one.client_order_id },
+                        { client_order_id = two.client_order_id } }
+  local function run() repair.run(s.session, nil, differences) end
+  s:run({ begin = function() s.session:in_task("repair", run) end }, "begin")
+  t.equal(#s:logged("error audit: repair " .. one.client_order_id), 1)
+  t.equal(#s:logged "what the venue says is booked", 1)
 end)
 
 stage.done()
