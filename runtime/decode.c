@@ -266,7 +266,9 @@ static const char *learn_value(struct mw_decoder *d, const char *p, struct mw_sc
 {
     struct mw_templates *templates = &d->templates;
     const char *start = p;
-    char first = p < d->end ? *p : '\0';
+    char first = '\0';
+    if (p < d->end)
+        first = *p;
     bool is_container = first == '{' || first == '[', is_wanted = node && node->slot >= 0;
     bool is_number = begins_number(p, d->end);
     if (is_container ? node && !is_wanted : first != '"' && !is_number && !is_wanted)

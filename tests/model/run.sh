@@ -23,8 +23,8 @@ if [ "$found" != "errors: 0" ] || printf '%s\n' "$said" | grep -qE "$unfinished"
     exit 1
 fi
 printf '%s\n' "$said" | grep -E 'states, stored$'
-for rule in EARLY_COMMIT NO_ROOM STALE_HEAD EARLY_CONSUME MOVE_UNREAD BACK_EARLY NO_TURN NEAR_FIRST \
-    TURN_FIRST; do
+for rule in EARLY_COMMIT NO_ROOM STALE_HEAD EARLY_CONSUME MOVE_UNREAD BACK_EARLY NO_TURN \
+    NEAR_FIRST TURN_FIRST; do
     found=$(check "$rule" "-D$rule" | grep -oE 'errors: [0-9]+' | tail -n 1)
     if [ "$found" = "errors: 0" ] || [ -z "$found" ]; then
         echo "tests/model/ring.pml: with $rule nothing was found: the model does not see it" >&2
