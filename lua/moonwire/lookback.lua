@@ -14,6 +14,7 @@ local M = {}
 local MARGIN_SECONDS = 60
 local REACH_SECONDS = 6 * 86400       -- what venues still tell
 local LAG_SECONDS, LAG_LOOK_SECONDS = 30, 0.1
+local AGAIN_SECONDS = 10
 
 -- Symbols that were traded, or are about to be: those that a parameter of a strategy names.
 local function symbols_of(session)
@@ -82,21 +83,32 @@ local function ask(session, since)
   return not problem, problem
 end
 
---- Has the fills asked for that an earlier run booked at a price that is not their own; in a task.
+--- The orders with a fill that an earlier run booked at a price that is not its own: desk.unsettled
+--- says which they are, and has the orders themselves behind this. They are held, from before the
+--- sessions start: then the archive has all that is known of them.
+function M.find_unsettled(desk)
+  local orders, found, is_found = desk.orders, {}, {}
+  for _, of in ipairs(desk.unsettled) do
+    local venue, client_order_id, order_id = of.venue, of.client_order_id, of.order_id
+    local order = desk.sessions[venue] and (orders:find(venue, client_order_id, order_id)
+                                            or orders:recall(venue, client_order_id, order_id))
+    if order and not is_found[order] then
+      found[#found + 1], is_found[order] = orders:hold(order), true
+    end
+  end
+  desk.unsettled = found
+end
+
+--- Has these fills asked for.
 function M.settle(session)
-  local orders, left = session.orders, {}
-  local ok, err = await_drawn(session)
-  if not ok then
-    return session.log.warn("prices of an earlier run are asked for at the next log-on: %s", err)
+  local desk, left = session.desk, {}
+  for _, order in ipairs(desk.unsettled) do
+    if order.venue == session.name then
+      session.reconciler:ask_fills(order)
+      desk.orders:let_go(order)
+    else left[#left + 1] = order end
   end
-  for _, of in ipairs(session.desk.unsettled) do
-    local is_here = of.venue == session.name
-    local order = is_here and (orders:find(of.venue, of.client_order_id, of.order_id)
-      or orders:recall(of.venue, of.client_order_id, of.order_id))
-    if order then session.reconciler:ask_fills(order) end
-    if not is_here then left[#left + 1] = of end
-  end
-  session.desk.unsettled = left
+  desk.unsettled = left
 end
 
 -- The last run up to which the venue was asked is kept as the text of this name.
@@ -111,7 +123,8 @@ function M.plan(desk, archive)
   end
 end
 
---- Asks, in a task; once, unless it fails, which is said.
+--- Asks, in a task; once, unless it fails, which is said: then again, at the next log-on at the
+--- latest.
 ---@param session table
 function M.run(session)
   local unwritten = session.desk.unwritten
@@ -124,8 +137,10 @@ function M.run(session)
     unwritten[session.name] = nil
     record.persist(name_of(session.name), ("%.0f"):format(gap.last_run))
   else
-    session.log.warn("orders that finished while nothing was written cannot be asked for: %s",
-                     tostring(err))
+    session.log.warn("orders that finished while nothing was written cannot be asked for: %s; "
+                     .. "again in %d s", tostring(err), AGAIN_SECONDS)
+    if not gap.is_due then dispatch.after(AGAIN_SECONDS, session, "look_back") end
+    gap.is_due = true
   end
 end
 

@@ -83,6 +83,7 @@ function M.begin(desk, archive, version)
   restore_persist(desk, archive)
   restore_positions(desk, archive)
   local count = M.restore_orders(desk, archive)
+  lookback.find_unsettled(desk)
   restore_untold(desk, archive)
   if count > 0 then
     desk.log.info("%d open %s of earlier runs: the venue is asked", count,

@@ -142,6 +142,14 @@ function State:after_logon(which)
   return true
 end
 
+--- What lookback.lua failed to find out at a log-on is asked for again.
+function State:look_back()
+  local gap = self.desk.unwritten[self.name]
+  if gap then gap.is_due = nil end
+  if self.is_stopped or self.private.state ~= "live" then return end      -- the log-on asks
+  self:in_task("looking back", lookback.run)
+end
+
 --- From now until after_logon ends reports are held back.
 function State:hold() self.held = self.held or {} end
 

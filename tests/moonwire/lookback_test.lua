@@ -214,4 +214,22 @@ t.test("a history that cannot be had is said, and asked for at the next log-on",
   end)
 end)
 
+t.test("a history that cannot be had is asked for again while the session is up", function()
+  with_journal(function(journal)
+    died_at(journal)
+    local s = take_over(journal, { answers = { ["/api/v2/order/histories"] = { 503, "busy" } } })
+    s:start()
+    s:advance(15)
+    t.equal(#s:asked "/api/v2/order/histories", 2)
+    s.answers["/api/v2/order/histories"] = history({ id_of("one", 2), "2", "CANCELLED", "0.001" })
+    s.answers["/api/v2/myTrades"] = (trades(9):gsub("limit%-310131", "limit-2"))
+    s:advance(10)
+    t.equal(told(s, "one"), "start 0|fill 9 0.001|order new canceled"
+      .. "|order partially_filled canceled")
+    s:close(s:private())
+    s:advance(60)
+    t.equal(#s:asked "/api/v2/order/histories", 3)
+  end)
+end)
+
 stage.done()
