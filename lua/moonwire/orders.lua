@@ -41,6 +41,7 @@ function M.new(runtime, desk)
     archive = false,                         -- of earlier runs (archive.lua)
     owners = {},                             -- order -> strategy's name, whatever it says
     finished = {}, finished_at = 0,          -- a ring; the place of the last one
+    keep_finished = KEEP_FINISHED,
     held = {},                               -- order -> how often it is held
     passed = {},                             -- order -> true: out of the ring, and still held
     desk = desk,
@@ -178,7 +179,7 @@ end
 -- A finished order stays known for a late fill; the oldest are forgotten in the end.
 local function retire(self, order)
   set_closed(self, order)
-  local at = self.finished_at % KEEP_FINISHED + 1
+  local at = self.finished_at % self.keep_finished + 1
   local oldest = self.finished[at]
   self.finished[at], self.finished_at = order, at
   -- One that came back from an end that was only inferred is open; the fills of one that lacks some

@@ -1,9 +1,13 @@
 --- Property: a fill is told exactly once, whatever dies when. Two strategies trade on a venue that
---- goes on while they are dead; each of their runs ends at a random record: what was recorded after
---- it never was. In the end each of them has heard of each of its executions once:
+--- goes on while they are dead, and cancel some of their orders; what the stream says of executions
+--- and ends is lost at times, and of some executions it has a bound in place of the price. Each run
+--- ends at a random record: what was recorded after it never was. In some histories all is recorded
+--- at once, and finished orders are forgotten as soon as others finish. In the end each of the two
+--- has heard of each of its executions once:
 ---   1. who counts in self.state.persist has counted what the venue has executed for it, and so has
----      its position;
----   2. who keeps nothing was told once in all by callbacks whose end was recorded.
+---      its position, at its prices;
+---   2. who keeps nothing was told once in all by callbacks whose end was recorded;
+---   3. the journal has each execution once, with its price, and no order that is in doubt.
 ---
 --- MW_PROPERTY_RUNS (default 100000) / 2000 histories; MW_PROPERTY_SEED repeats a run that failed.
 
@@ -15,6 +19,7 @@ local C = ffi.C
 
 local HISTORIES = math.ceil(tonumber(os.getenv "MW_PROPERTY_RUNS" or 100000) / 2000)
 local SEED = tonumber(os.getenv "MW_PROPERTY_SEED" or 20261121)
+local KEPT = 3                        -- finished orders, by who forgets soon
 
 -- One recorder for all runs, in place of the host's; what it wrote goes to a journal later.
 local directory = files.directory "told"
@@ -28,6 +33,7 @@ local archive = require "moonwire.archive"
 local client_id = require "moonwire.client_id"
 local json = require "moonwire.json"
 local mw = require "moonwire"
+local position = require "moonwire.position"
 local record = require "moonwire.record"
 local recovery = require "moonwire.recovery"
 
@@ -39,53 +45,79 @@ end
 local random = math.random
 local function chance(p) return random() < p end
 
--- What was recorded since the last time -----------------------------------------------------------
+-- What was recorded -------------------------------------------------------------------------------
 
 local event = ffi.cast("struct mw_event *", host.event())
 local length = ffi.new "size_t[1]"
-local function recorded_bytes()
-  C.mw_ring_peek(writer.ring, length)
-  return tonumber(length[0])
+local journal                         -- of this run: { handle =, err =, first =, stored = bytes }
+
+local function peek()
+  local at = ffi.cast("char *", C.mw_ring_peek(writer.ring, length))
+  return at, tonumber(length[0])
 end
 
+-- Since the run began.
+local function recorded_bytes()
+  local _, count = peek()
+  return journal.stored + count
+end
+
+-- As the guardian does: it finds out how the last run ended.
 local function open_journal(path)
   local err = ffi.new "struct mw_err"
-  local journal = C.mw_journal_open(ffi.new("struct mw_journal_options", { path = path }), err)
-  assert(journal ~= nil, ffi.string(err.text))
-  return journal, err
+  local handle = C.mw_journal_open(ffi.new("struct mw_journal_options", { path = path }), err)
+  assert(handle ~= nil, ffi.string(err.text))
+  journal = { handle = handle, err = err, first = false, stored = 0 }
 end
 
--- Writes the records up to a random one, not before byte `from`, into the journal, as those of one
--- process; the others are gone. Returns where it ended.
-local function cut(path, from, is_all)
-  local at = ffi.cast("char *", C.mw_ring_peek(writer.ring, length))
-  local total, ends, base = tonumber(length[0]), {}, nil
+local function check_journal(result) assert(result == 0, ffi.string(journal.err.text)) end
+
+-- Writes the first `count` bytes of what was recorded, as records of one process.
+local function store(count)
+  local at = peek()
   local offset = 0
-  while offset < total do
+  while offset < count do
     local one = ffi.cast("struct mw_record *", at + offset)
-    base = base or one.number - 1
-    one.number, one.time_ns = one.number - base, event.time_ns         -- the stage's time
+    journal.first = journal.first or one.number
+    one.number, one.time_ns = one.number - journal.first + 1, event.time_ns    -- the stage's time
     offset = offset + one.size
-    if offset >= from then ends[#ends + 1] = offset end
   end
-  local stop = is_all and total or ends[random(#ends)]
-  local journal, err = open_journal(path)
-  assert(C.mw_journal_write(journal, at, stop, err) == 0, ffi.string(err.text))
-  assert(C.mw_journal_commit(journal, err) == 0, ffi.string(err.text))
-  C.mw_journal_close(journal)
-  C.mw_ring_consume(writer.ring, total)
-  return stop
+  check_journal(C.mw_journal_write(journal.handle, at, count, journal.err))
+  check_journal(C.mw_journal_commit(journal.handle, journal.err))
+  check_journal(C.mw_journal_draw(journal.handle, journal.err))
+  C.mw_ring_consume(writer.ring, count)
+  journal.stored = journal.stored + count
+end
+
+local function store_all() store(select(2, peek())) end
+
+-- The run ends at a random record, not before byte `from`; what was recorded behind it is gone.
+-- Returns where it ended.
+local function cut(from, is_all)
+  local at, total = peek()
+  local offset, ends = 0, { }
+  while offset < total do
+    offset = offset + ffi.cast("struct mw_record *", at + offset).size
+    if journal.stored + offset >= from then ends[#ends + 1] = offset end
+  end
+  local count = is_all and total or ends[#ends > 0 and random(#ends) or 0] or total
+  store(count)
+  C.mw_ring_consume(writer.ring, total - count)
+  C.mw_journal_close(journal.handle)
+  return journal.stored
 end
 
 -- The venue --------------------------------------------------------------------------------------
 
 local trade_count = 7000
 
+local function is_open(order) return order.cum < 6 and not order.is_canceled end
+
 local function row_of(order)
   return { order_id = tostring(order.number), client_order_id = order.id, type = "sell",
            submit_time = "1790000000", price = "950000000", order_type = "limit",
            order_btc = "0.006", remain_btc = ("%.3f"):format(0.006 - order.cum / 1000),
-           status = order.cum == 6 and "filled" or "open" }
+           status = order.cum == 6 and "filled" or order.is_canceled and "cancelled" or "open" }
 end
 
 local function answers_of(venue)
@@ -99,9 +131,18 @@ local function answers_of(venue)
     openOrders = function()
       local rows = {}
       for _, order in ipairs(venue) do
-        if order.cum < 6 then rows[#rows + 1] = row_of(order) end
+        if is_open(order) then rows[#rows + 1] = row_of(order) end
       end
       return json.encode { success = 1, ["return"] = { orders = { btc_idr = json.array(rows) } } }
+    end,
+    cancelByClientOrderId = function(request)
+      local order = venue[stage.parameter(request, "client_order_id")]
+      if not (order and is_open(order)) then return '{"success":0,"error":"Order not found"}' end
+      order.is_canceled = true
+      venue.untold[#venue.untold + 1] = order
+      if chance(0.1) then return { 502, "bad gateway" } end
+      return ('{"success":1,"return":{"order_id":%d,"client_order_id":"%s"}}'):format(order.number,
+                                                                                     order.id)
     end,
     getOrderByClientOrderId = function(request)
       local order = venue[stage.parameter(request, "client_order_id")]
@@ -111,10 +152,12 @@ local function answers_of(venue)
     ["/api/v2/order/histories"] = function()
       local rows = {}
       for _, order in ipairs(venue) do
-        if order.cum == 6 then
+        if not is_open(order) then
           rows[#rows + 1] = { orderId = "btcidr-limit-" .. order.number, clientOrderId = order.id,
-                              symbol = "btcidr", side = "SELL", type = "LIMIT", status = "FILLED",
-                              price = "950000000", oriQty = "0.006", executedQty = "0.006",
+                              symbol = "btcidr", side = "SELL", type = "LIMIT",
+                              status = order.is_canceled and "CANCELLED" or "FILLED",
+                              price = "950000000", oriQty = "0.006",
+                              executedQty = ("%.3f"):format(order.cum / 1000),
                               submitTime = 1790000000000, finishTime = 1790000000500 }
         end
       end
@@ -133,29 +176,39 @@ local function answers_of(venue)
   }
 end
 
+-- What the venue calls an order, for Stage:update.
+local function named(order)
+  return { order_id = "btcidr-limit-" .. order.number, client_order_id = order.id, side = "sell",
+           qty = "0.006" }
+end
+
 -- Executes a thousandth or more of an order; the frame for it, when its owner is to hear.
 local function execute(s, order)
-  local qty = random(1, math.min(3, 6 - order.cum))
+  local qty, is_maker = random(1, math.min(3, 6 - order.cum)), chance(0.7)
   order.cum, trade_count = order.cum + qty, trade_count + 1
   order.trades[#order.trades + 1] = {
     tradeId = tostring(trade_count), orderId = "btcidr-limit-" .. order.number,
-    qty = ("%.3f"):format(qty / 1000), price = "950000000", isMaker = true,
-    time = 1790000000000 + trade_count, commissionAsset = "idr", commission = "11" }
-  local known = s and s.desk.orders.by_client_id[order.id]
-  if not known or chance(0.2) then return nil end
-  return s:fill(known, ("%.3f"):format(qty / 1000), ("%.3f"):format(order.cum / 1000),
-                { tradeId = tostring(trade_count) })
+    qty = ("%.3f"):format(qty / 1000), price = is_maker and "950000000" or "951000000",
+    isMaker = is_maker, time = 1790000000000 + trade_count, commissionAsset = "idr",
+    commission = "11" }
+  if not s or chance(0.2) then return nil end
+  local frame = s:fill(named(order), ("%.3f"):format(qty / 1000), ("%.3f"):format(order.cum / 1000),
+                       { tradeId = tostring(trade_count) })
+  frame.order.fillInformation.participant = is_maker and "MAKER" or "TAKER"
+  return frame
 end
 
 local function open_orders(venue)
   local list = {}
   for _, order in ipairs(venue) do
-    if order.cum < 6 then list[#list + 1] = order end
+    if is_open(order) then list[#list + 1] = order end
   end
   return list
 end
 
 -- The strategies ---------------------------------------------------------------------------------
+
+local is_quiet = false                -- nothing is canceled any more
 
 local function sell_some(self)
   while #self.orders < 2 do
@@ -169,7 +222,11 @@ local function new_class(on_fill)
     sell_some(self)
     self:every(5, "look")
   end
-  class.look = sell_some
+  function class:look()
+    local order = not is_quiet and chance(0.4) and self.orders[random(#self.orders)]
+    if order then self:cancel(order) end
+    sell_some(self)
+  end
   function class:on_fill(fill, order)
     on_fill(self, fill)
     if order.leaves_qty:is_zero() then sell_some(self) end
@@ -202,17 +259,44 @@ end
 
 -- Histories --------------------------------------------------------------------------------------
 
-local function begin(venue, path, elapsed)
+-- Who forgets soon needs the journal to find it again: it is written as soon as anything happens.
+local function forget_soon(s)
+  local class = getmetatable(s)
+  s.desk.orders.keep_finished = KEPT
+  for _, name in ipairs { "answer", "frame", "advance" } do
+    s[name] = function(self, ...)
+      class[name](self, ...)
+      store_all()
+    end
+  end
+end
+
+local function begin(venue, path, elapsed, is_forgetful)
   local s = stage.new { answers = answers_of(venue), on_error = "continue", strategies = {
     { name = "one", class = counting }, { name = "two", class = plain } } }
   host.record = put
+  s.is_end_untold = true                         -- the venue tells it as it is
   s:advance(elapsed)
-  C.mw_journal_close((open_journal(path)))       -- as the guardian does: how the last run ended
+  open_journal(path)
+  if is_forgetful then forget_soon(s) end
   local past = archive.open(path, s.desk.log)
   recovery.begin(s.desk, past, "0.1.0")
   local known = recorded_bytes()
   s:start()
   return s, past, known
+end
+
+-- What the stream says of orders that were canceled; some of it is lost.
+local function tell_ends(s, venue)
+  local frames = {}
+  for _, order in ipairs(venue.untold) do
+    if chance(0.7) then
+      frames[#frames + 1] = s:update(named(order), {
+        status = "CANCELLED", executedQty = ("%.3f"):format(order.cum / 1000) })
+    end
+  end
+  venue.untold = {}
+  if #frames > 0 then s:push(unpack(frames)) end
 end
 
 local function live(s, venue, seconds)
@@ -224,26 +308,55 @@ local function live(s, venue, seconds)
       if order.cum < 6 then frames[#frames + 1] = execute(s, order) end
     end
     if #frames > 0 then s:push(unpack(frames)) end
-    venue.is_silent = chance(0.1)
+    venue.is_silent = chance(0.2)
     if chance(0.5) then s:advance(seconds) end
+    tell_ends(s, venue)
   end
   venue.is_silent = false
 end
 
--- What the venue has executed for a strategy.
+-- What the venue has executed for a strategy, and what it brought.
 local function executed(venue, name)
-  local qty, tag = 0, client_id.tag(name)
+  local qty, cash, tag = 0, mw.decimal "0", client_id.tag(name)
   for _, order in ipairs(venue) do
-    if client_id.parse(order.id).strategy == tag then qty = qty + order.cum end
+    if client_id.parse(order.id).strategy == tag then
+      qty = qty + order.cum
+      for _, trade in ipairs(order.trades) do cash = cash + mw.decimal(trade.qty) * trade.price end
+    end
   end
-  return mw.decimal(("%.3f"):format(qty / 1000))
+  return mw.decimal(("%.3f"):format(qty / 1000)), cash
+end
+
+local function check_position(s, name, qty, cash)
+  local totals = position.totals(s.desk:position(name, "idx", "BTC/IDR"))
+  t.equal(tostring(-totals.qty), tostring(qty))
+  t.equal(tostring(totals.cash), tostring(cash))
+end
+
+local ended = { filled = true, canceled = true }
+
+local function check_journal_of(venue, past)
+  for _, order in ipairs(venue) do
+    local archived = past:order("idx", order.id, nil)
+    t.equal(ended[archived.status] or false, not is_open(order), order.id .. " " .. archived.status)
+    local rows, told = {}, {}
+    for _, trade in ipairs(order.trades) do
+      told[#told + 1] = ("%s %s %s"):format(trade.tradeId, trade.qty, trade.price)
+    end
+    for _, fill in ipairs(archived.fills) do
+      rows[#rows + 1] = ("%s %s %s"):format(fill.trade_id, fill.qty, fill.price)
+    end
+    table.sort(rows)
+    table.sort(told)
+    t.equal(table.concat(rows, "|"), table.concat(told, "|"), order.id)
+  end
 end
 
 local function check(s, venue)
-  local qty = executed(venue, "one")
+  local qty, cash = executed(venue, "one")
   local one = s.runners.one.instance
   t.equal(tostring(one.state.persist.qty or mw.decimal "0"), tostring(qty))
-  t.equal(tostring(-one:position().qty), tostring(qty))
+  check_position(s, "one", qty, cash)
   for trade, times in pairs(one.state.persist.trades or {}) do
     t.equal(times, 1, "times that " .. trade .. " was counted")
   end
@@ -256,20 +369,20 @@ local function check(s, venue)
       times[trade] = true
     end
   end
-  qty = executed(venue, "two")
+  qty, cash = executed(venue, "two")
   t.equal(tostring(sum), tostring(qty))
-  t.equal(tostring(-s.runners.two.instance:position().qty), tostring(qty))
+  check_position(s, "two", qty, cash)
 end
 
 local function play(path)
-  local venue, elapsed = {}, 0
+  local venue, elapsed, is_forgetful = { untold = {} }, 0, chance(0.5)
   heard = {}
   for _ = 1, random(1, 4) do
     local before = #heard
-    local s, past, from = begin(venue, path, elapsed)
+    local s, past, from = begin(venue, path, elapsed, is_forgetful)
     live(s, venue, random(1, 60))
     past:close()
-    local stop = cut(path, from)
+    local stop = cut(from)
     -- A callback of which the journal does not say that it ended never was.
     for i = #heard, before + 1, -1 do
       if heard[i].ended_at > stop then table.remove(heard, i) end
@@ -279,11 +392,17 @@ local function play(path)
     end
     elapsed = elapsed + s.elapsed + 1
   end
-  local s, past = begin(venue, path, elapsed)
-  s:advance(200)
+  local s, past = begin(venue, path, elapsed, is_forgetful)
+  live(s, venue, random(1, 20))
+  is_quiet = true
+  tell_ends(s, venue)
+  s:advance(100)
+  is_quiet = false
   check(s, venue)
+  store_all()
+  check_journal_of(venue, past)
   past:close()
-  cut(path, 0, true)
+  cut(0, true)
 end
 
 t.test("each fill is told once, whatever dies when", function()
