@@ -19,7 +19,7 @@ VENUE_EVENTS = 100000
 TRIPS = {("floor", False): 5000, ("floor", True): 5000, ("moonwire", False): 5000,
          ("moonwire", True): 5000, (JOURNALED, True): 5000, ("node", False): 3000,
          ("python", False): 2000}
-ORDERS = int(os.environ.get("MW_BENCH_ORDERS", "100000"))     # 10000000: a long run
+ORDERS = int(os.environ.get("MW_BENCH_ORDERS", "300000"))     # 10000000: a long run
 
 
 def rate(mine):
