@@ -4,8 +4,8 @@ local e2e = require "tests.e2e.lib"
 local test, equal = e2e.test, e2e.equal
 
 local SIGKILL = 9
--- The shortest countdown, longer for a slow build: a restart must fit into it.
-local SECONDS = e2e.slower > 1 and 30 or 10
+-- The shortest countdown, longer where all is slow: a restart must fit into it.
+local SECONDS = e2e.slower > 1 and 60 or 10
 local PROTECTED = { venue = ("dead_man = %d,"):format(SECONDS) }
 
 -- Sends one order at the start, and says what becomes of it.

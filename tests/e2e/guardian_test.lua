@@ -330,7 +330,7 @@ local function test_full_disk(sentence, policy, body)
     local disk = small_disk()
     if not disk then return end
     local sim = e2e.sim "indodax"
-    local run = run_resting(sim, [[
+    local run = sim:run(resting [[
       function S:on_start()
         for i = 1, 2 do self:buy { qty = "0.001", price = tostring(1500000000 - i * 1000) } end
         self:every(0.2, "try")
@@ -347,6 +347,7 @@ local function test_full_disk(sentence, policy, body)
     ]], { rest = ("journal = { path = %q }, on_journal_failure = %q, "
       .. "risk = { max_orders_per_second = 100 },"):format(
       disk.path .. "/j.db", policy) })
+    run:wait_for "resting"                       -- and others come and go
     disk.fill()
     local ok, err = pcall(body, sim, run, disk)
     run:signal(SIGKILL)

@@ -6,7 +6,7 @@ local host = require "moonwire.host"
 local task = require "moonwire.task"
 
 local M = {}
-local LIMIT_SECONDS = 600             -- of one test that does not name its own limit
+local LIMIT_SECONDS = 1200            -- of one test that does not name its own limit
 local tests = {}
 local belongings = {}                 -- task -> { processes = {}, directories = {} }
 
