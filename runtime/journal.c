@@ -17,7 +17,10 @@ enum {
     WAL_PART = 4,               /* or this part of the limit of size */
     MOST_LEFT = 1500000, /* records without rows: what is drawn in some seconds when a run ends */
 };
-static const int64_t RARELY_NS = INT64_C(10000000000), SLICE_NS = 4000000, SECOND_NS = 1000000000;
+static const int64_t RARELY_NS = INT64_C(10000000000), SECOND_NS = 1000000000;
+/* A slice of drawing; and one when much waits: a page that many rows share is written once a slice.
+ */
+static const int64_t SLICE_NS = 4000000, LONG_SLICE_NS = 40000000;
 
 struct mw_journal {
     struct mw_journal_options options;
@@ -406,8 +409,10 @@ static int draw(struct mw_journal *journal, const int64_t *limit_ns, struct mw_e
 int mw_journal_tidy(struct mw_journal *journal, struct mw_err *err)
 {
     mw_err_set(err, "%s", "");
-    if (journal->draw.drawn.left_bytes)
-        return draw(journal, &SLICE_NS, err) < 0 ? -1 : 1;
+    if (journal->draw.drawn.left_bytes) {
+        bool is_behind = mw_journal_is_behind(journal);
+        return draw(journal, is_behind ? &LONG_SLICE_NS : &SLICE_NS, err) < 0 ? -1 : 1;
+    }
     if (!journal->db || journal->wal_bytes - journal->wal_done < TIDY_WAL_BYTES)
         return 0;
     return checkpoint(journal, err);

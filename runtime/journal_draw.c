@@ -168,7 +168,7 @@ int mw_draw_slice(struct mw_draw *draw, int64_t limit_ns)
         if (result <= 0)
             return result;
         /* States of orders stand in its bytes. */
-        if (mw_journal_rows_flush(draw->rows) < 0)
+        if (mw_journal_rows_keep(draw->rows) < 0)
             return -1;
         end_chunk(draw);
     }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KEPT_BYTES = 1 << 20 };
+
 struct mw_journal_rows *mw_journal_rows_new(struct mw_err *err)
 {
     struct mw_journal_rows *rows = calloc(1, sizeof *rows);
@@ -21,6 +23,7 @@ void mw_journal_rows_free(struct mw_journal_rows *rows)
     mw_map64_free(&rows->known);
     mw_map64_free(&rows->states);
     free(rows->packed);
+    free(rows->kept);
     free(rows);
 }
 
@@ -279,11 +282,47 @@ int mw_journal_rows_flush(struct mw_journal_rows *rows)
             return -1;
     }
     mw_map64_clear(&rows->states);
+    rows->kept_len = 0;
     return write_told(rows);
+}
+
+/* A copy of the record, or what it is a copy of already; NULL: there is no room. */
+static const struct mw_record *keep(struct mw_journal_rows *rows, const struct mw_record *r)
+{
+    uintptr_t at = (uintptr_t)r, begin = (uintptr_t)rows->kept;
+    if (at >= begin && at - begin < KEPT_BYTES)
+        return r;
+    if (r->size > KEPT_BYTES - rows->kept_len)
+        return NULL;
+    char *copy = rows->kept + rows->kept_len;
+    memcpy(copy, r, r->size);
+    rows->kept_len += r->size;
+    return (const struct mw_record *)(const void *)copy;
+}
+
+int mw_journal_rows_keep(struct mw_journal_rows *rows)
+{
+    if (!rows->kept && !(rows->kept = malloc(KEPT_BYTES)))
+        return mw_journal_rows_flush(rows);
+    for (size_t i = 0; rows->states.count && i <= rows->states.mask; i++) {
+        struct mw_map64_entry *entry = &rows->states.entries[i];
+        const struct mw_record *r = (const struct mw_record *)(uintptr_t)entry->value;
+        if (!entry->key || !r)
+            continue;
+        if (!(r = keep(rows, r)))
+            return mw_journal_rows_flush(rows);
+        entry->value = (uint64_t)(uintptr_t)r;
+    }
+    const struct mw_record *told = rows->told ? keep(rows, rows->told) : NULL;
+    if (rows->told && !told)
+        return mw_journal_rows_flush(rows);
+    rows->told = told;
+    return 0;
 }
 
 void mw_journal_rows_end(struct mw_journal_rows *rows)
 {
+    rows->kept_len = 0;
     mw_map64_clear(&rows->states);
     rows->told = NULL;
 }

@@ -32,9 +32,12 @@ MW_MUST_USE int mw_journal_rows_begin_run(struct mw_journal_rows *rows, int64_t 
                                           int64_t *run);
 MW_MUST_USE int mw_journal_rows_add_chunk(struct mw_journal_rows *rows, struct mw_chunk *chunk);
 
-/* Draws rows from one record of that run, which stays where it is until the next flush. */
+/* Draws rows from one record of that run, which stays where it is until the next keep or flush. */
 MW_MUST_USE int mw_journal_rows_add(struct mw_journal_rows *rows, int64_t run,
                                     const struct mw_record *r);
+/* Copies what it still needs of those records: an order that changes with each of many chunks is
+ * written once for all. */
+MW_MUST_USE int mw_journal_rows_keep(struct mw_journal_rows *rows);
 /* Before a transaction ends: states of orders, each written once. */
 MW_MUST_USE int mw_journal_rows_flush(struct mw_journal_rows *rows);
 /* The transaction is over: nothing of its records is remembered. */

@@ -80,6 +80,8 @@ struct mw_journal_rows {
     struct mw_map64 known;        /* usual key of an order -> the key that its row has */
     struct mw_map64 states;       /* number of an order -> its last order_status, not written yet */
     const struct mw_record *told; /* the last one, not written yet */
+    char *kept;                   /* copies of these; room for KEPT_BYTES, or NULL */
+    size_t kept_len;
 };
 
 /* journal_orders.c: rows of one record of that kind; 0 or -1. A record order_status that came last:

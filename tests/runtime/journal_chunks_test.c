@@ -75,6 +75,33 @@ static void rows_come_later(void)
     CHECK_TEXT(ask(tables), "2011|2011|2011"); /* little is drawn at once again */
 }
 
+/* An order that changes in many chunks, in one slice of drawing: with the last state, behind the
+ * rows of those that fill what is kept of states. */
+static void one_state_of_many(void)
+{
+    begin();
+    put_run();
+    put_order(1, 0, "mw-long", "v-1");
+    for (uint64_t n = 2; n <= 12001; n++) { /* 1.6 MB of states */
+        char id[32];
+        (void)snprintf(id, sizeof id, "mw-%" PRIu64, n);
+        put_order(n, 0, id, NULL);
+        put_status(n, "canceled", NULL, "0");
+        put_status(1, "partially_filled", NULL, n % 2 ? "0.1" : "0.2");
+        mw_record_told(recorder, "ladder", (double)n);
+        if (n == 300)
+            CHECK_INT(drain(), 0); /* a chunk that is not the largest */
+        if (n % 2000 == 0)
+            CHECK_INT(store(), 0);
+    }
+    put_status(1, "filled", NULL, "0.5");
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT status, count(*), max(cum_qty) FROM orders GROUP BY status"),
+               "canceled|12000|0\nfilled|1|0.5");
+    CHECK_TEXT(ask("SELECT told & 0xffffffff FROM persist"), "12001");
+    CHECK_TEXT(ask("SELECT count(*) > 10 FROM chunks"), "1");
+}
+
 /* Killed amid the drawing: the next one to open the file draws the rest, each row once. */
 static void drawn_at_the_next_start(void)
 {
@@ -290,6 +317,7 @@ static const struct test_case cases[] = {
     {"chunks have every record, in the order of writing, one run each", chunks_have_every_record},
     {"a journal of before chunks were packed goes on", plain_chunks},
     {"a chunk that is damaged costs its own rows", damaged_chunk},
+    {"an order has its last state, in however many chunks it changed", one_state_of_many},
     {"rows of much come later, a slice at a time, in the order of writing", rows_come_later},
     {"rows that were not drawn are drawn at the next start, each once", drawn_at_the_next_start},
     {"all rows are drawn when a run ends", drawn_when_a_run_ends},
