@@ -359,6 +359,10 @@ local function apply_listed(self, reports, asked_at)
 end
 
 local function compare_one(self, order, is_listed)
+  local doubt = self.doubts[order]
+  local is_asked = doubt and not doubt.timer
+  -- A sweep looks several times while it asks, and the venue's limits are needed for its cancels.
+  if is_asked and self.session.private.is_stopped then return end
   if not is_listed then
     if ask_on_its_own(self, order, self.doubts[order]) then drop_doubt(self, order)
     else self:ask(order) end

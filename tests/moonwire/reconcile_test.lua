@@ -494,4 +494,20 @@ t.test("a clock that was set back hides nothing from the comparison after a log-
   t.equal(order.status, "canceled")
 end)
 
+-- As sweep.lua, which looks again while answers are due.
+t.test("behind a dead runtime an order is not asked about by two at once", function()
+  local s, order = play { answers = { getOrderByClientOrderId = false } }
+  s:run(s.session.private, "stop")
+  s:run(s.desk, "cancel", order)
+  s:settle()
+  s:advance(0.2)
+  t.equal(#s:asked "getOrderByClientOrderId", 1)
+  s:run(s.session, "in_task", "looking", function(session) session.reconciler:run() end)
+  s:settle()
+  t.equal(#s:asked "getOrderByClientOrderId", 1)
+  s:answer(s:find "getOrderByClientOrderId", 200, single(order, "951000", "cancelled"))
+  s:settle()
+  t.equal(order.status, "canceled")
+end)
+
 stage.done()
