@@ -21,10 +21,12 @@
 
 local budget = require "moonwire.budget"
 local chunk = require "moonwire.chunk"
+local code = require "moonwire.code"
 local commands = require "moonwire.console_commands"
 local completion = require "moonwire.completion"
 local dispatch = require "moonwire.dispatch"
 local events = require "moonwire.console_events"
+local file = require "moonwire.file"
 local format = require "moonwire.format"
 local host = require "moonwire.host"
 local json = require "moonwire.json"
@@ -111,6 +113,18 @@ end
 
 function Session:say(kind, text) self:send { kind = kind, text = fitting(text) } end
 
+-- mw.file of a prompt: to write is to change something.
+local function files_of(session)
+  local own = { read = file.read }
+  for _, name in ipairs { "write", "append" } do
+    own[name] = function(...)
+      if session.is_read_only then error("mw.file." .. name .. ": this prompt is read-only", 2) end
+      return file[name](...)
+    end
+  end
+  return own
+end
+
 local function new_session(console, id, pid)
   local self = setmetatable({
     console = console, desk = console.desk, runner = console.runner, id = id, width = 80,
@@ -121,7 +135,7 @@ local function new_session(console, id, pid)
   self.environment = sandbox.environment {
     print = function(text) self:say("out", text) end, clock = dispatch.now,
     root = console.desk.config.directory ~= "" and console.desk.config.directory or ".",
-    seed = tonumber(host.seed()),
+    read = code.read_file, file = files_of(self), seed = tonumber(host.seed()),
   }
   self.environment.mw = self.environment.require "moonwire"
   self.names = commands.install(self, self.environment)     -- function -> its name
@@ -193,6 +207,17 @@ function Session:run(text)
   task.start(self.runner, chunk.NAME, run_line, line, body)
 end
 
+-- What the line sent or canceled, and what it waits for.
+local function orders_of(line)
+  local list, awaited = {}, line.task and line.task.awaits
+  for i, order in ipairs(line.orders) do
+    list[i] = order
+    if order == awaited then awaited = nil end
+  end
+  list[#list + 1] = awaited
+  return list
+end
+
 --- Abandons what is waited for; what was sent stays sent.
 function Session:interrupt()
   local line = self.line
@@ -203,12 +228,12 @@ function Session:interrupt()
   end
   if self.looking then return self:wake_screen "key" end
   release(self)
+  local words, orders = { "abandoned" }, orders_of(line)
   if line.task then
     line.task:cancel()
     self.runner.lines[line.task] = nil
   end
-  local words = { "abandoned" }
-  for _, order in ipairs(line.orders) do
+  for _, order in ipairs(orders) do
     words[#words + 1] = ("the order stays as it is: %s"):format(tostring(order))
   end
   host.record("console", { self.who .. ": abandoned", line.text })

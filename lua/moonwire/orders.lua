@@ -341,8 +341,9 @@ function order_module.Order:wait(status, seconds)
     local waiter = task.current() or error("order:wait() is for tasks", 2)
     local waiters = waiters_of[self] or {}
     waiters_of[self], self._is_awaited, waiters[waiter] = waiters, true, true
+    waiter.awaits = self                               -- for who abandons the wait
     task.wait(left)
-    waiters[waiter] = nil
+    waiters[waiter], waiter.awaits = nil, nil
   end
   return self.status
 end

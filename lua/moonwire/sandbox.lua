@@ -166,16 +166,16 @@ end
 
 local function guarded_xpcall(f, handler, ...) return xpcall(f, passed_over(handler), ...) end
 
-local function user_library(keep)
+local function user_library(options)
   local library = copy(require "moonwire")
-  library.keep = keep
+  library.keep = options.keep
   -- What README documents: the rest writes into a sum in place, or takes what FFI takes.
   local decimal = require "moonwire.decimal"
   local public = { parse = decimal.parse, is = decimal.is, min = decimal.min, max = decimal.max,
                    ZERO = decimal.copy(decimal.ZERO) }
   setmetatable(public, { __call = function(_, value) return decimal(value) end })
   library.decimal = read_only(public, "mw.decimal")
-  library.file = read_only(library.file, "mw.file")
+  library.file = read_only(options.file or library.file, "mw.file")
   return read_only(library, "mw")
 end
 
@@ -201,7 +201,8 @@ end
 ---@param options table  trusted (boolean), print(line), clock() -> seconds, began (of os.clock;
 ---                      default: now), root (the directory of its modules), read(path) -> text
 ---                      or nil, compile(text, source) -> chunk or nil, err (default:
----                      loadstring), keep (mw.keep), seed (integer)
+---                      loadstring), keep (mw.keep), file (mw.file, default: the library's),
+---                      seed (integer)
 ---@return table environment
 function M.environment(options)
   if options.trusted then return trusted(options) end
@@ -216,7 +217,7 @@ function M.environment(options)
   environment.load = loader_of(environment)
   environment.loadstring = environment.load
   environment.require = require_in(environment, options,
-    { moonwire = user_library(options.keep), bit = environment.bit, string = environment.string,
+    { moonwire = user_library(options), bit = environment.bit, string = environment.string,
       table = environment.table, math = environment.math, coroutine = environment.coroutine })
   function environment.collectgarbage(what)
     if what == "count" then return collectgarbage "count" end

@@ -129,6 +129,24 @@ t.test("a wait blocks nobody; Ctrl-C abandons it and never the order", function(
   p:shows("2", "2")
 end)
 
+t.test("a wait for an order of before says how it stands as well, when it is abandoned", function()
+  local p = play()
+  p:type("o = " .. BUY)
+  for _, line in ipairs { 'o:wait("filled", 60)', BUY .. ':wait("filled")' } do
+    t.equal(p:type(line), nil)
+    p.at = #sent[p.id]
+    p:tell { interrupt = true }
+    local told = p:take("done")[1].text
+    t.ok(told:find("^abandoned\nthe order stays as it is: mw[^\n]* new$"), told)
+  end
+end)
+
+t.test("the prompt requires what lies beside the configuration, and nothing of the library",
+function()
+  local p = play()
+  p:fails('require "moonwire.desk"', "module 'moonwire.desk' not found")
+end)
+
 t.test("balances wait for the venue", function()
   local p = play()
   local text, ok = p:type "balances()"
