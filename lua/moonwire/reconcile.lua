@@ -21,6 +21,7 @@ local TOLD_ATTEMPT = 2                -- so many are left out where a stream sho
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, SHOWN_WITHIN = 3, 10
 local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
+local LATE_TIMES = 5                  -- that trades do not show which the venue counts
 local FILLS_DELAY = 0.5               -- a fill that is late by less is not asked for
 local FILLS_TIMES = 60                -- then what is known of an order's fills has to do
 
@@ -130,6 +131,42 @@ local function apply_answer(self, order, report)
   self.session.orders:apply(order, report)
 end
 
+-- Books the fills behind an answer, where there may be any, or what stands in for them when they
+-- cannot be had; false when nothing can.
+local function book_fills(self, order, report)
+  local log = self.session.log
+  if not (report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty
+          or report.status == "filled") then
+    return true
+  end
+  local ok, why = fetch_fills(self, order, report.fills)
+  if ok then return true end
+  if report.least_qty and not report.cum_qty then            -- canceled, and not all of it
+    log.warn("fills of %s cannot be had (%s): asked for again", order, why)
+    return false
+  end
+  log.warn("fills of %s cannot be had (%s): booked at the order's price", order, why)
+  report.cum_qty = report.cum_qty or report.status == "filled" and order.qty or nil
+  report.last_price = report.last_price or order.price
+  local is_exact = report.cum_qty and report.last_price and not report.least_qty
+  report.by_total = is_exact and true                        -- else: asked again
+  report.is_estimate = report.by_total
+  return true
+end
+
+-- Of an order that was canceled the venue may tell in money alone that it has executed something,
+-- and show the trades later. They are waited for, for a while.
+local function are_trades_late(self, order, report, doubt)
+  local least = report.least_qty
+  if report.cum_qty or not least or order.cum_qty >= least then return false end
+  local times = (doubt and doubt.late_times or 0) + 1
+  if doubt then doubt.late_times = times end
+  if times <= LATE_TIMES then return true end
+  self.session.log.error("%s is canceled, and the venue shows trades of %s of it where it counts "
+                         .. "%s at least: look there", order, order.cum_qty, least)
+  return false
+end
+
 -- Asks once; true when the doubt is over.
 local function ask_once(self, order, doubt)
   local session, asked_at = self.session, dispatch.now()
@@ -148,17 +185,8 @@ local function ask_once(self, order, doubt)
   if report.order_id and not order.order_id then
     session:apply(order, { order_id = report.order_id })     -- by which the fills are asked for
   end
-  if report.may_have_fills or report.cum_qty and report.cum_qty > order.cum_qty
-    or report.status == "filled" then
-    local ok, why = fetch_fills(self, order, report.fills)
-    if not ok then
-      session.log.warn("fills of %s cannot be had (%s): booked at the order's price", order, why)
-      report.cum_qty = report.cum_qty or report.status == "filled" and order.qty or nil
-      report.last_price = report.last_price or order.price
-      report.by_total = report.cum_qty and report.last_price and true      -- else: asked again
-      report.is_estimate = report.by_total
-    end
-  end
+  if not book_fills(self, order, report) then return false end
+  if are_trades_late(self, order, report, doubt) then return false end
   apply_answer(self, order, report)
   if has_bounds(order) then self:ask_fills(order) end
   if order._cancel.is_wanted then dispatch.defer(session, "cancel", order) end

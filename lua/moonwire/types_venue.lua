@@ -19,6 +19,7 @@
 ---@field qty moonwire.decimal|nil        of what has this order_id, as cum_qty is: of one that
 ---                                    was replaced the venue's new one counts from zero
 ---@field cum_qty moonwire.decimal|nil    the venue's total
+---@field least_qty moonwire.decimal|nil  it has executed so much at least: exactly, trades tell
 ---@field trade_id string|nil             with last_qty and last_price: one execution
 ---@field last_qty moonwire.decimal|nil
 ---@field last_price moonwire.decimal|nil

@@ -102,4 +102,77 @@ t.test("while the venue wants a pause nothing new is sent", function()
   t.equal(s.session:may_submit "BTC/IDR", true)
 end)
 
+-- Trades that show late ---------------------------------------------------------------------------
+
+-- A canceled order of which the stream told nothing, and half of its money is gone.
+local function canceled_untold(answers)
+  answers = answers or {}
+  local s, order = fixture.with_order { answers = answers }
+  s.is_end_untold = true
+  s.answers.getOrderByClientOrderId = told(order, "cancelled", "475500")
+  s:drop(order)
+  s:settle()
+  return s, order
+end
+
+t.test("a market order by amount is filled when its trades show, not before", function()
+  local s = fixture.up { answers = { trade = false } }
+  local order = s:send { type = "market", amount = "951000" }
+  s:lose(s:find "trade", true)
+  s.answers.getOrderByClientOrderId = told(order, "filled", "0"):gsub("limit", "market")
+  s:advance(3)
+  t.equal(order.status, "new")
+  t.ok(order:is_missing_fills())
+  s.trader.said()
+  s.answers["/api/v2/myTrades"] = trade("0.001", "950000000"):gsub("limit", "market")
+  s:advance(12)
+  t.equal(s.trader.said(), "fill 0.001 new>filled")
+  t.equal(s.session.reconciler:has_doubts(), false)
+end)
+
+t.test("a canceled order ends when trades show what the venue counts in money", function()
+  local s, order = canceled_untold()
+  s:advance(2)
+  t.equal(order.status, "pending_cancel")
+  s.trader.said()
+  s.answers["/api/v2/myTrades"] = trade("0.0005", "950000000")
+  s:advance(3)
+  t.equal(s.trader.said(), "fill 0.0005 pending_cancel>canceled")
+  t.equal(s.session.reconciler:has_doubts(), false)
+end)
+
+t.test("a canceled order whose trades cannot be had stays a doubt until they can", function()
+  local s, order = canceled_untold { ["/api/v2/myTrades"] = { 503, "busy" } }
+  s:advance(120)
+  t.equal(order.status, "pending_cancel")
+  t.ok(s.session.reconciler:has_doubts())
+  s.answers["/api/v2/myTrades"] = trade("0.0005", "950000000")
+  s:advance(12)
+  t.equal(tostring(order.cum_qty), "0.0005")
+  t.equal(order.status, "canceled")
+end)
+
+t.test("trades that never show are given up, aloud", function()
+  local s, order = canceled_untold()
+  s:advance(60)
+  t.equal(order.status, "canceled")
+  t.equal(tostring(order.cum_qty), "0")
+  t.equal(#s:logged "shows trades of 0 of it where it counts 0.000495 at least: look there", 1)
+  t.equal(s.session.reconciler:has_doubts(), false)
+end)
+
+t.test("an order that works has executed what the list counts in money", function()
+  local s, order = fixture.with_order()
+  s.answers.getOrderByClientOrderId = told(order, "open", "475500")
+  local row = s.answers.getOrderByClientOrderId:match '"order":(.*)}}$'
+  s.answers.openOrders = '{"success":1,"return":{"orders":{"btc_idr":[' .. row .. "]}}}"
+  s:advance(61)
+  t.ok(order:is_missing_fills())
+  t.equal(tostring(order.cum_qty), "0", "how much it is, trades tell")
+  s.answers["/api/v2/myTrades"] = trade("0.0005", "950000000")
+  s:advance(12)
+  t.equal(tostring(order.cum_qty), "0.0005")
+  t.equal(order:is_missing_fills(), false)
+end)
+
 stage.done()

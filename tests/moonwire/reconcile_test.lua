@@ -77,7 +77,7 @@ end)
 
 t.test("a fill that names another order is not booked on this one, and said", function()
   local s, order, S = in_doubt()
-  s.answers.getOrderByClientOrderId = single(order, "500000", "cancelled")
+  s.answers.getOrderByClientOrderId = single(order, "570600", "cancelled")
   s.answers["/api/v2/myTrades"] = trades(
     one_trade("1", "0.0004", "950000000"),
     (one_trade("2", "0.0006", "950000000"):gsub("310130", "99")))
@@ -126,7 +126,7 @@ end)
 
 t.test("an order in doubt that was canceled is so, with what it had executed", function()
   local s, order, S = in_doubt()
-  s.answers.getOrderByClientOrderId = single(order, "500000", "cancelled")
+  s.answers.getOrderByClientOrderId = single(order, "570600", "cancelled")
   s.answers["/api/v2/myTrades"] = trades(one_trade("1", "0.0004", "950000000"))
   s:advance(1)
   t.equal(order.status, "canceled")

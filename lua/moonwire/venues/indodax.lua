@@ -195,6 +195,15 @@ function M.cancel_answer(s, _, status, body)
   return nil, reason               -- no statement about the order: it is asked about
 end
 
+local SOME, NEARLY = decimal "0.00000001", decimal "0.99"
+
+-- At least so much of a buy is executed when so much of its money is left: what it executed paid
+-- its price at most, and amounts are rounded.
+local function least_executed(qty, total, left)
+  if not qty then return SOME end
+  return decimal.max(SOME, (qty * (total - left) * NEARLY):div(total, 8, "down"))
+end
+
 local function listed_report(s, market, row)
   local number, kind = text_of(row.order_id), row.order_type or "limit"
   local report = {
@@ -214,8 +223,10 @@ local function listed_report(s, market, row)
   local suffix = row["order_" .. market.quote_name] ~= nil and market.quote_name or "rp"
   total, left = decimal_of(row["order_" .. suffix]), decimal_of(row["remain_" .. suffix])
   report.may_have_fills = total == nil or left == nil or left < total
-  if report.price and total
-    and not s.orders:find(s.name, report.client_order_id, report.order_id) then
+  local known = s.orders:find(s.name, report.client_order_id, report.order_id)
+  if known and total and left and left < total then
+    report.least_qty = least_executed(known.qty, total, left)
+  elseif not known and report.price and total then
     report.qty = total:div(report.price, 8, "down")         -- the fee reserve included: too much
     report.is_qty_estimate = true
   end
@@ -231,10 +242,24 @@ function M.fetch_open_orders(s)
   for pair, rows in pairs(answer.orders) do
     local market = s.by_venue_symbol[pair]
     for _, row in ipairs(market and type(rows) == "table" and rows or {}) do
-      reports[#reports + 1] = listed_report(s, market, row)
+      local report = listed_report(s, market, row)
+      report.cum_qty = report.cum_qty or report.least_qty
+      reports[#reports + 1] = report
     end
   end
   return reports
+end
+
+-- What is told in money is a bound of what was executed.
+local function tell_total(report, order, status)
+  if status == "filled" and order.qty and not order.is_qty_estimate then
+    report.cum_qty, report.least_qty = order.qty, nil
+  elseif status == "canceled" then
+    report.may_have_fills = report.may_have_fills or report.cum_qty == nil
+  elseif report.cum_qty == nil then
+    report.least_qty = report.least_qty or status == "filled" and SOME or nil
+    report.cum_qty = report.least_qty
+  end
 end
 
 local order_status = { open = "working", filled = "filled", cancelled = "canceled" }
@@ -258,10 +283,7 @@ function M.fetch_order(s, order)
   if not status then return nil, "unknown order status " .. tostring(row.status) end
   local report = listed_report(s, market, row)
   report.status = status
-  if status == "filled" then
-    report.cum_qty = not order.is_qty_estimate and order.qty or report.cum_qty
-  end
-  if status == "canceled" and report.cum_qty == nil then report.may_have_fills = true end
+  tell_total(report, order, status)
   return report
 end
 
