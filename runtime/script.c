@@ -1,5 +1,6 @@
 #include "script.h"
 #include "budget.h"
+#include "host.h"
 
 #include <assert.h>
 #include <lualib.h>
@@ -7,11 +8,13 @@
 #include <string.h>
 
 enum {
-    KIND_RAISED = -1,       /* told in place of a kind: what handled an event raised */
-    GC_STEP_KB = 4,         /* a step of a few us: what arrives meanwhile waits for it */
+    KIND_RAISED = -1,     /* told in place of a kind: what handled an event raised */
+    GC_PIECE_NS = 5000,   /* what arrives during a piece waits for it: it takes that and a step, */
+    GC_STEP_PERCENT = 20, /* which is short: a tenth of LuaJIT's */
     GC_THRESHOLD_KB = 1024, /* do not begin a cycle for less growth than this, */
     GC_GROWTH_PERCENT = 60, /* nor for less than this: LuaJIT begins one by itself at 100 */
-    GC_HELP_PERCENT = 25,   /* within a cycle, from this growth on LuaJIT helps amid events */
+    GC_HELP_PERCENT = 25,   /* within a cycle, from this growth on LuaJIT helps amid events, */
+    GC_HELP_LATER_KB = 4,   /* and with each piece later: more may be in use for good */
 };
 
 struct mw_script {
@@ -130,19 +133,32 @@ static int believed(int kb, int kb_before)
     return kb < most ? kb : most;
 }
 
+/* A step of LuaJIT's own size takes up to 300 us where much is swept. Whether the cycle is over. */
+static bool collect_piece(lua_State *L)
+{
+    int64_t end = mw_host_clock_ns() + GC_PIECE_NS;
+    int stepmul = lua_gc(L, LUA_GCSETSTEPMUL, GC_STEP_PERCENT);
+    bool is_over;
+    do
+        is_over = lua_gc(L, LUA_GCSTEP, 0) != 0;
+    while (!is_over && mw_host_clock_ns() < end);
+    lua_gc(L, LUA_GCSETSTEPMUL, stepmul);
+    return is_over;
+}
+
 bool mw_script_collect(struct mw_script *script)
 {
     int kb = lua_gc(script->L, LUA_GCCOUNT, 0);
     int growth = script->kb_after_cycle / 100 * GC_GROWTH_PERCENT;
     if (script->is_collecting) {
         if (kb > script->kb_at_most)
-            script->kb_at_most += GC_STEP_KB; /* more may be in use for good */
+            script->kb_at_most += GC_HELP_LATER_KB;
     } else {
         if (kb < script->kb_after_cycle + (growth > GC_THRESHOLD_KB ? growth : GC_THRESHOLD_KB))
             return false;
         script->kb_at_most = kb + kb / 100 * GC_HELP_PERCENT;
     }
-    script->is_collecting = lua_gc(script->L, LUA_GCSTEP, GC_STEP_KB) == 0;
+    script->is_collecting = !collect_piece(script->L);
     if (!script->is_collecting) {
         kb = lua_gc(script->L, LUA_GCCOUNT, 0);
         script->kb_after_cycle = believed(kb, script->kb_after_cycle);
