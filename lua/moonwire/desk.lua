@@ -97,12 +97,23 @@ local function check_precision(market, order)
   return true
 end
 
-local function open_qty(self, draft)
-  local total = decimal "0"
+-- What an order may still execute; of one by amount the most that is left of it may come to. nil:
+-- nobody knows.
+local function may_execute(self, order, reference)
+  local leaves = chain.leaves_qty(order)
+  if leaves or not (order.amount and reference) then return leaves end
+  return decimal.max(decimal.ZERO, risk.highest_qty(self.config.risk, order, reference)
+                     - order.cum_qty)
+end
+
+-- Left of own open orders of the draft's symbol and side; nil: nobody knows.
+local function open_qty(self, draft, reference)
+  local total = decimal.ZERO
   for _, order in ipairs(self.orders.open) do
-    local leaves = chain.leaves_qty(order)
     if order.strategy == draft.strategy and order.venue == draft.venue
-      and order.symbol == draft.symbol and order.side == draft.side and leaves then
+      and order.symbol == draft.symbol and order.side == draft.side then
+      local leaves = may_execute(self, order, reference)
+      if not leaves then return nil end
       total = total + leaves
     end
   end
@@ -116,7 +127,8 @@ local function risk_context(self, draft, market, sent_times)
   context.now, context.sent_times = dispatch.now(), sent_times or runner.sent_times
   context.reference_price = market.unit_cost or book and book.mid
   if self.config.risk and self.config.risk.max_position then
-    context.open_qty = open_qty(self, draft)
+    context.open_qty = open_qty(self, draft, context.reference_price)
+    context.is_open_unknown = context.open_qty == nil
     context.position = self:position(draft.strategy, draft.venue, draft.symbol).qty
   end
   return context

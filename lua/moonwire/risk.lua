@@ -28,6 +28,7 @@ local DECIMALS = 12                   -- of a quantity that is estimated from an
 ---@field now number                    seconds
 ---@field open_orders integer           open orders of the runtime; those in doubt count as open
 ---@field open_qty moonwire.decimal|nil left of own open orders of this symbol and side
+---@field is_open_unknown boolean|nil  nobody knows what is left of them: nothing more is sent
 ---@field position moonwire.decimal|nil own position, signed
 ---@field reference_price moonwire.decimal|nil
 ---@field market { base: string, quote: string }|nil  default: by the symbol
@@ -57,8 +58,13 @@ local function highest_price(limits, order, reference)
   return order.price
 end
 
--- The quantity; of an order by amount the most that the amount may come to. nil: cannot be told.
-local function highest_qty(limits, order, reference)
+--- The quantity of an order; of one by amount the most that the amount may come to. nil: cannot be
+--- told.
+---@param limits moonwire.RiskLimits
+---@param order table  as of check
+---@param reference moonwire.decimal|nil  price
+---@return moonwire.decimal|nil
+function M.highest_qty(limits, order, reference)
   if order.qty then return order.qty end
   if not reference then return nil end
   local lowest_price = reference * (ONE - (limits.price_collar or ZERO))
@@ -68,7 +74,7 @@ end
 local function check_qty(limits, order, context, base)
   local limit = limits.max_order_qty and limits.max_order_qty[base]
   if not limit then return nil end
-  local qty = highest_qty(limits, order, context.reference_price)
+  local qty = M.highest_qty(limits, order, context.reference_price)
   if not qty then return unbounded(order, "max_order_qty") end
   return qty > limit and refusal("qty", qty, base, "max_order_qty", limit) or nil
 end
@@ -103,8 +109,12 @@ end
 local function check_position(limits, order, context, base)
   local limit = limits.max_position and limits.max_position[base]
   if not limit then return nil end
-  local qty = highest_qty(limits, order, context.reference_price)
+  local qty = M.highest_qty(limits, order, context.reference_price)
   if not qty then return unbounded(order, "max_position") end
+  if context.is_open_unknown then
+    return ("an order by amount is open in %s, and there is no reference price: max_position "
+            .. "cannot be checked"):format(tostring(order.symbol))
+  end
   local held = context.position or ZERO
   local reached = (order.side == "buy" and held or -held) + (context.open_qty or ZERO) + qty
   if reached <= limit then return nil end

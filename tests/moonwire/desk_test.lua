@@ -192,6 +192,32 @@ t.test("a partial execution counts once: held, and no longer open", function()
   passes(s, { qty = "0.0005" })
 end)
 
+t.test("an open order by amount counts as what its amount may come to", function()
+  local s = play { risk = { max_position = { BTC = D "0.0025" }, price_collar = D "0.05" } }
+  local by_amount = { type = "market", qty = false, price = false, amount = "950000" }
+  s:quote("999000000", "1001000000")
+  local first = passes(s, by_amount)
+  passes(s, by_amount)
+  s.runners.one.instance.order = nil
+  refused(s, by_amount, "position 0.003 BTC is above max_position 0.0025")
+  passes(s, { qty = "0.0005" })
+  s:push(s:update(first, { status = "DONE", executedQty = "0.001", price = "0" }))
+  t.ok(first:is_open(), "its trades are asked for")
+  s.runners.one.instance.order = nil
+  refused(s, by_amount, "position 0.0035 BTC is above max_position 0.0025")
+end)
+
+t.test("while nobody knows what an open amount may come to nothing more is sent", function()
+  local s = play { risk = MAX_POSITION }
+  s:quote("999000000", "1001000000")
+  passes(s, { type = "market", qty = false, price = false, amount = "950000" })
+  s:book({ { "949000000" } }, {})
+  s.runners.one.instance.order = nil
+  refused(s, nil, "an order by amount is open in BTC/IDR, and there is no reference price: "
+          .. "max_position cannot be checked")
+  passes(s, { side = "sell" })
+end)
+
 t.test("a position is one strategy's, not another's", function()
   local s = play({ risk = MAX_POSITION }, { "one", "two" })
   local order = passes(s, { qty = "0.0025" }, "two")
