@@ -177,6 +177,43 @@ t.test("a doubt that has deals ends with them", function()
   t.ok(content:find '"instrument":"BTC%-USD","from":%d+,"limit":250', content)
 end)
 
+-- A deal of the order that nobody has an answer to, with so much of it left.
+local function deal_of(order, left, size)
+  return "[" .. DEAL_ROW:format(order.client_order_id, left, 1900311, size) .. "]"
+end
+
+t.test("a clock that was set hides no deals of an order in doubt", function()
+  local s, order
+  s = play { add = false, dealHistory = function(content)
+    local is_late = content.from and tonumber(content.from) > 1790000060000
+    return order and not is_late and deal_of(order, 0, 25000000) or "[]"
+  end }
+  s:shift_clock(600)
+  s:advance(0.1)
+  order = s:send(IOC)
+  s:advance(20)
+  t.equal(order.status, "filled")
+  t.equal(s.trader.said(), "pending_new>unknown, 0.25@65123 taker, unknown>filled")
+end)
+
+t.test("a maker's order that arrives behind the list rests, though it has deals", function()
+  local order, has_arrived
+  local s = play({ add = false, positions = function()
+    if not has_arrived then return "[1,[],[],[]]" end
+    return ('[1,[],[["BTC-USD",0,0,0,48221600011,%s,6500000000000,10000000,6000000,'
+            .. '1763683200150,0]],[]]'):format(order.client_order_id)
+  end, dealHistory = function()
+    has_arrived = order ~= nil
+    return order and deal_of(order, 6000000, 4000000) or "[]"
+  end }, "maker")
+  order = s:send(REST)
+  s:advance(20)
+  t.equal(order.status, "partially_filled")
+  t.equal(tostring(order.cum_qty), "0.04")
+  t.equal(order.order_id, "48221600011")
+  t.equal(s.session.reconciler:has_doubts(), false)
+end)
+
 t.test("orders that have traded are told with the rest of what deals say of them", function()
   local row = DEAL_ROW:format("77", 5000000, 9, 20000000)
   local s = play { dealHistory = "[" .. row .. "," .. DEAL_ROW:format("77", 10000000, 8, 5000000)

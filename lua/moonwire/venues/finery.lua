@@ -304,18 +304,28 @@ end
 
 local PAGE, EARLIER_SECONDS = 250, 60        -- of dealHistory; before the order was sent
 
--- Deal rows (feed O) of one instrument, newest first: since then (seconds since 1970), those that
--- is_wanted(row).
+-- One page of deal rows (feed O) of one instrument, newest first; since then (ms since 1970) and
+-- before that deal, where these are given.
+local function fetch_page(s, symbol, from, till)
+  return wire.ask(s, "dealHistory", ('{"instrument":%s%s%s,"limit":%d}'):format(
+    json.encode(s.markets[symbol].name), from and ',"from":' .. from or "",
+    till and ',"till":' .. till or "", PAGE))
+end
+
+local function add_wanted(found, rows, is_wanted)
+  for _, row in ipairs(rows) do
+    if is_wanted(row) then found[#found + 1] = row end
+  end
+  return found
+end
+
+-- All of them since then (seconds since 1970) that is_wanted(row).
 local function fetch_rows(s, symbol, since, is_wanted)
-  local market, found, till = s.markets[symbol], {}, nil
-  local from = ("%.0f"):format(since * 1000)
+  local found, till, from = {}, nil, ("%.0f"):format(since * 1000)
   while true do
-    local rows, err, class = wire.ask(s, "dealHistory", ('{"instrument":%s,"from":%s%s,"limit":%d}')
-      :format(json.encode(market.name), from, till and ',"till":' .. till or "", PAGE))
+    local rows, err, class = fetch_page(s, symbol, from, till)
     if not rows then return nil, err, class end
-    for _, row in ipairs(rows) do
-      if is_wanted(row) then found[#found + 1] = row end
-    end
+    add_wanted(found, rows, is_wanted)
     if #rows < PAGE then return found end
     local last = wire.digits(rows[#rows][12])
     if last == till then return nil, "dealHistory repeats itself" end
@@ -325,9 +335,14 @@ end
 
 local function fetch_deals(s, order)
   local sent = order._sent_at or order.created_at or dispatch.now()
-  return fetch_rows(s, order.symbol, sent - EARLIER_SECONDS, function(row)
-    return s:is_of(order, wire.id(row[6]), wire.id(row[5]))
-  end)
+  local function is_own(row) return s:is_of(order, wire.id(row[6]), wire.id(row[5])) end
+  local deals, err, class = fetch_rows(s, order.symbol, sent - EARLIER_SECONDS, is_own)
+  if not deals or deals[1] then return deals, err, class end
+  -- Our clock may be another one than the venue's, or was: then nothing is found by time.
+  local rows
+  rows, err, class = fetch_page(s, order.symbol)
+  if not rows then return nil, err, class end
+  return add_wanted(deals, rows, is_own)
 end
 
 -- The deals of what an order is now, and not of what it was before it was replaced.
@@ -342,14 +357,32 @@ local function of_now(s, order, deals)
   return rows
 end
 
---- One order as a report; nil, "not_found" when it is neither open nor has deals. The venue has no
---- question for one order: an open one is listed, and what has deals and is not listed has ended.
-function M.fetch_order(s, order)
+-- The order's row among those that are open, as a report; false: it is not there.
+local function fetch_listed(s, order)
   local open, err, class = M.fetch_open_orders(s)
   if not open then return nil, err, class end
   for _, report in ipairs(open) do
     if s:is_of(order, report.client_order_id, report.order_id) then return report end
   end
+  return false
+end
+
+-- How an order that is not listed ended, by its deals, newest first.
+local function ended_by(order, deals)
+  local total, newest = decimal "0", deals[1]
+  for _, row in ipairs(deals) do total = total + wire.amount(row[15]) end
+  local qty = order.qty and wire.amount(newest[8]) or nil
+  local is_filled = qty and total >= qty or wire.digits(newest[9]) == "0"
+  return { status = is_filled and "filled" or "canceled", order_id = wire.id(newest[5]),
+           client_order_id = wire.id(newest[6]), qty = qty, cum_qty = total,
+           reason = not is_filled and "remainder dropped" or nil }
+end
+
+--- One order as a report; nil, "not_found" when it is neither open nor has deals. The venue has no
+--- question for one order: an open one is listed, and what has deals and is not listed has ended.
+function M.fetch_order(s, order)
+  local listed, err, class = fetch_listed(s, order)
+  if listed or listed == nil then return listed, err, class end
   local deals
   deals, err, class = fetch_deals(s, order)
   if not deals then return nil, err, class end
@@ -361,14 +394,12 @@ function M.fetch_order(s, order)
     end
     return nil, "not_found"
   end
-  local total = decimal "0"
-  for _, row in ipairs(deals) do total = total + wire.amount(row[15]) end
-  local newest = deals[1]
-  local qty = order.qty and wire.amount(newest[8]) or nil
-  local is_filled = qty and total >= qty or wire.digits(newest[9]) == "0"
-  return { status = is_filled and "filled" or "canceled", order_id = wire.id(newest[5]),
-           client_order_id = wire.id(newest[6]), qty = qty, cum_qty = total,
-           reason = not is_filled and "remainder dropped" or nil }
+  local report = ended_by(order, deals)
+  if report.status == "filled" or s.config.role ~= "maker" then return report end
+  -- It may have arrived behind the list, and rest.
+  listed, err, class = fetch_listed(s, order)
+  if listed == false then return report end
+  return listed, err, class
 end
 
 --- A taker's order that is nowhere matched nothing; a maker's may have rested, and have ended with
