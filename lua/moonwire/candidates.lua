@@ -41,6 +41,23 @@ function M.refuse_twin(session, fields)
   return true
 end
 
+--- When an order was sent, by the venue's clock: the earliest that it may have been. How far ours
+--- is off is measured from time to time; it may have been set since then, before the order was sent
+--- or after. So it is measured now, and the earlier of both times counts. In a task.
+---@param session table
+---@param order moonwire.Order
+---@return number seconds
+function M.sent_at(session, order)
+  local memory, before_ms = session.memory, session.clock_offset_ms
+  session:measure_clock()
+  local earliest = memory.sent_at or setmetatable({}, { __mode = "k" })
+  memory.sent_at = earliest
+  local sent = (order._sent_at or order.created_at)
+    + math.min(before_ms, session.clock_offset_ms) / 1000
+  earliest[order] = math.min(sent, earliest[order] or sent)
+  return earliest[order]
+end
+
 --- The one of these reports that is the order.
 ---@param session table
 ---@param order moonwire.Order   without an order_id
@@ -50,13 +67,14 @@ end
 ---@return moonwire.Report|nil report
 ---@return string|nil err   "not_found", or what makes the choice impossible
 function M.pick(session, order, reports, above, sent_at)
-  local found, ids = nil, {}
+  local found, ids, is_listed = nil, {}, {}
   for _, report in ipairs(reports) do
     local known = session.orders:find(session.name, nil, report.order_id)
     if has_content_of(report, order) and (not known or known.external or known == order)
       and (not above or is_above(report.order_id, above))
       and (not report.time or report.time >= sent_at - SLACK) then
-      found, ids[#ids + 1] = report, report.order_id
+      if not is_listed[report.order_id] then ids[#ids + 1] = report.order_id end
+      found, is_listed[report.order_id] = report, true       -- in two lists: the later one counts
     end
   end
   if #ids == 0 then return nil, "not_found" end

@@ -51,6 +51,28 @@ t.test("several are a doubt that names them", function()
   t.ok(err:find("7, 8", 1, true), err)
 end)
 
+t.test("one that is in two lists, because it ended in between, is one, as the later has it",
+       function()
+  local first, later = report "7", report("7", { status = "filled" })
+  local found = candidates.pick(session(), order(), { first, later }, nil, SENT_AT)
+  t.equal(found, later)
+end)
+
+t.test("it was sent at the earliest time that the clock allows, whenever that was set", function()
+  local known = session()
+  known.memory, known.clock_offset_ms = {}, 0
+  local measured
+  function known:measure_clock() self.clock_offset_ms = measured or self.clock_offset_ms end
+  local lost = order { _sent_at = SENT_AT }
+  t.equal(candidates.sent_at(known, lost), SENT_AT)
+  measured = 30000                                           -- set back since
+  t.equal(candidates.sent_at(known, lost), SENT_AT)
+  t.equal(candidates.sent_at(known, lost), SENT_AT, "what was known first is not forgotten")
+  measured = -30000                                          -- set ahead, perhaps before
+  t.equal(candidates.sent_at(known, lost), SENT_AT - 30)
+  t.equal(candidates.sent_at(known, order { created_at = SENT_AT }), SENT_AT - 30)
+end)
+
 t.test("what is bound to another order of ours is none; what counts as a stranger's may be it",
        function()
   t.equal(pick({ report "7", report "8" }, { order { order_id = "7" } }), "8")

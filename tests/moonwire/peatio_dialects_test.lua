@@ -129,6 +129,9 @@ local function ranger(options)
   s.answers[BASE .. "/public/markets"] = options.markets or '[{"id":"btcusd","name":"BTC/USD",'
     .. '"base_unit":"btc","quote_unit":"usd","min_amount":"0.001","amount_precision":4,'
     .. '"price_precision":2,"state":"enabled"}]'
+  s.answers[BASE .. "/public/timestamp"] = function()
+    return os.date("!\"%Y-%m-%dT%H:%M:%SZ\"", math.floor(1790000000 + s.elapsed))
+  end
   s.answers[BASE .. "/market/orders"] = function(request)
     if request.method == "GET" then
       return json.encode(json.array(s.lists[request.url:match "state=(%w+)"] or {}))
@@ -144,6 +147,7 @@ local function ranger(options)
     return row and json.encode(row) or { 404, '{"errors":["record.not_found"]}' }
   end
   s.first_frame, s.keep_closed = options.first_frame or SUBSCRIBED, options.is_silent
+  if options.before then options.before(s) end
   s:run(s.desk, "start")
   s:settle()
   if s.last_socket.private and not options.is_silent then
@@ -177,9 +181,10 @@ t.test("an API key signs nonce and key", function()
                                 secret = assert(host.secret_text "apisecret1") } }
   local headers = s:private().options.headers
   t.equal(headers[1][1], "X-Auth-Apikey")
-  t.equal(headers[2][2], "1790000000123")
+  local nonce = "1790000000499"                  -- by the venue's clock, which tells whole seconds
+  t.equal(headers[2][2], nonce)
   t.equal(headers[3][2], assert(host.secret_text "apisecret1"):hmac(
-    "sha256", "1790000000123kid0001", "hex"))
+    "sha256", nonce .. "kid0001", "hex"))
   -- The page's vector, which it gives under another name.
   t.equal(assert(host.secret_text "apisecret1"):hmac("sha256", "1530000000123kid0001", "hex"),
           "dbc6118ede6ae1c9477f7cc9f7d6d5e8f79525fdee309143faf7f09ff721f959")
@@ -238,6 +243,23 @@ t.test("an order that is pending is pending_new with an id, until its event", fu
     .. '"executed_volume":"0.0","at":1790000000}}')
   s:settle()
   t.equal(order.status, "new")
+end)
+
+t.test("a lost order is found by the venue's clock, however wrong ours is", function()
+  local answer
+  local s = ranger { before = function(s)
+    s:shift_clock(60)
+    s:advance(0.1)
+  end }
+  t.equal(s.session.clock_offset_ms, -59724)
+  answer, s.answers[BASE .. "/market/orders"] = s.answers[BASE .. "/market/orders"], false
+  local order = assert(s:send { side = "buy", qty = "2", price = "7000" })
+  s:lose(s:find(BASE .. "/market/orders"), true)
+  s.answers[BASE .. "/market/orders"] = answer
+  s.lists.wait = { v2_row { id = 48 } }
+  s:advance(1.1)
+  t.equal(order.status, "new", table.concat(s.lines, "\n"))
+  t.equal(order.order_id, "48")
 end)
 
 t.test("a pending order whose event is lost is asked about", function()

@@ -359,8 +359,10 @@ end)
 
 -- A submit without an answer (8) ------------------------------------------------------------------
 
+-- `options.before`: what happens until it is sent.
 local function lost(options)
   local s = p.up(options)
+  if options and options.before then options.before(s) end
   local answer = s.answers["/api/v2/orders"]
   s.answers["/api/v2/orders"] = function(request)
     if request.method == "POST" then return false end
@@ -387,6 +389,27 @@ t.test("a lost order is found by content, and is never sent twice", function()
     if request.method == "POST" then posts = posts + 1 end
   end
   t.equal(posts, 1)
+end)
+
+t.test("a lost order is found whenever our clock was set", function()
+  local function row_of_now(s)
+    return p.row { id = 48, created_at = os.date("!%Y-%m-%dT%H:%M:%SZ",
+                                                 math.floor(1790000000 + s.elapsed)) }
+  end
+  local ahead, order = lost { before = function(s)
+    s:shift_clock(30)
+    s:advance(1)
+  end }
+  ahead.lists.wait = { row_of_now(ahead) }
+  ahead:advance(1.1)
+  t.equal(order.order_id, "48")
+  local back
+  back, order = lost()
+  back:shift_clock(-30)
+  back:advance(0.1)
+  back.lists.wait = { row_of_now(back) }
+  back:advance(2)
+  t.equal(order.order_id, "48")
 end)
 
 t.test("a lost order that has ended meanwhile is found with its fills", function()

@@ -90,7 +90,7 @@ end
 -- Requests ----------------------------------------------------------------------------------------
 
 local subjects_v2 = { place = "trade", cancel = "cancel", cancel_all = "cancel",
-                      markets = "public" }
+                      markets = "public", timestamp = "public" }
 
 --- The subjects that a request belongs to (Peatio.subjects).
 function Peatio.names(self, method, path)
@@ -222,7 +222,7 @@ local function answer_v2(self, method, path, query, headers, body, now)
   if not name then return 404, TEXT, "404 Not Found" end
   for key, value in pairs(more) do fields[key] = value end
   local member
-  if name ~= "markets" then
+  if not V2.public[name] then
     member = caller_v2(self, headers, now)
     if is_over_limit(self, member, now) then return 429, AGAIN, "Retry later\n" end
     if call:find "^/market" and member.level < self.settings.required_level then

@@ -175,6 +175,9 @@ end
 
 function calls.balances(self, member) return self.accounts(self, member) end
 
+-- An ISO 8601 text, whatever its documentation says.
+function calls.timestamp(self, _, _, now) return text(self.floor:iso(now)) end
+
 function calls.markets(self)
   local list, is_late = {}, tonumber(self.settings.version) >= 2.2
   for i, pair in ipairs(self.floor.pairs) do
@@ -196,9 +199,13 @@ function calls.markets(self)
   return wire.list(list)
 end
 
+--- The calls that need no member.
+V2.public = { markets = true, timestamp = true }
+
 --- Which call a path is, and the fields that it holds; nil when it is none.
 function V2.find(method, path)
   if path == "/public/markets" and method == "GET" then return "markets", {} end
+  if path == "/public/timestamp" and method == "GET" then return "timestamp", {} end
   if path == "/account/balances" and method == "GET" then return "balances", {} end
   if path == "/market/trades" and method == "GET" then return "trades", {} end
   if path == "/market/orders" then return method == "POST" and "place" or "orders", {} end

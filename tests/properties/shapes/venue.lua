@@ -29,6 +29,7 @@ function Session:venue_ms() return M.NOW * 1000 end
 function Session:drop_market(symbol) self.markets[symbol] = nil end
 Session.is_of, Session.is_past = replace.is_of, replace.is_past
 Session.await_turn, Session.refresh_clock, Session.add_market = nothing, nothing, nothing
+Session.measure_clock = nothing
 function Session:call(request) return self.world:answer(request, self.world.upto) end
 
 --- A world for an order of `symbol` at a venue.

@@ -3,7 +3,6 @@
 --- page.
 
 local decode = require "moonwire.decode"
-local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
 local pools = require "moonwire.venues.instamrkt.pools"
 local rest = require "moonwire.venues.instamrkt.rest"
@@ -41,9 +40,6 @@ local function log_on(link)
   end
   if answer.name == "logon_fail" then return nil, rest.on_refused(s, "logon refused (110)") end
   link.is_logged_on = true
-  local header = answer.response_header
-  local time_ms = type(header) == "table" and tonumber(header.t)
-  if time_ms then s.clock_offset_ms = math.floor(time_ms - dispatch.now_ms()) end
   return true
 end
 

@@ -182,12 +182,12 @@ end
 
 -- A bet without an answer, by its content and time (10).
 local function find_lost(s, order, pool_id)
+  candidates.sent_at(s, order)                         -- by the clock as it was known until now
   local row, err, class = fetch_pool(s, pool_id)
   if row == nil then return nil, err, class end
   local found = row and bets_in(s, row, order.symbol:match "/([^/]+)$") or {}
-  local sent_at = (order._sent_at or order.created_at) + s.clock_offset_ms / 1000
   local report
-  report, err = candidates.pick(s, order, found, nil, sent_at)
+  report, err = candidates.pick(s, order, found, nil, candidates.sent_at(s, order))
   if not report and err ~= "not_found" then return nil, err, "ambiguous" end
   if report and row.winning_target then
     local id = report.order_id

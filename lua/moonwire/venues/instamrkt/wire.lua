@@ -1,6 +1,7 @@
 --- Instamrkt: numbers of operations and answers, requests, and values as the venue writes them.
 --- Sections 4 to 6 of the venue's page. An operation and an answer may have the same number.
 
+local dispatch = require "moonwire.dispatch"
 local json = require "moonwire.json"
 local values = require "moonwire.values"
 
@@ -89,6 +90,13 @@ function M.text(s, operation, parameters)
   return parameters and text .. "," .. parameters .. "}" or text .. "}"
 end
 
+--- How far our clock is off, by an answer, which has the venue's time as it was made.
+function M.note_time(s, answer)
+  local header = answer.response_header
+  local time_ms = type(header) == "table" and tonumber(header.t)
+  if time_ms then s.clock_offset_ms = math.floor(time_ms - dispatch.now_ms()) end
+end
+
 --- Asks over the private connection, in its turn; in a task. The answer as a table, or nil, err,
 --- class: "refused" where the venue said no in its own words, else "retry".
 ---@param answers table<string, true>  names of the answers that it may have
@@ -105,6 +113,7 @@ function M.ask(s, operation, answers, fields)
   if answer.name == "error" then
     return nil, ("%s: the venue refuses: %s"):format(operation, tostring(answer.text)), "refused"
   end
+  M.note_time(s, answer)
   return answer
 end
 

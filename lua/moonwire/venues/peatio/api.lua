@@ -93,21 +93,28 @@ function M.v1.fetch_balances(s)
   return read_balances(answer.accounts)
 end
 
---- The venue's clock in ms: it tells whole seconds.
-function M.v1.fetch_time(s)
-  local seconds, err = rest.public(s, "/timestamp")
-  if not seconds then return nil, err end
-  seconds = tonumber(seconds)
-  if not seconds then return nil, "/timestamp: no number" end
+-- The clock at that path in ms: whole seconds, as a number or as an ISO 8601 text.
+local function fetch_time(s, path)
+  local answer, err = rest.public(s, path)
+  if answer == nil then return nil, err end
+  local seconds = tonumber(answer) or values.iso_seconds(answer)
+  if not seconds then return nil, path .. ": no time" end
   return (seconds + 0.5) * 1000, nil, 500
 end
+
+--- The venue's clock in ms: it tells whole seconds.
+function M.v1.fetch_time(s) return fetch_time(s, M.v1.time_path) end
 
 -- 2.x and 3.x -------------------------------------------------------------------------------------
 
 M.v2 = {
-  base_path = "/api/v2/peatio", place_path = "/market/orders", list_path = "/market/orders",
+  base_path = "/api/v2/peatio", time_path = "/public/timestamp",
+  place_path = "/market/orders", list_path = "/market/orders",
   states = { "wait", "pending", "done", "cancel", "reject" },
 }
+
+--- The venue's clock in ms.
+function M.v2.fetch_time(s) return fetch_time(s, M.v2.time_path) end
 
 function M.v2.cancel(order_id) return ("/market/orders/%s/cancel"):format(order_id), {} end
 function M.v2.one(order_id) return "/market/orders/" .. order_id, {} end

@@ -249,8 +249,7 @@ local function find_lost(s, order)
     for _, report in ipairs(reports) do found[#found + 1] = report end
   end
   local above = type(order._mark) == "string" and order._mark or nil
-  local sent_at = (order._sent_at or order.created_at) + s.clock_offset_ms / 1000
-  local report, err = candidates.pick(s, order, found, above, sent_at)
+  local report, err = candidates.pick(s, order, found, above, candidates.sent_at(s, order))
   if not report and err ~= "not_found" then return nil, err, "ambiguous" end
   if report then order._mark = "unsure" end
   return report, err
