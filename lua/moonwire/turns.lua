@@ -61,22 +61,33 @@ end
 --- The request that is on its way; nil when there is none.
 function Turns:request() return self.current and self.current.request or nil end
 
+local function fail(entry, why, maybe_sent)
+  entry.object[entry.method](entry.object, entry.context, 0, nil, why, maybe_sent)
+end
+
+-- What cannot leave has that as its answer, and the next one its turn.
+local function run_next(self)
+  while not self.current and self.queue[1] do
+    local entry = table.remove(self.queue, 1)
+    local ok, err = begin(self, entry)
+    if not ok then
+      each.in_turn({ entry }, self.link.log, "give up", function(e) fail(e, err, false) end)
+    end
+  end
+end
+
 --- The answer to the request that is on its way has come.
 function Turns:answer(answer)
   local entry = self.current
   entry.timer:stop()
   self.current = false
-  if self.queue[1] then begin(self, table.remove(self.queue, 1)) end
+  run_next(self)
   entry.object[entry.method](entry.object, entry.context, 200, answer)
 end
 
 function Turns:on_timeout(entry)
   if self.current ~= entry then return end
   self.link:restart(("no answer within %g s"):format(entry.request.timeout or TIMEOUT))
-end
-
-local function fail(entry, why, maybe_sent)
-  entry.object[entry.method](entry.object, entry.context, 0, nil, why, maybe_sent)
 end
 
 --- The connection is gone: what was on its way may have arrived, what waited never left.

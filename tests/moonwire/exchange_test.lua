@@ -260,6 +260,28 @@ t.test("tasks wait for their turn, and what is urgent goes before them", functio
           "a1, c2, b connection lost before the answer: gone (close code 1006)")
 end)
 
+t.test("what cannot leave when its turn comes has that as its answer", function()
+  local s = play(wordless())
+  local turns, heard = s.session.private.turns, {}
+  s.session:in_task("a", function() turns:ask { text = "a" } end)
+  local order = s:send()
+  s.session:in_task("b", function()
+    local _, err = turns:ask { text = "b" }
+    heard[#heard + 1] = err
+  end)
+  local socket = s:private()
+  s.sockets[socket.id] = nil                     -- it is lost, which is not told yet
+  answer(s, 0, true, "1")
+  t.equal(order.status, "rejected")
+  t.equal(order.reason, "not sent: closed")
+  t.equal(table.concat(heard, ", "), "closed")
+  s:close(socket)
+  s:advance(2)
+  s.session:in_task("c", function() heard[#heard + 1] = turns:ask({ text = "c" }).order_id end)
+  answer(s, 0, true, "2")
+  t.equal(heard[2], "2")
+end)
+
 t.test("without a connection nothing is sent", function()
   local s = play(wordless())
   s.keep_closed = true
