@@ -9,6 +9,7 @@ local sorted = require "moonwire.sorted"
 
 local M = {}
 local MAX_INSTRUCTIONS = 1e6          -- of the file; more is a loop that does not end
+local BY_HAND = "console"             -- the prompt's orders, fills and positions (console.lua)
 
 -- Running the file --------------------------------------------------------------------------------
 
@@ -146,7 +147,10 @@ local function name_strategies(strategies, problem)
   for i, spec in ipairs(strategies) do
     spec.name = spec.name or spec.file and M.strategy_name(spec.file)
     local name = spec.name
-    if name and seen[name] then
+    if name == BY_HAND then
+      problem(("strategies[%d]"):format(i),
+              ("%q is the name of orders by hand: give it another one"):format(name))
+    elseif name and seen[name] then
       problem(("strategies[%d]"):format(i), ("a second strategy %q: give it a name"):format(name))
     elseif name then seen[name] = true end
   end
@@ -252,6 +256,10 @@ function M.add_strategies(configuration, files)
   for _, spec in ipairs(list) do seen[spec.name] = true end
   for _, file in ipairs(files) do
     local name = M.strategy_name(file)
+    if name == BY_HAND then
+      return nil, ("%s: %q is the name of orders by hand: name it in the configuration"):format(
+        file, name)
+    end
     if seen[name] then return nil, ("%s: there is a strategy %q already"):format(file, name) end
     seen[name] = true
     list[#list + 1] = { file = file, name = name, trusted = false }

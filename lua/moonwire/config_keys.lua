@@ -5,11 +5,12 @@ local M = {}
 
 M.HTTP = { "https", "http" }           -- schemes of urls; the second one is for this machine
 local WS = { "wss", "ws" }
-local NAME, ASSET = "^[%a_][%w_-]*$", "^%w+$"
+local NAME, NAME_FORM = "^[%a_][%w_-]*$", "a name of letters, digits, _ and -"
+local SOCKET_MAX = 107                 -- bytes of a socket's path
 
 local function by_asset(doc)
-  return { type = "map", keys = ASSET, key_name = "ASSET", doc = doc,
-           each = { type = "decimal", doc = doc } }
+  return { type = "map", keys = "^%w+$", form = "an asset, such as BTC", key_name = "ASSET",
+           doc = doc, each = { type = "decimal", doc = doc } }
 end
 
 --- The common keys of a venue; its protocol has more.
@@ -20,14 +21,15 @@ M.venue = {
                  doc = "a name of lua/moonwire/venues, or the path of a Lua file" },
     environment = { type = "string", choices = { "production", "demo", "sim" },
                     doc = "sets the urls; without it each url must be given" },
-    rest_url = { type = "url", schemes = M.HTTP,
+    rest_url = { type = "url", schemes = M.HTTP, is_origin = true,
                  doc = "scheme and host; default: the environment's" },
     private_url = { type = "url", schemes = WS,
                     doc = "private WebSocket; default: the environment's" },
     market_url = { type = "url", schemes = WS, off = true,
                    doc = "market-data WebSocket; default: the environment's; false: no market "
                      .. "data" },
-    ca_file = { type = "path", exists = true,
+    ca_file = { type = "path", exists = true, has = "%-%-%-%-%-BEGIN [%u%d ]*CERTIFICATE%-",
+                has_what = "certificate (PEM: -----BEGIN CERTIFICATE-----)",
                 doc = "certificates to trust; default: the system's" },
     key = { type = "secret", required = true, doc = "API key" },
     secret = { type = "secret", required = true, doc = "API secret" },
@@ -46,8 +48,10 @@ M.venue = {
 local strategy = {
   type = "record", doc = "a strategy to run", fields = {
     file = { type = "path", exists = true, required = true, doc = "its Lua file" },
-    name = { type = "string", pattern = NAME, doc = "default: the file's name without .lua" },
-    params = { type = "any", doc = "parameters that differ from the file's defaults" },
+    name = { type = "string", pattern = NAME, form = NAME_FORM,
+             doc = "default: the file's name without .lua" },
+    params = { type = "any", is_table = true,
+               doc = "parameters that differ from the file's defaults" },
     trusted = { type = "boolean", default = false, doc = "runs without the sandbox" },
   },
 }
@@ -56,19 +60,21 @@ local strategy = {
 ---@type moonwire.Field
 M.all = {
   type = "record", fields = {
-    name = { type = "string", pattern = NAME, default = "moonwire",
+    name = { type = "string", pattern = NAME, form = NAME_FORM, default = "moonwire",
              doc = "of this runtime; two that trade one account need two names" },
-    venues = { type = "map", keys = NAME, key_name = "name", default = {}, each = M.venue },
+    venues = { type = "map", keys = NAME, form = NAME_FORM, key_name = "name", default = {},
+               each = M.venue },
     strategies = { type = "list", default = {}, each = strategy },
     journal = { type = "record", default = {}, off = true,
                 doc = "the record of events, orders and fills; false: none", fields = {
-      path = { type = "path", default = "moonwire.db", doc = "SQLite file" },
+      path = { type = "path", is_new = true, default = "moonwire.db", doc = "SQLite file" },
       max_mb = { type = "number", min = 16, max = 1e6,
                  doc = "the oldest events go when the file is larger; default: no limit" },
       max_days = { type = "number", min = 0.01, max = 36500,
                    doc = "events that are older go; default: no limit" } } },
     console = { type = "record", doc = "for moonwire repl --attach", fields = {
-      path = { type = "path", default = "moonwire.sock", doc = "socket, same user only" },
+      path = { type = "path", is_new = true, longest = SOCKET_MAX, default = "moonwire.sock",
+               doc = "socket, same user only" },
       confirm_notional = by_asset "the prompt asks before it sends more, by quote currency" } },
     risk = { type = "record", default = {}, doc = "limits that every order must pass", fields = {
       max_order_notional = by_asset "price x qty of one order, by quote currency",

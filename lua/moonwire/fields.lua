@@ -4,9 +4,10 @@
 ---   { type = "number", min = 1, max = 60, default = 5, off = true, doc = "seconds; false: off" }
 ---
 --- Types: string (choices, pattern), boolean, number and integer (min, max), decimal (above 0),
---- percent ("5%" -> 0.05), url (schemes), path (exists), secret, text (a string or a secret), any,
---- and of tables: record (fields), map (keys: a pattern; each), list (each). `required`: must be
---- given; `off`: may be false; `default`: when it is not given. All problems are collected.
+--- percent ("5%" -> 0.05), url (schemes, is_origin), path (exists, is_new, has), secret, text (a
+--- string or a secret), any, and of tables: record (fields), map (keys: a pattern; each), list
+--- (each). `required`: must be given; `off`: may be false; `default`: when it is not given. All
+--- problems are collected.
 
 local decimal = require "moonwire.decimal"
 local source = require "moonwire.config_source"
@@ -23,10 +24,17 @@ local M = {}
 ---@field default any
 ---@field choices string[]|nil
 ---@field pattern string|nil
+---@field form string|nil     what the pattern, or that of the keys, means in words
 ---@field min number|nil
 ---@field max number|nil
 ---@field schemes string[]|nil
----@field exists boolean|nil
+---@field is_origin boolean|nil  a url: scheme, host and port alone
+---@field is_table boolean|nil   any: but a table
+---@field exists boolean|nil     a path: the file is there
+---@field is_new boolean|nil     a path: of a file that will be made; its directory is there
+---@field longest integer|nil    a path: in bytes
+---@field has string|nil         a path: a pattern of what stands in the file; `has_what`: in words
+---@field has_what string|nil
 ---@field fields table<string, moonwire.Field>|nil
 ---@field each moonwire.Field|nil
 ---@field keys string|nil
@@ -46,13 +54,17 @@ local function quoted(words)
 end
 
 local function range_text(spec, what)
-  if spec.min and spec.max then return ("%s from %g to %g"):format(what, spec.min, spec.max) end
-  if spec.min then return ("%s of at least %g"):format(what, spec.min) end
+  if spec.min and spec.max then
+    return ("%s from %.10g to %.10g"):format(what, spec.min, spec.max)
+  end
+  if spec.min then return ("%s of at least %.10g"):format(what, spec.min) end
   return what
 end
 
 local expected = {
-  string = function(spec) return spec.choices and quoted(spec.choices) or "a text" end,
+  string = function(spec)
+    return spec.choices and quoted(spec.choices) or spec.form or "a text"
+  end,
   boolean = function() return "true or false" end,
   number = function(spec) return range_text(spec, "a number") end,
   integer = function(spec) return range_text(spec, "a whole number") end,
@@ -64,7 +76,7 @@ local expected = {
   path = function() return "the path of a file" end,
   secret = function() return 'env("NAME") or file("PATH")' end,
   text = function() return 'a text, env("NAME") or file("PATH")' end,
-  any = function() return "a value" end,
+  any = function(spec) return spec.is_table and "a table" or "a value" end,
   record = function() return "a table" end,
   map = function() return "a table" end,
   list = function() return "a list" end,
@@ -162,7 +174,7 @@ local function split_url(url)
   return scheme:lower(), host:lower()
 end
 
-function read.url(_, spec, value)
+function read.url(self, spec, value)
   if type(value) ~= "string" then return nil end
   local scheme, host = split_url(value)
   local secure, plain = spec.schemes[1], spec.schemes[2]
@@ -171,6 +183,10 @@ function read.url(_, spec, value)
       M.expects(spec))
   end
   if scheme ~= secure and scheme ~= plain then return nil end
+  if spec.is_origin and not value:find "^%a+://[^/?]+/?$" then
+    return nil, ("expected scheme and host alone, as in %s, got %s"):format(
+      value:match "^%a+://[^/?]+", shown(self, spec, value))
+  end
   return (value:gsub("^(%a+://[^/]+)/$", "%1"))       -- so that a path can be appended
 end
 
@@ -181,13 +197,38 @@ function M.resolve(directory, path)
   return directory .. "/" .. path
 end
 
+local function opened(path)
+  local file, err = io.open(path, "r")
+  if not file then return nil, err end
+  file:close()
+  return true
+end
+
+-- What stands in a file, or only its beginning: nil, err when it cannot be read, as a directory.
+local function contents(path, all)
+  local file, err = io.open(path, "r")
+  if not file then return nil, err end
+  local text
+  text, err = file:read(all and "*a" or 1)
+  file:close()
+  return text or "", err and path .. ": " .. err
+end
+
 function read.path(self, spec, value)
   if type(value) ~= "string" or value == "" or value:find("%z") then return nil end
   local path = M.resolve(self.directory, value)
-  if not spec.exists then return path end
-  local file, err = io.open(path, "r")
-  if not file then return nil, "cannot be read: " .. err end
-  file:close()
+  if #path > (spec.longest or math.huge) then
+    return nil, ("%d bytes, and a socket's path has %d at most: choose a shorter one"):format(
+      #path, spec.longest)
+  end
+  local directory = spec.is_new and path:match "^(.+)/[^/]*$"
+  local _, problem, text
+  if directory then _, problem = opened(directory)
+  elseif spec.exists then text, problem = contents(path, spec.has) end
+  if problem then return nil, (directory and "its directory: " or "cannot be read: ") .. problem end
+  if spec.has and not text:find(spec.has) then
+    return nil, ("no %s in %s"):format(spec.has_what, path)
+  end
   return path
 end
 
@@ -219,7 +260,10 @@ local function plain_copy(self, value, depth)
   return out
 end
 
-function read.any(self, _, value) return plain_copy(self, value, 0) end
+function read.any(self, spec, value)
+  if spec.is_table and type(value) ~= "table" then return nil end
+  return plain_copy(self, value, 0)
+end
 
 function read.list(self, spec, value, path)
   if type(value) ~= "table" then return nil end
@@ -248,7 +292,8 @@ function read.map(self, spec, value, path)
   local out = {}
   for _, key in ipairs(sorted_keys(value)) do
     local at = source.join(path, key)
-    if type(key) ~= "string" or not key:find(spec.keys) then self:problem(at, "bad name")
+    if type(key) ~= "string" or not key:find(spec.keys) then
+      self:problem(at, "bad name" .. (spec.form and ": expected " .. spec.form or ""))
     else out[key] = self:field(spec.each, value[key], at) end
   end
   return out

@@ -6,6 +6,8 @@ local log = require "moonwire.log"
 local order_module = require "moonwire.order"
 local order_view = require "moonwire.order_view"
 local runners = require "moonwire.runner"
+local sorted = require "moonwire.sorted"
+local spelling = require "moonwire.spelling"
 
 local M = {}
 
@@ -175,12 +177,21 @@ end
 
 -- Instances ---------------------------------------------------------------------------------------
 
+local function unknown_parameter(defaults, key, name)
+  local known = {}
+  for other in pairs(defaults) do known[tostring(other)] = true end
+  local names, meant = sorted.keys(known), spelling.meant(tostring(key), known)
+  return ("%s: unknown parameter %s: %s"):format(name, tostring(key),
+    meant and ("did you mean %s?"):format(meant)
+    or #names > 0 and "its file has " .. table.concat(names, ", ") or "its file has none")
+end
+
 local function merged_params(defaults, given, name)
   local params = {}
   for key, value in pairs(defaults) do params[key] = value end
   for key, value in pairs(given or {}) do
     if defaults[key] == nil then
-      return nil, ("%s: unknown parameter %s"):format(name, tostring(key))
+      return nil, unknown_parameter(defaults, key, name)
     end
     if type(defaults[key]) == "number" and type(value) ~= "number"
       or type(defaults[key]) == "boolean" and type(value) ~= "boolean"

@@ -120,10 +120,10 @@ end)
 
 test("more accounts than one runtime locks are refused before anything starts", function()
   local venue = '{ protocol = "indodax", environment = "demo", key = env "MW_KEY", '
-    .. 'secret = env "MW_SECRET" }'
+    .. 'rest_url = "https://v%d.test", secret = env "MW_SECRET" }'
   local path = e2e.directory() .. "/moonwire.lua"
   local venues = {}
-  for i = 1, 32 do venues[i] = ("v%d = %s"):format(i, venue) end
+  for i = 1, 32 do venues[i] = ("v%d = %s"):format(i, venue:format(i)) end
   e2e.write(path, "return { venues = { " .. table.concat(venues, ", ") .. " } }")
   local status, out, err = moonwire({ "run", "--config", path }, ENVIRONMENT)
   equal(status, 2)

@@ -15,7 +15,7 @@ M.FILE = M.DIRECTORY .. "/moonwire.lua"
 M.write = files.write
 
 M.write(M.DIRECTORY .. "/s.lua", "return 1")
-M.write(M.DIRECTORY .. "/ca.pem", "a certificate")
+M.write(M.DIRECTORY .. "/ca.pem", "-----BEGIN CERTIFICATE-----\nMII\n")
 
 --- The protocol "fake".
 M.FAKE = {

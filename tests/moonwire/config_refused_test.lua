@@ -14,7 +14,7 @@ local VENUE = fixture.VENUE
 
 -- For each key of the declaration a value that it does not take, and what is said.
 local wrong = {
-  ["name"] = { "5", "expected a text, got 5" },
+  ["name"] = { "5", "expected a name of letters, digits, _ and -, got 5" },
   ["venues.{name}"] = { "5", "expected a table, got 5" },
   ["venues.{name}.protocol"] = { "{}", "expected a text, got a table" },
   ["venues.{name}.environment"] = { '"productoin"', 'expected "production", "demo" or "sim", got '
@@ -34,12 +34,13 @@ local wrong = {
   ["strategies"] = { '"s.lua"', 'expected a list, got "s.lua"' },
   ["strategies[]"] = { '"s.lua"', 'expected a table, got "s.lua"' },
   ["strategies[].file"] = { "5", "expected the path of a file, got 5" },
-  ["strategies[].name"] = { '"a b"', 'expected a text, got "a b"' },
-  ["strategies[].params"] = { "function() end", "expected plain values, got a function" },
+  ["strategies[].name"] = { '"a b"',
+                            'expected a name of letters, digits, _ and -, got "a b"' },
+  ["strategies[].params"] = { "5", "expected a table, got 5" },
   ["strategies[].trusted"] = { '"yes"', 'expected true or false, got "yes"' },
   ["journal"] = { '"j.db"', 'expected a table or false, got "j.db"' },
   ["journal.path"] = { '""', 'expected the path of a file, got ""' },
-  ["journal.max_mb"] = { "1", "expected a number from 16 to 1e+06, got 1" },
+  ["journal.max_mb"] = { "1", "expected a number from 16 to 1000000, got 1" },
   ["journal.max_days"] = { "0", "expected a number from 0.01 to 36500, got 0" },
   ["console"] = { "true", "expected a table, got true" },
   ["console.path"] = { '"a\\0b"', "expected the path of a file" },
@@ -50,7 +51,7 @@ local wrong = {
   ["risk.max_order_qty.{ASSET}"] = { "0", "expected an amount above 0" },
   ["risk.max_position.{ASSET}"] = { "true", "expected an amount above 0" },
   ["risk.max_open_orders"] = { "1.5", "expected a whole number of at least 1, got 1.5" },
-  ["risk.max_orders_per_second"] = { "0", "expected a whole number from 1 to 1e+06, got 0" },
+  ["risk.max_orders_per_second"] = { "0", "expected a whole number from 1 to 1000000, got 0" },
   ["risk.price_collar"] = { "0.05", 'expected a percentage above 0 and below 100, such as "5%"' },
   ["on_crash"] = { '"cancle"',
                    'expected "cancel" or "leave", got "cancle"; did you mean "cancel"?' },
@@ -64,7 +65,7 @@ local wrong = {
   ["probation.errors"] = { "0", "expected a whole number from 1 to 1000, got 0" },
   ["probation.seconds"] = { '"30"', 'expected a number from 1 to 86400, got "30"' },
   ["max_callback"] = { "0.001", "expected a number from 0.01 to 3600, got 0.001" },
-  ["memory_limit_mb"] = { "8", "expected a whole number from 32 to 1e+06, got 8" },
+  ["memory_limit_mb"] = { "8", "expected a whole number from 32 to 1000000, got 8" },
   ["spin"] = { '"true"', 'expected true or false, got "true"' },
   ["log"] = { '"debug"', 'expected a table, got "debug"' },
   ["log.level"] = { '"warning"', 'expected "error", "warn", "info" or "debug", got "warning"; '
@@ -145,9 +146,11 @@ return {
 end)
 
 t.test("a name that is no name is refused in venues and assets", function()
-  has(errors 'return { venues = {\n ["a b"] = {} } }', "2: venues.a b: bad name")
+  has(errors 'return { venues = {\n ["a b"] = {} } }',
+      "2: venues.a b: bad name: expected a name of letters")
   has(errors "return { venues = { {} } }", "venues[1]: bad name")
-  has(errors 'return { risk = { max_position = { ["B/C"] = 1 } } }', "bad name")
+  has(errors 'return { risk = { max_position = { ["B/C"] = 1 } } }',
+      "bad name: expected an asset, such as BTC")
 end)
 
 t.test("a list takes items only", function()
@@ -172,6 +175,30 @@ t.test("two strategies of one name need names", function()
       '3: strategies[2]: a second strategy "s": give it a name')
   t.equal(loaded('return { strategies = { { file = "s.lua" }, { file = "s.lua", name = "z" } } }')
     .strategies[1].name, "s")
+end)
+
+t.test("no strategy has the name of orders by hand", function()
+  has(errors 'return { strategies = {\n { file = "s.lua", name = "console" } } }',
+      '2: strategies[1]: "console" is the name of orders by hand: give it another one')
+  local ok, err = config.add_strategies(loaded "return {}", { "x/console.lua" })
+  t.equal(ok, nil)
+  has(err, 'x/console.lua: "console" is the name of orders by hand')
+end)
+
+t.test("what cannot work is told before anything is connected", function()
+  has(errors(venue 'ca_file = "s.lua"'),
+      "ca_file: no certificate (PEM: -----BEGIN CERTIFICATE-----) in " .. DIRECTORY .. "/s.lua")
+  has(errors(venue 'ca_file = "."'),
+      "ca_file: cannot be read: " .. DIRECTORY .. "/.: Is a directory")
+  has(errors(venue 'rest_url = "https://api.test/tapi"'), "rest_url: expected scheme and host "
+      .. 'alone, as in https://api.test, got "https://api.test/tapi"')
+  has(errors(venue 'rest_url = "https://api.test?x=1"'), "expected scheme and host alone")
+  t.equal(loaded(venue 'rest_url = "https://api.test/"').venues.idx.rest_url, "https://api.test")
+  has(errors 'return { journal = { path = "/none/j.db" } }',
+      "journal.path: its directory: /none: No such file or directory")
+  has(errors 'return { console = { path = "none/s" } }', "console.path: its directory: ")
+  has(errors('return { console = { path = "' .. ("x"):rep(108) .. '" } }'),
+      "a socket's path has 107 at most: choose a shorter one")
 end)
 
 t.test("a strategy's file must be there", function()
@@ -246,9 +273,11 @@ t.test("urls without TLS are for this machine only, and nothing hides in a url",
     return loaded(venue(("rest_url = %q"):format(url))).venues.idx.rest_url
   end
   for _, url in ipairs { "http://127.0.0.1:8080", "http://localhost", "http://[::1]:9",
-                         "https://x.test:65535/a?b", "https://[2001:db8::1]" } do
+                         "https://x.test:65535", "https://[2001:db8::1]" } do
     t.equal(rest(url), url)
   end
+  t.equal(loaded(venue 'private_url = "wss://x.test:65535/a?b"').venues.idx.private_url,
+          "wss://x.test:65535/a?b")
   t.equal(loaded(venue 'private_url = "ws://127.0.0.1:1/x"').venues.idx.private_url,
           "ws://127.0.0.1:1/x")
   for _, url in ipairs { "http://x.test", "http://localhost.x.test", "http://127.0.0.1.x.test",

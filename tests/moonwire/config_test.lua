@@ -202,7 +202,8 @@ return { venues = { v = { protocol = "fake", environment = "production", key = k
 end)
 
 t.test("a secret fits only where a secret is wanted, and is never shown", function()
-  has(errors 'return { name = env "KEY" }', "name: expected a text, got a secret")
+  has(errors 'return { name = env "KEY" }',
+      "name: expected a name of letters, digits, _ and -, got a secret")
   has(errors 'return { spin = env "KEY" }', "spin: expected true or false, got a secret")
   has(errors 'return { strategies = { { file = "s.lua", params = { key = env "KEY" } } } }',
       "a secret cannot be given to a strategy")

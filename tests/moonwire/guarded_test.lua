@@ -89,6 +89,13 @@ t.test("there is a lock for the journal and one for each account", function()
   t.equal(locks_of({ journal = { path = "/x/j.db" } })[1].path, "/x/j.db.lock")
 end)
 
+t.test("two venues of one account are refused, by their names", function()
+  local venue = { protocol = "indodax", rest_url = "https://a.test", key = "key-a" }
+  local locks, err = plan.locks { venues = { a = venue, b = venue } }
+  t.equal(locks, nil)
+  t.equal(err, "venues.b: the same account as venues.a: one of them has to go")
+end)
+
 t.test("an account's lock has a name that its key, protocol and address decide", function()
   local function name(fields)
     local venue = { protocol = "indodax", rest_url = "https://a.test", key = "key-a" }

@@ -341,7 +341,11 @@ t.test("parameters that are unknown or of another kind are refused by name", fun
     t.equal(runner, nil)
     t.equal(err, text)
   end
-  refused({ level = 5 }, "one: unknown parameter level")
+  refused({ level = 5 }, "one: unknown parameter level: did you mean levels?")
+  refused({ step = 5 },
+          "one: unknown parameter step: its file has is_fast, levels, list, qty, symbol, venue")
+  refused({ 5 },
+          "one: unknown parameter 1: its file has is_fast, levels, list, qty, symbol, venue")
   refused({ levels = "5" }, "one: parameter levels: number expected, got string")
   refused({ is_fast = 1 }, "one: parameter is_fast: boolean expected, got number")
   refused({ list = "x" }, "one: parameter list: table expected, got string")

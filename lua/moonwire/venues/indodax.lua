@@ -28,7 +28,8 @@ local M = {
     },
   },
   options = {
-    history_url = { type = "url", doc = "Trade API 2 (fills); default: rest_url" },
+    history_url = { type = "url", is_origin = true,
+                    doc = "Trade API 2 (fills); default: rest_url" },
     history_sign = { type = "string", choices = { "sha512", "sha256" }, default = "sha512",
                      doc = "digest of the Trade API 2 key" },
     history_key = { type = "secret", doc = "Trade API 2 key; default: key" },

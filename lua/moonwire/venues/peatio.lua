@@ -41,8 +41,10 @@ local M = {
     key = { type = "secret", doc = "access key (hmac), or API key in place of tokens (ranger)" },
     secret = { type = "secret", doc = "secret of the key" },
     symbols = { type = "list", doc = "the markets that are looked at; default: all",
-                each = { type = "string", pattern = "^%w+/%w+$", doc = "BASE/QUOTE" } },
-    precision = { type = "map", keys = "^%w+/%w+$", key_name = "BASE/QUOTE", default = {},
+                each = { type = "string", pattern = "^%w+/%w+$", form = "a market, BASE/QUOTE",
+                         doc = "BASE/QUOTE" } },
+    precision = { type = "map", keys = "^%w+/%w+$", form = "a market, BASE/QUOTE",
+                  key_name = "BASE/QUOTE", default = {},
                   doc = "decimals of a market, which 1.8 does not tell", each = {
       type = "record", doc = "decimals of a market, which 1.8 does not tell", fields = {
         price = { type = "integer", min = 0, max = 16, default = 8, doc = "of prices" },
