@@ -6,6 +6,7 @@
 local code = require "moonwire.code"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local limit_names = require "moonwire.limit_names"
 local log = require "moonwire.log"
 local probation = require "moonwire.probation"
 local reload_change = require "moonwire.reload_change"
@@ -169,6 +170,7 @@ local function take_live(self, change)
   self.desk.config.text = change.settings.text
   if #names > 0 then
     self.log.info("configuration: %s changed and counts from now on", table.concat(names, ", "))
+    limit_names.look(self.desk)
   end
   if #change.later > 0 then
     self.log.warn("configuration: what cannot change under way waits for the next start: %s",

@@ -1,6 +1,8 @@
 --- What the venue of a session can, its markets and the data that is asked for about them; part of
 --- session.lua.
 
+local limit_names = require "moonwire.limit_names"
+
 local Markets = {}                    -- methods of moonwire.Session
 
 --- What the venue can: a table of the asker's own.
@@ -26,6 +28,7 @@ function Markets:load_markets()
   self.markets, self.by_venue_symbol = {}, {}
   for _, market in ipairs(markets) do self:add_market(market) end
   self.log.info("%d markets", #markets)
+  limit_names.look(self.desk)
   return true
 end
 

@@ -317,11 +317,12 @@ t.test("limits count at once; what cannot change under way is said", function()
   local s = play { a = {} }
   s.desk.config.path, s.desk.config.venues = f.path "moonwire.lua", { idx = { rest_url = "a" } }
   s.reloader.reread = function()
-    return config(s, { risk = { max_open_orders = 1 }, venues = { idx = { rest_url = "b" } },
+    return config(s, { risk = { max_open_orders = 1, max_position = { BCT = "1" } }, venues = { idx = { rest_url = "b" } },
                        strategies = { { name = "b", file = "b.lua" } } })
   end
   ask(s, "reload_all", "SIGHUP")
   t.equal(s.desk.config.risk.max_open_orders, 1)
+  has(table.concat(s:logged "warn"), "risk.max_position.BCT limits nothing")
   t.equal(s.desk.config.venues.idx.rest_url, "a")
   has(table.concat(s:logged "waits for the next start"),
       "strategy a is gone, strategy b is new, venues.idx.rest_url")
