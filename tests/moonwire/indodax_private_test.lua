@@ -182,6 +182,11 @@ t.test("a DONE below its quantity is a cancel with what was executed", function(
   t.equal(tostring(report.cum_qty), "0.1")
 end)
 
+t.test("a DONE market order is filled, in whatever its quantity is counted", function()
+  local frame = vector "done_below_its_quantity":gsub('"price":%s*"[^"]*"', '"price":"0"')
+  t.equal(reports_of(frame)[1].status, "filled")
+end)
+
 t.test("FILLED, which a later table lists, is taken as DONE", function()
   local report = reports_of(vector "filled")[1]
   t.equal(report.status, "filled")

@@ -137,8 +137,9 @@ local function read_status(report, status, fields)
   if status == NEW then report.status = "new"
   elseif status == FILL then report.status = "partially_filled"
   elseif status == DONE or status == FILLED then
-    report.status = report.cum_qty and report.qty and report.cum_qty < report.qty and "canceled"
-      or "filled"
+    -- (A market order, without a price, is filled or killed; in what a buy is counted is not told.)
+    report.status = report.cum_qty and report.qty and report.cum_qty < report.qty and report.price
+      and report.price:sign() > 0 and "canceled" or "filled"
   elseif status == CANCELLED then
     report.status = "canceled"
     local why = decode.text(fields[WHY])
