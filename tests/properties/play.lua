@@ -10,6 +10,7 @@
 ---   open(play, socket)    -> the simulator's connection of a socket that has been opened
 ---   is_event(play, frame) -> whether the line may treat a frame badly; "lose": lose it at most
 ---   is_order(request)     -> whether a request places an order, so that its answer may suffer
+---   lag(play, request, got)  -> what the venue answers while some of it lags behind; optional
 ---   actions, names        name -> function(play); the names to choose from, the likely ones often
 ---   compare(play)         raises what is not as it should be
 ---
@@ -132,6 +133,7 @@ local function answer(self, request)
   local got = self.sim:request(request.method, (M.plain(request.url):gsub("^https://[^/]+", "")),
                                M.headers(request.headers), request.body and M.plain(request.body))
   if is_lost then return false end
+  if self.venue.lag then got = self.venue.lag(self, request, got) end
   if is_order and self:chance(0.5) then
     request.late, request.after = got, self.random:integer(1, 8)
     self.answered[#self.answered + 1] = request
@@ -266,7 +268,7 @@ local function new_play(venue, seed, kind)
   options.risk = options.risk or { max_orders_per_second = 1000000 }
   options.config.reconcile_every, options.config.request_timeout = 5, 3
   self.stage = stage.new(options)
-  self.stage.keep_closed = options.keep_closed
+  self.stage.keep_closed, self.stage.is_end_untold = options.keep_closed, true
   self.stage.reply = function(text, socket)
     if not socket.connection then open_sockets(self) end
     if venue.on_text then venue.on_text(self, text) end
