@@ -19,6 +19,8 @@ Runner.__index = Runner
 for name, method in pairs(trading) do Runner[name] = method end
 
 local M = { Runner = Runner }
+-- Of a traceback, how the runtime came to the callback: that is of no use to whoever wrote it.
+local BELOW = "\n\t%[C%]: in function 'xpcall'\n\t[^\n]*/moonwire/runner%.lua:%d+:.*$"
 local current                          -- the runner whose callback is running, or nil
 local is_committing = false            -- what a callback asked for is being done
 
@@ -168,7 +170,7 @@ end
 -- What was raised, as a text; it is made while the callback counts as running, because an object
 -- that was raised may run code of its own for that.
 local function explain(err)
-  return debug.traceback(type(err) == "string" and err or tostring(err), 2)
+  return debug.traceback(type(err) == "string" and err or tostring(err), 1)
 end
 
 -- A fill that a callback failed on was told as well: with it goes what the strategy keeps, unless
@@ -293,7 +295,7 @@ end
 
 function Runner:failed(name, err)
   self.errors = self.errors + 1
-  self.log.error("%s failed: %s", name, err)
+  self.log.error("%s failed: %s", name, (tostring(err):gsub(BELOW, "")))
   local hint = sandbox.hint(tostring(err))
   if hint then self.log.error("%s", hint) end
   if budget.is_out_of_memory(err) then return stop_for_memory(self, name) end

@@ -317,7 +317,8 @@ t.test("limits count at once; what cannot change under way is said", function()
   local s = play { a = {} }
   s.desk.config.path, s.desk.config.venues = f.path "moonwire.lua", { idx = { rest_url = "a" } }
   s.reloader.reread = function()
-    return config(s, { risk = { max_open_orders = 1, max_position = { BCT = "1" } }, venues = { idx = { rest_url = "b" } },
+    return config(s, { risk = { max_open_orders = 1, max_position = { BCT = "1" } },
+                       venues = { idx = { rest_url = "b" } },
                        strategies = { { name = "b", file = "b.lua" } } })
   end
   ask(s, "reload_all", "SIGHUP")

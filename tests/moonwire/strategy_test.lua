@@ -102,6 +102,25 @@ t.test("an error stops the strategy and cancels its orders, with the traceback l
   t.ok(s:logged("oops")[1]:find "stack traceback", "the traceback")
 end)
 
+t.test("the traceback is the strategy's own calls, from the one that failed on", function()
+  local function inner(self) return self.nothing.there end
+  local s = play(doing(function(self)
+    note(self, "act")
+    local value = inner(self)
+    return value
+  end))
+  s:advance(1)
+  local line = s:logged("act failed")[1]
+  local trace = line:match "stack traceback:\n(.*)$"
+  local _, calls_shown = trace:gsub("strategy_test%.lua:%d+:", "")
+  t.equal(calls_shown, 2, line)
+  t.equal(trace:find("xpcall", 1, true), nil, line)
+  s = play(doing(function() error "oops" end))
+  s:advance(1)
+  trace = s:logged("oops")[1]:match "stack traceback:\n(.*)$"
+  t.ok(trace:find "^\t%[C%]: in function 'error'\n\t[^\n]*strategy_test%.lua:%d+: ", trace)
+end)
+
 t.test("on_error = continue keeps the strategy and its orders", function()
   local S = doing(function(self)
     note(self, "act")
