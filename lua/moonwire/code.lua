@@ -7,6 +7,7 @@ local host = require "moonwire.host"
 local sandbox = require "moonwire.sandbox"
 
 local M = {}
+local LINE_SHOWN = 160                 -- bytes of a line that an error names
 
 ---@class moonwire.Code
 ---@field class table                     what the strategy's file returned
@@ -110,7 +111,8 @@ function M.explain(err, files)
   local line = text and line_of(text, tonumber(number))
   if not line then return err end
   local hint = sandbox.hint(err)
-  line = line:gsub("^%s+", "")
+  line = line:gsub("^%s+", ""):gsub("%c", "?")
+  if #line > LINE_SHOWN then line = line:sub(1, LINE_SHOWN) .. "..." end
   local shown = line ~= "" and (" (line %s: %s)"):format(number, line) or ""
   return first .. shown .. own_lines(rest, files) .. (hint and "\n" .. hint or "")
 end
@@ -120,6 +122,7 @@ end
 -- Runs the file's text; the class, or nil, err.
 local function run(spec, text, environment, compile)
   if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
+  if text:find "%z" then return nil, spec.file .. ": a NUL byte in it, expected Lua text" end
   local chunk, err = compile(text, "@" .. spec.file)
   if not chunk then return nil, err end
   local class

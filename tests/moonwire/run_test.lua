@@ -117,6 +117,11 @@ t.test("what a file cannot have is told without the way through the library", fu
   t.ok(not said:find("traceback", 1, true) and not said:find("sandbox.lua", 1, true), said)
   is_refused_like("half.lua:2: unexpected symbol near '<eof>'\n", "check", "--config", EMPTY,
                   write("half.lua", "x =\n"))
+  is_refused_like("program: a NUL byte in it, expected Lua text\n", "check", "--config", EMPTY,
+                  write("program", "\127ELF\2\1\1\0\0"))
+  said = is_refused_like("%(line 1: x = = %?%[2J y", "check", "--config", EMPTY,
+                         write("long.lua", "x = = \27[2J " .. ("y"):rep(1000)))
+  t.ok(#said < 400 and not said:find("\27", 1, true), said)
 end)
 
 t.test("a secret that cannot be had is not said to be missing as well", function()
