@@ -256,10 +256,38 @@ end
 
 --- { BTC = { free = decimal, held = decimal }, ... } or nil, err. Waits.
 function venue_methods:balances() return session_of[self]:query_balances() end
+
+-- What a report tells the session alone.
+local INNER = { least_qty = true, is_provisional = true, by_total = true, may_have_fills = true,
+                needs_asking = true, is_inferred = true }
+
+-- A report in the words that orders have.
+local function in_public(report)
+  local shown = {}
+  for name, value in pairs(report) do if not INNER[name] then shown[name] = value end end
+  if report.status == "working" then
+    local has_begun = report.least_qty or report.cum_qty and not report.cum_qty:is_zero()
+    shown.status = has_begun and "partially_filled" or "new"
+  end
+  return shown
+end
+
 --- The venue's open orders, whoever sent them: a list of reports, or nil, err. Waits.
-function venue_methods:open_orders() return session_of[self]:query_open_orders() end
+function venue_methods:open_orders()
+  local reports, err = session_of[self]:query_open_orders()
+  if not reports then return nil, err end
+  local list = {}
+  for i, report in ipairs(reports) do list[i] = in_public(report) end
+  return list
+end
+
 --- One order by client_order_id or order_id, as the venue shows it: a report, or nil, err. Waits.
-function venue_methods:order(id) return session_of[self]:query_order_by_id(id) end
+function venue_methods:order(id)
+  local report, err = session_of[self]:query_order_by_id(id)
+  if not report then return nil, err end
+  return in_public(report)
+end
+
 --- [symbol] = { price_step=, qty_step=, min_qty=, min_notional=, base=, quote= }
 function venue_methods:markets() return session_of[self]:market_table() end
 --- "up" | "down" | "degraded", and since when

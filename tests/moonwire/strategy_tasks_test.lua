@@ -182,11 +182,20 @@ t.test("balances, open orders and an order are asked of the venue in a task", fu
     local venue = mw.venue "idx"
     self.balances = assert(venue:balances())
     self.open = assert(venue:open_orders())
+    self.results = select("#", venue:open_orders())
     self.none, self.err = venue:order "mw-nothing"
   end
   local _, instance = play(S, { answers = { openOrders = stage.vector "open_orders" } })
   t.equal(tostring(instance.balances.BTC.free), "1.5")
   t.equal(#instance.open, 4)
+  t.equal(instance.results, 1)
+  local statuses = {}
+  for i, report in ipairs(instance.open) do
+    statuses[i] = report.status
+    t.equal(report.may_have_fills, nil)
+    t.equal(report.least_qty, nil)
+  end
+  t.equal(table.concat(statuses, " "), "partially_filled new new partially_filled")
   t.equal(instance.none, nil)
   t.equal(instance.err, "no order mw-nothing is known here")
 end)
