@@ -41,21 +41,30 @@ function M.refuse_twin(session, fields)
   return true
 end
 
+-- When an order was sent, by the venue's clock as far as it is known now; the earliest such time is
+-- kept.
+local function note(session, order)
+  local memory, sent = session.memory, order._sent_at or order.created_at
+  sent = sent + session.clock_offset_ms / 1000
+  local earliest = memory.sent_at or setmetatable({}, { __mode = "k" })
+  memory.sent_at = earliest
+  earliest[order] = math.min(sent, earliest[order] or sent)
+  return earliest[order]
+end
+
+--- The order is sent now; see sent_at.
+M.note_sent = note
+
 --- When an order was sent, by the venue's clock: the earliest that it may have been. How far ours
---- is off is measured from time to time; it may have been set since then, before the order was sent
---- or after. So it is measured now, and the earlier of both times counts. In a task.
+--- is off is measured from time to time, and it may be set in between, before an order is sent or
+--- after. So it is measured now, and of this and what was known then the earlier time counts. In a
+--- task.
 ---@param session table
 ---@param order moonwire.Order
 ---@return number seconds
 function M.sent_at(session, order)
-  local memory, before_ms = session.memory, session.clock_offset_ms
   session:measure_clock()
-  local earliest = memory.sent_at or setmetatable({}, { __mode = "k" })
-  memory.sent_at = earliest
-  local sent = (order._sent_at or order.created_at)
-    + math.min(before_ms, session.clock_offset_ms) / 1000
-  earliest[order] = math.min(sent, earliest[order] or sent)
-  return earliest[order]
+  return note(session, order)
 end
 
 --- The one of these reports that is the order.

@@ -82,13 +82,16 @@ local function on_not_found(self, order)
     session.log.warn("%s was seen alive and the venue does not find it: kept", order)
     return false
   end
-  local from = (order._sent_at or order.created_at or now) + session.protocol.late_arrival
+  -- What was sent later than now was sent before the clock was set back: it counts from now on.
+  local sent = math.min(order._sent_at or order.created_at or now, now)
+  if order._sent_at then order._sent_at = sent end
+  local from = sent + session.protocol.late_arrival
   -- The answer to its own request is still due, which says more than a list.
   if not order._was_seen and order.status ~= "unknown" then
     from = from + session.config.request_timeout
   end
   if now < from and not order._was_seen then return false end
-  order._not_found_since = order._not_found_since or now
+  order._not_found_since = math.min(order._not_found_since or now, now)
   order._not_found_times = (order._not_found_times or 0) + 1
   local seconds = order._was_seen and GONE_SECONDS or session.protocol.shown_within or SHOWN_WITHIN
   if order._not_found_times < NOT_FOUND_TIMES or now - order._not_found_since < seconds then

@@ -108,7 +108,8 @@ local function weigh(self, order, chain, report, asked_at)
       chain.held, report.status = { reason = report.reason }, nil
     end
   elseif asked_at and link.is_lost and status == "working" then
-    if asked_at >= (link.sent_at or 0) + self.protocol.late_arrival then
+    link.sent_at = math.min(link.sent_at or 0, asked_at)      -- later: the clock was set back
+    if asked_at >= link.sent_at + self.protocol.late_arrival then
       refuse(self, order, chain, link, "the venue did not take it")
     else report.status = nil end
   end

@@ -182,6 +182,18 @@ t.test("not found counts after the request could still arrive, three times over 
   t.equal(#s:asked "trade", 1, "never sent again")
 end)
 
+t.test("a clock that was set back makes no doubt longer than it is", function()
+  local s, order = in_doubt()
+  s:advance(9)
+  t.equal(order.status, "unknown")
+  s:shift_clock(-3600)
+  s:advance(9)
+  t.equal(order.status, "unknown", "it begins anew")
+  s:advance(30)
+  t.equal(order.status, "rejected")
+  t.equal(order.reason, "not_found")
+end)
+
 t.test("questions come after 1, 2, 5 and then each 10 s", function()
   local s = in_doubt { answers = { getOrderByClientOrderId = { 502, "<html>" } } }
   local at = {}

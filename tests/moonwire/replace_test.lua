@@ -331,6 +331,17 @@ t.test("where the old one lives, the doubt ends when the request cannot arrive a
   is(order, "new 0.1@65000 cum 0, 5")
 end)
 
+t.test("... which a clock that was set back does not put off", function()
+  local s, order = asked { mod = 10 }
+  s.methods.positions = listed(OLD, "+", 0, order.client_order_id, 10000000)
+  s:advance(5)
+  s:shift_clock(-3600)
+  s:advance(9)
+  t.equal(order.status, "unknown", "it begins anew")
+  s:advance(30)
+  is(order, "new 0.1@65000 cum 0, 5")
+end)
+
 t.test("one that was given up and comes after all is the order", function()
   local s, order, id = asked { mod = 10 }
   s.methods.positions = listed(OLD, "+", 0, order.client_order_id, 10000000)

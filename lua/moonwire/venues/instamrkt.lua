@@ -162,6 +162,7 @@ local BET = { bet_placed_in_betting_pool = true }
 --- Over REST, where the answer names the request, when we have logged in there.
 function M.submit(s, order)
   local market = s.markets[order.symbol]
+  candidates.note_sent(s, order)
   if s.memory.cookies then return rest.bet(s, market, order.qty) end
   return {
     text = wire.text(s, "place_bet_in_betting_pool", market.content .. decimal.text(order.qty)

@@ -182,7 +182,6 @@ end
 
 -- A bet without an answer, by its content and time (10).
 local function find_lost(s, order, pool_id)
-  candidates.sent_at(s, order)                         -- by the clock as it was known until now
   local row, err, class = fetch_pool(s, pool_id)
   if row == nil then return nil, err, class end
   local found = row and bets_in(s, row, order.symbol:match "/([^/]+)$") or {}

@@ -138,6 +138,7 @@ end
 function M.submit(s, order)
   local market = s.markets[order.symbol]
   mark(s, order)
+  candidates.note_sent(s, order)
   local parameters = { "market", market.id, "side", order.side, "volume", order.qty,
                        "ord_type", order.type }
   if order.price then
