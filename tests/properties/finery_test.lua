@@ -108,9 +108,9 @@ play.test {
   end,
   open = function(self, socket) return self.sim:open(play.headers(socket.options.headers)) end,
   is_event = is_event, is_order = function() return false end, on_text = on_text,
-  actions = actions, compare = compare, calm = function(self)
+  clock_seconds = 300, actions = actions, compare = compare, calm = function(self)
     self.sim.venue.methods.failing = {}
   end,
   names = { "send", "send", "send", "replace", "replace", "cancel", "cancel_all", "trade", "trade",
-            "quote", "quote", "fail", "drop" },
+            "quote", "quote", "fail", "drop", "set_clock" },
 }

@@ -86,5 +86,5 @@ play.test {
   end,
   actions = actions, compare = compare, lag = lag,
   names = { "send", "send", "send", "cancel", "cancel", "trade", "trade", "quote", "drop",
-            "send_market", "send_post_only" },
+            "set_clock", "send_market", "send_post_only" },
 }

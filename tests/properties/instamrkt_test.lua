@@ -18,7 +18,7 @@ end
 -- Few different ones: stakes that look the same are what this venue makes hard.
 local function random_amount(self) return tostring(self.random:integer(1, 3)) end
 
-local actions = { drop = play.drop }
+local actions = { drop = play.drop, set_clock = play.set_clock }
 
 function actions.bet(self)
   local pool = self:pick(open_pools(self))
@@ -120,5 +120,6 @@ play.test {
   end,
   is_order = function(request) return request.url:find "predictions" ~= nil end,
   actions = actions, compare = compare,
-  names = { "bet", "bet", "bet", "bet", "other", "other", "happen", "block", "drop", "login" },
+  names = { "bet", "bet", "bet", "bet", "other", "other", "happen", "block", "drop", "login",
+            "set_clock" },
 }

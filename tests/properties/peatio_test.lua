@@ -63,5 +63,6 @@ play.test {
     return request.method == "POST" and play.plain(request.url):find "orders$" ~= nil
   end,
   actions = actions, compare = compare,
-  names = { "send", "send", "send", "cancel", "cancel", "trade", "trade", "quote", "drop" },
+  names = { "send", "send", "send", "cancel", "cancel", "trade", "trade", "quote", "drop",
+            "set_clock" },
 }

@@ -10,6 +10,7 @@
 ---   open(play, socket)    -> the simulator's connection of a socket that has been opened
 ---   is_event(play, frame) -> whether the line may treat a frame badly; "lose": lose it at most
 ---   is_order(request)     -> whether a request places an order, so that its answer may suffer
+---   clock_seconds         by how much our clock may be wrong; 30 unless told
 ---   lag(play, request, got)  -> what the venue answers while some of it lags behind; optional
 ---   actions, names        name -> function(play); the names to choose from, the likely ones often
 ---   compare(play)         raises what is not as it should be
@@ -28,6 +29,7 @@ local M = {}
 local RUNS = tonumber(os.getenv("MW_PROPERTY_RUNS") or 100000)
 local SEED = tonumber(os.getenv("MW_PROPERTY_SEED") or 20261121)
 local STEPS, QUIET_SECONDS, TICK = 40, 120, 0.05
+local CLOCK_SECONDS = 30
 
 -- Secrets, which the venue's side sees as text ----------------------------------------------------
 
@@ -158,7 +160,7 @@ function Play:pass(seconds)
   for _ = 1, math.ceil(seconds / TICK) do
     self.stage:advance(TICK)
     open_sockets(self)
-    self.sim:pass(math.max(0, dispatch.now_ms() - self.sim.now))
+    self.sim:pass(math.max(0, self.began_ms + self.stage.elapsed * 1000 - self.sim.now))
     deliver(self)
     self.stage:settle()
     lose_answers(self)
@@ -187,7 +189,14 @@ function Play:drop()
   self.stage:close(socket)
 end
 
-M.drop = Play.drop
+--- Our clock is set, and wrong by up to so many seconds then; the venue's goes on as before.
+function Play:set_clock()
+  if not self:chance(0.3) then return end
+  local most = self.venue.clock_seconds or CLOCK_SECONDS
+  self.stage:shift_clock(self.random:integer(-most, most) - self.stage.clock_shift)
+end
+
+M.drop, M.set_clock = Play.drop, Play.set_clock
 
 --- Actions of a venue with a book, around a middle price.
 ---@param pair string      the simulator's name
@@ -208,7 +217,7 @@ function M.market(pair, middle, step, qty)
       quote(self, "buy", price(self, -10, -1))
       quote(self, "sell", price(self, 1, 10))
     end,
-    cancel = Play.cancel, drop = Play.drop,
+    cancel = Play.cancel, drop = Play.drop, set_clock = Play.set_clock,
   }
 end
 
@@ -277,7 +286,7 @@ local function new_play(venue, seed, kind)
   self.stage.answers = setmetatable({}, { __index = function()
     return function(request) return answer(self, request) end
   end })
-  self.sim.now = dispatch.now_ms()
+  self.sim.now, self.began_ms = dispatch.now_ms(), dispatch.now_ms()
   self.stage:start()
   self:pass(1)
   t.equal(self.stage.session.state, "up", table.concat(self.stage.lines, "\n"))
@@ -294,6 +303,7 @@ local function play(venue, seed, kind)
     self:pass(self.random:integer(1, 20) * TICK)
   end
   self.is_rough = false
+  self.stage:shift_clock(-self.stage.clock_shift)
   if venue.calm then venue.calm(self) end
   self:pass(QUIET_SECONDS)
   venue.compare(self)
