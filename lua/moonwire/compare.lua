@@ -15,6 +15,9 @@ Comparison.__index = Comparison
 local M = {}
 local LOOK_AGAIN_SECONDS = 2
 local MANY_ORDERS = 100                -- whose comparison takes some time
+-- Seconds between questions about an order that had no answer: venues count their limits by the
+-- minute, and a run or an audit before may have used this one up.
+local PAUSES = { 1, 4, 15, 30, 30 }
 
 ---@class moonwire.Difference
 ---@field venue string
@@ -121,6 +124,18 @@ local function compare_order(self, archived)
   return found
 end
 
+-- The same; a question that had no answer is asked again, and what was compared before is not lost.
+local function compare_patiently(self, archived)
+  local found, err = compare_order(self, archived)
+  for _, seconds in ipairs(PAUSES) do
+    if found then return found end
+    self.session.log.info("%s; asking again in %d s", err, seconds)
+    task.sleep(seconds)
+    found, err = compare_order(self, archived)
+  end
+  return found, err
+end
+
 -- All orders --------------------------------------------------------------------------------------
 
 local function read_list(self)
@@ -156,7 +171,7 @@ end
 local function compare_each(self, orders)
   local found, suspects = {}, {}
   for _, archived in ipairs(orders) do
-    local differences, err = compare_order(self, archived)
+    local differences, err = compare_patiently(self, archived)
     if not differences then return nil, err end
     if #differences > 0 then suspects[#suspects + 1] = archived end
     for _, difference in ipairs(differences) do found[#found + 1] = difference end

@@ -181,7 +181,7 @@ t.test("a venue that cannot be asked is no venue without differences", function(
   with_journal(function(journal)
     sell(journal)
     local function fails(answers, why)
-      local _, _, result = compared(journal, answers)
+      local _, _, result = compared(journal, answers, function(s) s:advance(90) end)
       t.ok(tostring(result):find(why, 1, true), tostring(result))
     end
     fails({ ["/api/pairs"] = { 503, "busy" } }, "markets: ")
@@ -190,6 +190,25 @@ t.test("a venue that cannot be asked is no venue without differences", function(
     fails({ openOrders = open_orders(row(ID, "0.003")), ["/api/v2/myTrades"] = { 503, "busy" } },
           "fills: ")
     fails({ openOrders = open_orders(row(ID, "0.003")), getInfo = { 503, "busy" } }, "balances: ")
+  end)
+end)
+
+t.test("a question that the venue does not answer for a while is asked again", function()
+  with_journal(function(journal)
+    sell(journal, { status = "canceled" })
+    local answers = { ["/api/v2/myTrades"] = { 429, '{"error":"Too many requests","code":1000}' } }
+    local counts = {}
+    local text, _, result, s = compared(journal, answers, function(s)
+      s:advance(30)
+      counts[1] = #s:asked "/api/v2/myTrades"
+      s.answers["/api/v2/myTrades"] = trades()
+      s:advance(30)
+      counts[2] = #s:asked "/api/v2/myTrades"
+    end)
+    t.equal(table.concat(counts, " "), "4 5")
+    t.equal(result, true)
+    t.equal(text, "")
+    t.equal(#s:logged("; asking again in 1 s"), 1)
   end)
 end)
 
