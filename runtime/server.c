@@ -1,9 +1,14 @@
 #include "server_connection.h"
 
+#include <arpa/inet.h>
+#include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 enum { QUEUE_MAX = 64 * 1024 * 1024, CHUNK = 64 * 1024 };
 
@@ -225,6 +230,20 @@ static int make_context(struct mw_server *server, struct mw_err *err)
     return -1;
 }
 
+/* Why nobody can listen there: libwebsockets does not say it. */
+static const char *why_no_listener(int port)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), reuse = 1;
+    if (fd < 0)
+        return strerror(errno);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse); /* as it does */
+    int why = bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 ? errno : 0;
+    (void)close(fd);
+    return why ? strerror(why) : "the certificate or its key cannot be read";
+}
+
 uint64_t mw_server_listen(struct mw_server *server, const struct mw_listen_options *options,
                           int *port, struct mw_err *err)
 {
@@ -252,8 +271,8 @@ uint64_t mw_server_listen(struct mw_server *server, const struct mw_listen_optio
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     struct lws_vhost *vhost = lws_create_vhost(server->context, &info);
     if (!vhost || lws_get_vhost_listen_port(vhost) <= 0) {
-        mw_err_set(err, "listen on 127.0.0.1 port %d: in use, or the certificate cannot be read",
-                   options->port);
+        mw_err_set(err, "listen on 127.0.0.1 port %d: %s", options->port,
+                   why_no_listener(options->port));
         return 0;
     }
     uint64_t id = mw_host_next_id(server->host);

@@ -154,10 +154,12 @@ static void listeners(void)
     int taken = bound_socket(&options.port);
     CHECK_INT(listen(taken, 1), 0);
     CHECK_INT(mw_server_listen(server, &options, &other, &err), 0);
-    CHECK(strstr(err.text, "in use, or the certificate cannot be read"));
+    CHECK(strstr(err.text, "listen on 127.0.0.1 port"));
+    CHECK(strstr(err.text, ": Address already in use"));
     (void)close(taken);
     options = (struct mw_listen_options){.cert_file = "/nonexistent", .key_file = "/nonexistent"};
     CHECK_INT(mw_server_listen(server, &options, &other, &err), 0);
+    CHECK_TEXT(err.text, "listen on 127.0.0.1 port 0: the certificate or its key cannot be read");
     options = (struct mw_listen_options){0};
     for (int i = 2; i < 8; i++)
         CHECK(mw_server_listen(server, &options, &other, &err) != 0);

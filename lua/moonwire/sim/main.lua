@@ -323,10 +323,11 @@ end
 --- Starts the simulator; bad usage ends with status 2, a failure with 1.
 function M.run(options, files)
   local name = files[1]
-  if not venues[name] or files[2] then
-    return cli.usage_error(("sim: which venue? there is %s; see moonwire sim --help")
-      :format(names_of(venues)))
+  if not venues[name] then
+    return cli.usage_error(("sim: %s? there is %s; see moonwire sim --help"):format(
+      name and "venue " .. name or "which venue", names_of(venues)))
   end
+  if files[2] then return cli.usage_error("sim: one venue at a time: " .. files[2]) end
   local venue = require(venues[name])
   local asks_set = options.set and options.set[1] == "help"
   local asks_fault = options.fault and options.fault[1] == "help"
