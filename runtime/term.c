@@ -185,8 +185,7 @@ bool mw_term_drop(struct mw_term *term)
     term->wants_drop = term->is_in_key;
     if (term->wants_drop)
         return true; /* libedit is in the middle of something, which it ends first */
-    const LineInfo *line = el_line(term->editor);
-    bool has_text = line->lastchar > line->buffer;
+    bool has_text = el_line(term->editor)->lastchar > el_line(term->editor)->buffer;
     end(term);
     mw_tty_put("^C\n", 3);
     return has_text;
@@ -488,6 +487,8 @@ void mw_term_close(struct mw_term *term)
         return;
     mw_term_lines(term);
     if (term->editor) {
+        if (term->is_editing && !term->is_gone)
+            mw_tty_put("\n", 1); /* what was being typed stays, and what comes next is below it */
         end(term);
         el_end(term->editor);
     }

@@ -314,7 +314,9 @@ function Repl:on_console_close(id)
   end
   self.id, self.is_open = nil, false
   if self.output then return end                        -- its end is told there
-  if not self.has_left then self.screen:show("error", "the runtime has gone") end
+  if not self.has_left then
+    self.screen:show("error", "the runtime has gone: its log, and `moonwire journal runs`, say why")
+  end
   self:leave(1)
 end
 

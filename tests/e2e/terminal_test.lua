@@ -45,6 +45,18 @@ test("typed lines are run, a chunk that goes on is asked for, Ctrl-D leaves", fu
   equal(run:stop(), 0)
 end)
 
+test("a runtime that goes leaves what was being typed, and says where to look", function()
+  local run, path = start()
+  local status = play({ "repl", "--attach", path }, {
+    { "expect", "> $" }, { "send", "half a li" }, { "expect", "half a li$" },
+    { "run", ("kill -TERM %d"):format(run.pid) },
+    { "expect", "the runtime has gone: its log, and `moonwire journal runs`, say why[^\n]*\r?\n" },
+    { "expect", "> half a li\r?\n$" }, { "end" },
+  })
+  equal(status, 1)
+  equal(run:wait_exit(10), 0)
+end)
+
 test("history comes back, also in the next session, and is its user's alone", function()
   local run, path = start()
   local _, directory = play({ "repl", "--attach", path }, {
