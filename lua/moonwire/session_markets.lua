@@ -51,10 +51,22 @@ function Markets:drop_market(symbol)
   for _, name in ipairs(market.names) do self.by_venue_symbol[name] = nil end
 end
 
+local function bare(symbol) return (tostring(symbol):upper():gsub("[^%w]", "")) end
+
+-- Symbols are written in several ways: btc_idr, btcidr, BTC-IDR.
+local function hint(markets, symbol)
+  local wanted = bare(symbol)
+  for _, market in ipairs(markets) do
+    if bare(market.symbol) == wanted then return "; did you mean " .. market.symbol .. "?" end
+  end
+  return ""
+end
+
 function Markets:market_of(symbol)
   local market = self.markets and self.markets[symbol]
   if not market then
-    return nil, self.markets and ("no market %s on %s"):format(tostring(symbol), self.name)
+    return nil, self.markets and ("no market %s on %s%s"):format(tostring(symbol), self.name,
+                                                                hint(self.markets, symbol))
       or "markets of " .. self.name .. " are not known yet"
   end
   return market

@@ -46,12 +46,20 @@ local function percentile(ranked, p)
   return ranked[math.max(1, math.ceil(#ranked * p))]
 end
 
+-- In columns as wide as they have to be.
 local function print_positions(desk)
-  for _, key in ipairs(sorted.keys(desk.positions)) do
+  local keys, widths = sorted.keys(desk.positions), { 12, 9 }
+  for _, key in ipairs(keys) do
+    local position = desk.positions[key]
+    widths[1] = math.max(widths[1], #position.strategy)
+    widths[2] = math.max(widths[2], #position.symbol)
+  end
+  local form = ("%%-%ds %%-%ds position %%s, realized %%s, fees %%s%%s"):format(unpack(widths))
+  for _, key in ipairs(keys) do
     local position = desk.positions[key]
     local book = desk:book(position.venue, position.symbol)
     local mark = book and book.mid
-    host.print_line(("%-12s %-9s position %s, realized %s, fees %s%s"):format(
+    host.print_line(form:format(
       position.strategy, position.symbol, position.qty,
       position.realized:round("0.01", "half_even"), position:fees_text(),
       mark and (", profit at the mid %s"):format(
@@ -59,13 +67,23 @@ local function print_positions(desk)
   end
 end
 
+-- What became of the orders; those that are left open add up with the others.
+local function outcomes(self)
+  local counts, open, words = self.by_status, self.desk.orders.own_count, {}
+  for _, status in ipairs { "filled", "canceled", "rejected", "expired" } do
+    local count = counts[status] or 0
+    if count > 0 or status ~= "expired" then words[#words + 1] = count .. " " .. status end
+  end
+  if open > 0 then words[#words + 1] = open .. " open" end
+  return table.concat(words, ", ")
+end
+
 --- The summary: orders, fills, profit, and the time from an event to the order that it caused.
 function Watch:summary()
-  local desk, counts = self.desk, self.by_status
-  host.print_line(("\n%d %s: %d filled, %d canceled, %d rejected; %d %s"):format(
-    desk.order_count, desk.order_count == 1 and "order" or "orders", counts.filled or 0,
-    counts.canceled or 0, counts.rejected or 0, desk.fill_count,
-    desk.fill_count == 1 and "fill" or "fills"))
+  local desk = self.desk
+  host.print_line(("\n%d %s: %s; %d %s"):format(
+    desk.order_count, desk.order_count == 1 and "order" or "orders", outcomes(self),
+    desk.fill_count, desk.fill_count == 1 and "fill" or "fills"))
   print_positions(desk)
   local ranked = self.latencies
   if #ranked == 0 then return end

@@ -89,6 +89,7 @@ t.test("an unknown venue or symbol is refused", function()
   local s = play()
   refused(s, { venue = "other" }, "no venue other in the configuration")
   refused(s, { symbol = "X/Y" }, "no market X/Y on idx")
+  refused(s, { symbol = "btc_idr" }, "no market btc_idr on idx; did you mean BTC/IDR?")
 end)
 
 t.test("what the protocol does not know is refused before risk and rate count it", function()

@@ -110,10 +110,15 @@ t.test("the summary counts orders by their end, and fills", function()
   local filled = s:send()
   s:push(s:fill(filled, "0.0004", "0.0004"), s:fill(filled, "0.0006", "0.001"))
   s:act("drop", s:send())
+  local taken = s.answers.trade
   s.answers.trade = '{"success":0,"error":"Insufficient balance."}'
   s:send()
   s:send()
   t.equal(summary(s):match "^[^|]*", "\n4 orders: 1 filled, 1 canceled, 2 rejected; 2 fills")
+  s.answers.trade = taken
+  s:send()
+  t.equal(summary(s):match "^[^|]*",
+          "\n5 orders: 1 filled, 1 canceled, 2 rejected, 1 open; 2 fills")
 end)
 
 t.test("the summary of a run without an order has zeros and no latency", function()
@@ -133,6 +138,17 @@ t.test("the summary has each position with profit, fees and its worth at the mid
   t.equal(summary(s):match "|(one[^|]*)", line .. ", profit at the mid 15978")
   s:book({ { "969000000" } }, {})
   t.equal(summary(s):match "|(one[^|]*)", line, "no mid, no worth")
+end)
+
+t.test("names and symbols that are long keep the columns", function()
+  local s = play()
+  s.desk:position("one", "idx", "BTC/IDR")
+  s.desk:position("exit_after_fill", "idx", "6b0e-7f3a#harbour/DON")
+  local places = {}
+  for line in summary(s):gmatch "|([^|]*position[^|]*)" do
+    places[#places + 1] = line:find("position", 1, true)
+  end
+  t.equal(table.concat(places, " "), "39 39")
 end)
 
 t.test("positions come in the order of their strategies and symbols", function()
