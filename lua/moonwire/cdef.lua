@@ -20,7 +20,7 @@ struct mw_event {
 ]]
 
 -- Lua code never changes a decimal once it is made: the words are const (decimal.lua's sums change
--- in C). What a strategy can reach has no arrays here, because FFI checks no index.
+-- in C). What a strategy can reach has no arrays, because FFI checks no index.
 ffi.cdef [[
 struct mw_decimal { const uint64_t low, high; };
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len);
@@ -139,6 +139,20 @@ void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags
                     const struct mw_execution *x, const char *trade_id, double trade_number,
                     uint32_t number);
 void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill);
+]]
+
+ffi.cdef [[
+struct mw_places;
+struct mw_places *mw_places_new(void);
+void mw_places_free(struct mw_places *places);
+uint32_t mw_places_find(const struct mw_places *places, const char *text);
+uint32_t mw_places_take(struct mw_places *places, const char *text);
+uint32_t mw_places_leave(struct mw_places *places, const char *text);
+]]
+
+ffi.cdef [[
+struct mw_counter { char text[64]; uint32_t len, digits_at, base; };
+void mw_counter_next(struct mw_counter *counter);
 ]]
 
 ffi.cdef [[

@@ -8,7 +8,7 @@
 --- runtime, twelve for the strategy, and a count that begins at the epoch, in units of 2 ms since
 --- 2025: a run makes fewer than 500 orders a second, so the next one begins above it.
 
-local ffi = require "ffi"
+local ffi = require "moonwire.cdef"
 
 local M = {}
 local DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -55,73 +55,44 @@ function M.epoch(ms, random)
     .. M.base36(random:integer(0, 36 ^ CHANCE_DIGITS - 1), CHANCE_DIGITS)
 end
 
--- The last two digits of a sequence come from a table, so that an id is made by one step.
-local BLOCK = 36 * 36
-local plain, padded = {}, {}          -- plain[37] = "11", padded[1] = "01"
-for i = 0, BLOCK - 1 do plain[i], padded[i] = M.base36(i), M.base36(i, 2) end
+local SEQUENCE_DIGITS = 20            -- room for so many more: no run lives to need them
 
 local Maker = { __name = "moonwire.ClientIdMaker" }
 Maker.__index = Maker
 
-local function begin_block(self, block)
-  self.block, self.last = block, -1
-  self.head = block == 0 and self.prefix or self.prefix .. M.base36(block)
-  self.tails = block == 0 and plain or padded
+-- Ids that begin with `head` and go on with the number behind `last`, digits in this base.
+local function maker(head, last, base)
+  local counter, text = ffi.new "struct mw_counter", head .. last
+  assert(#text + SEQUENCE_DIGITS <= ffi.sizeof(counter.text))
+  ffi.copy(counter.text, text, #text)
+  counter.len, counter.digits_at, counter.base = #text, #head, base
+  return setmetatable({ counter = counter }, Maker)
+end
+
+--- The next id.
+function Maker:next()
+  local counter = self.counter
+  ffi.C.mw_counter_next(counter)
+  return ffi.string(counter.text, counter.len)
 end
 
 --- Makes ids for one strategy in one run. `epoch` is a text of M.epoch; the first id has the
 --- sequence number behind `after` (default 0).
 function M.maker(runtime, strategy, epoch, after)
-  local self = setmetatable({ prefix = ("mw-%s-%s-%s-"):format(M.tag(runtime), M.tag(strategy),
-                                                                epoch) }, Maker)
-  begin_block(self, math.floor((after or 0) / BLOCK))
-  self.last = (after or 0) % BLOCK
-  return self
-end
-
-function Maker:next()
-  if self.last == BLOCK - 1 then begin_block(self, self.block + 1) end
-  self.last = self.last + 1
-  return self.head .. self.tails[self.last]
+  local head = ("mw-%s-%s-%s-"):format(M.tag(runtime), M.tag(strategy), epoch)
+  return maker(head, M.base36(after or 0), 36)
 end
 
 local COUNT_BITS, TAG_BITS = 39, 12
 local COUNT_FROM_MS, COUNT_MS = 1735689600000, 2        -- 2025-01-01
-local THOUSAND = 1000
-local digits = {}                     -- digits[7] = "007"
-for i = 0, THOUSAND - 1 do digits[i] = ("%03d"):format(i) end
-
-local NumberMaker = { __name = "moonwire.ClientNumberMaker" }
-NumberMaker.__index = NumberMaker
-
-local function decimal_text(int64) return (tostring(int64):gsub("U?LL$", "")) end
-
--- The last six digits come from a table twice, so that an id is made by one step.
-local function begin_million(self)
-  local million = 1000000LL
-  self.head = decimal_text(self.next_id / million)
-  self.tail = tonumber(self.next_id % million)
-  self.next_id = (self.next_id / million + 1) * million
-end
 
 --- Makes ids that are numbers, as text, for one strategy in one run that began at `epoch_ms`.
 function M.number_maker(runtime, strategy, epoch_ms)
   local function part(name) return ffi.cast("int64_t", tonumber(M.number_tag(name):sub(2))) end
   local tags = bit.bor(bit.lshift(part(runtime), TAG_BITS), part(strategy))
   local count = math.max(1, math.floor((epoch_ms - COUNT_FROM_MS) / COUNT_MS))
-  local self = setmetatable({
-    next_id = bit.bor(bit.lshift(tags, COUNT_BITS), ffi.cast("int64_t", count)),
-  }, NumberMaker)
-  begin_million(self)
-  return self
-end
-
-function NumberMaker:next()
-  if self.tail == THOUSAND * THOUSAND then begin_million(self) end
-  local tail = self.tail
-  self.tail = tail + 1
-  local low = tail % THOUSAND
-  return self.head .. digits[(tail - low) / THOUSAND] .. digits[low]
+  local first = bit.bor(bit.lshift(tags, COUNT_BITS), ffi.cast("int64_t", count))
+  return maker("", (tostring(first - 1):gsub("LL$", "")), 10)
 end
 
 local function parse_number(id)

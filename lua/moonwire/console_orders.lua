@@ -211,7 +211,7 @@ commands.adopt = {
   run = function(session, id)
     local order, orders = find.order(session, id), session.desk.orders
     if not order:is_open() then fail("the order is %s already", order.status) end
-    local owner = orders.owners[order]
+    local owner = order._owner
     if owner and session.desk.runners[owner] and not order.external then
       fail("the order belongs to strategy %s already", owner)
     end

@@ -23,7 +23,8 @@ commands.fills = {
   run = function(session, what)
     local list = {}
     for _, fill in ipairs(session.console:list_fills()) do
-      local strategy = session.desk.orders.owners[order_view.order(fill.order)] or fill.strategy
+      local order = order_view.order(fill.order)
+      local strategy = order and order._owner or fill.strategy
       if not what or what == fill.symbol or what == strategy then
         list[#list + 1] = {
           time = fill.time, strategy = strategy, venue = fill.venue, symbol = fill.symbol,

@@ -215,7 +215,7 @@ end
 -- What an order would be with another price or quantity; nil and why it cannot be.
 local function replaced_draft(self, order, strategy, price, qty)
   if not (order.price and order.qty) then return nil, "the order has no price or no qty" end
-  local owner = self.orders.owners[order]
+  local owner = order._owner
   local draft = order_module.draft(order.side, order.venue, order.symbol, order.type,
                                    order.time_in_force, price or order.price, qty or order.qty, nil,
                                    self.runners[owner] and owner or strategy)
@@ -289,7 +289,7 @@ end
 --- Cancels, and again as often as the venue shows that it works; what is to end at once, by as few
 --- requests as it takes.
 function Desk:end_order(order)
-  order._must_end = true
+  order_module.cancel_of(order).must_end = true
   if not self.sessions[order.venue].can_cancel_all then return self:cancel(order) end
   if #self.ending == 0 then dispatch.defer(self, "end_orders") end
   table.insert(self.ending, order)
@@ -310,10 +310,10 @@ end
 -- Reports in --------------------------------------------------------------------------------------
 
 function Desk:on_order_changed(order)
-  local runner = self.runners[self.orders.owners[order]]
+  local runner = self.runners[order._owner]
   if order._is_awaited then order:wake_waiters() end
   if self.stopping then self.stopping:on_order_changed() end
-  if order._must_end then self.sessions[order.venue]:insist(order) end
+  if order._cancel.must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
   if self.console then self.console:on_order(order) end
   if runner then
@@ -324,13 +324,13 @@ end
 
 function Desk:on_order_filled(order, fill)
   self.fill_count = self.fill_count + 1
-  local runner = self.runners[self.orders.owners[order]]
+  local runner = self.runners[order._owner]
   if self.watch then self.watch:on_fill(fill, order) end
   if self.console then self.console:on_fill(fill, order) end
   if not runner then return end
   local held = order._position
   if not held then
-    held = self:position(self.orders.owners[order], order.venue, order.symbol)
+    held = self:position(order._owner, order.venue, order.symbol)
     order._position = held
   end
   Position.apply(held, fill, order)
@@ -338,14 +338,14 @@ function Desk:on_order_filled(order, fill)
 end
 
 function Desk:on_fill_amended(order, fill)
-  if self.runners[self.orders.owners[order]] then
-    self:position(self.orders.owners[order], order.venue, order.symbol):amend(fill, order)
+  if self.runners[order._owner] then
+    self:position(order._owner, order.venue, order.symbol):amend(fill, order)
   end
 end
 
 --- An order has another owner now: what it executed before is in that one's position, too.
 function Desk:on_order_claimed(order)
-  local held = self:position(self.orders.owners[order], order.venue, order.symbol)
+  local held = self:position(order._owner, order.venue, order.symbol)
   holdings.claim(self.orders.archive, order, held)
 end
 
@@ -451,7 +451,7 @@ end
 local function end_orders_of(self, session)
   local list = {}
   for _, order in ipairs(self.orders:list_open { venue = session.name }) do
-    if self.orders.owners[order] then list[#list + 1] = order end
+    if order._owner then list[#list + 1] = order end
   end
   if #list == 0 then return end
   local stays = self.config.on_stop == "leave" or not session.can_cancel

@@ -87,7 +87,7 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _sent_at = false, _mark = false,     -- _mark: what the venue's file notes of it
     _position = false, _is_awaited = false,
     _cancel = NOT_CANCELED,      -- what became of canceling it; see M.cancel_of
-    _must_end = false,
+    _owner = false,              -- a strategy's name: whose it is now (orders.lua)
     _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)
     _view = false,               -- what strategies have of it
@@ -95,9 +95,9 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
 end
 
 --- What became of canceling an order, to be written to: { is_wanted = it is to be sent when that
---- can be done, is_due = a timer will send it, is_under_way =, lost_at = when one had no answer, or
---- one that says nothing of what was executed before: then is_confirmed as well }. order._cancel is
---- for reading.
+--- can be done, must_end = it is to end whatever happens, is_due = a timer will send it,
+--- is_under_way =, lost_at = when one had no answer, or one that says nothing of what was executed
+--- before: then is_confirmed as well }. order._cancel is for reading.
 ---@param order moonwire.Order
 function M.cancel_of(order)
   if order._cancel == NOT_CANCELED then order._cancel = {} end

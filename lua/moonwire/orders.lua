@@ -8,6 +8,7 @@ local budget = require "moonwire.budget"
 local chain_module = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
 local dispatch = require "moonwire.dispatch"
+local index = require "moonwire.index"
 local log = require "moonwire.log"
 local order_module = require "moonwire.order"
 local record = require "moonwire.record"
@@ -22,16 +23,15 @@ local M = { Orders = Orders }
 local waiters_of = setmetatable({}, { __mode = "k" })
 local shared = budget.shared
 local terminal, Order = order_module.terminal, order_module.Order
--- So many finished orders stay known for late fills. Tables of this size have room to spare: LuaJIT
--- makes them anew as often as they are full.
-local KEEP_FINISHED = 1200
+local KEEP_FINISHED = 1200            -- so many finished orders stay known for late fills
 
 --- @param runtime string  the runtime's name, as in client_id.maker
 --- @param desk table       hears of changes
 function M.new(runtime, desk)
   return setmetatable({
     runtime_tag = client_id.tag(runtime), runtime_number = client_id.number_tag(runtime),
-    by_client_id = {}, by_order_id = {},     -- by_order_id[venue][order_id]
+    by_client_id = index.new(),
+    by_order_id = {},                        -- venue -> an index
     open = {}, open_count = 0,               -- a list; each order knows its place (_open_at)
     own_count = 0,                           -- of these, ours
     foreign = {},                            -- order -> true: somebody else's
@@ -39,7 +39,6 @@ function M.new(runtime, desk)
     claimed = {},                            -- name of a strategy -> true
     orphans = {},                            -- ours, of no strategy; see take_orphans
     archive = false,                         -- of earlier runs (archive.lua)
-    owners = {},                             -- order -> strategy's name, whatever it says
     finished = {}, finished_at = 0,          -- a ring; the place of the last one
     keep_finished = KEEP_FINISHED,
     held = {},                               -- order -> how often it is held
@@ -51,39 +50,40 @@ end
 local function index_order_id(self, order)
   local of_venue = self.by_order_id[order.venue]
   if not of_venue then
-    of_venue = {}
+    of_venue = index.new()
     self.by_order_id[order.venue] = of_venue
   end
-  of_venue[order.order_id] = order
+  of_venue:set(order.order_id, order)
 end
 
 --- The order has an id of the venue that it is to be found by.
 function Orders:index(order) index_order_id(self, order) end
 
--- All that leads to a link of an order (chain.lua) is forgotten.
-local function forget_link(self, order, link)
-  local of_venue, id = self.by_order_id[order.venue], link.order_id
-  if self.by_client_id[link.client_order_id] == order then
-    self.by_client_id[link.client_order_id] = nil
+-- By the ids of the order or of a link of it (chain.lua) it is found no more.
+local function forget_ids(self, order, ids)
+  local client_order_id, order_id = ids.client_order_id, ids.order_id
+  local of_client, of_venue = self.by_client_id, self.by_order_id[order.venue]
+  if client_order_id and of_client:get(client_order_id) == order then
+    of_client:remove(client_order_id)
   end
-  if id and of_venue and of_venue[id] == order then of_venue[id] = nil end
+  if order_id and of_venue and of_venue:get(order_id) == order then of_venue:remove(order_id) end
 end
 
 --- The order is found by what the venue calls this link of it as well.
 function Orders:index_link(order, link)
   local oldest = chain_module.of(order):take_oldest()
   if oldest and oldest.client_order_id ~= order.client_order_id then
-    forget_link(self, order, oldest)
+    forget_ids(self, order, oldest)
   end
-  self.by_client_id[link.client_order_id] = order
+  self.by_client_id:set(link.client_order_id, order)
 end
 
 local function index_chain(self, order)
   local chain = chain_module.of(order)
   for _, link in ipairs(chain and chain.links or {}) do
-    self.by_client_id[link.client_order_id] = order
+    self.by_client_id:set(link.client_order_id, order)
     local of_venue = self.by_order_id[order.venue]
-    if link.order_id and of_venue then of_venue[link.order_id] = order end
+    if link.order_id and of_venue then of_venue:set(link.order_id, order) end
   end
 end
 
@@ -114,8 +114,8 @@ end
 ---@param is_known boolean|nil  ours, of an earlier run
 function Orders:add(order, is_known)
   record.order(order, is_known)
-  self.owners[order] = order.strategy
-  if order.client_order_id then self.by_client_id[order.client_order_id] = order end
+  order._owner = order.strategy or false
+  if order.client_order_id then self.by_client_id:set(order.client_order_id, order) end
   if rawget(order, "order_id") then index_order_id(self, order) end
   if not terminal[order.status] then set_open(self, order) end
   return order
@@ -124,16 +124,17 @@ end
 --- Forgets an order that was never sent.
 function Orders:remove(order)
   record.status(order)
-  self.by_client_id[order.client_order_id], self.owners[order] = nil, nil
+  self.by_client_id:remove(order.client_order_id)
+  order._owner = false
   set_closed(self, order)
 end
 
 --- The order that a report speaks of, or nil.
 function Orders:find(venue, client_order_id, order_id)
-  local order = client_order_id and self.by_client_id[client_order_id]
+  local order = client_order_id and self.by_client_id:get(client_order_id)
   if order and order.venue == venue then return order end
   local of_venue = self.by_order_id[venue]
-  return of_venue and order_id and of_venue[order_id]
+  return of_venue and order_id and of_venue:get(order_id)
 end
 
 -- The parts of an id that was made by this runtime, now or in an earlier run; nil for any other.
@@ -164,16 +165,10 @@ function Orders:claim(strategy)
 end
 
 local function forget(self, order)
-  local client_order_id, of_venue = order.client_order_id, self.by_order_id[order.venue]
-  self.owners[order], self.foreign[order] = nil, nil
-  if client_order_id and self.by_client_id[client_order_id] == order then
-    self.by_client_id[client_order_id] = nil
-  end
-  if of_venue and order.order_id and of_venue[order.order_id] == order then
-    of_venue[order.order_id] = nil
-  end
+  order._owner, self.foreign[order] = false, nil
+  forget_ids(self, order, order)
   local chain = chain_module.of(order)
-  for _, link in ipairs(chain and chain.links or {}) do forget_link(self, order, link) end
+  for _, link in ipairs(chain and chain.links or {}) do forget_ids(self, order, link) end
 end
 
 -- A finished order stays known for a late fill; the oldest are forgotten in the end.
@@ -198,10 +193,10 @@ function Orders:hold(order)
   local known = self:find(order.venue, order.client_order_id, order.order_id)
   if not known then
     known = order
-    if order.client_order_id then self.by_client_id[order.client_order_id] = order end
+    if order.client_order_id then self.by_client_id:set(order.client_order_id, order) end
     if order.order_id then index_order_id(self, order) end
     index_chain(self, order)
-    self.owners[order] = self.claimed[order.strategy or ""] and order.strategy or nil
+    order._owner = self.claimed[order.strategy or ""] and order.strategy or false
     if order.external then self.foreign[order] = true end
     if terminal[order.status] then retire(self, order) end
   end
@@ -268,7 +263,7 @@ function Orders:restore(archived)
   index_chain(self, order)
   order.status = status
   local is_claimed = self.claimed[order.strategy or ""]
-  if not is_claimed then self.owners[order] = nil end
+  if not is_claimed then order._owner = false end
   if terminal[order.status] then retire(self, order)
   elseif not is_claimed and not order.external then table.insert(self.orphans, order) end
   return order
@@ -315,7 +310,7 @@ function Orders:claim_order(order, strategy)
     if orphan == order then table.remove(self.orphans, i) break end
   end
   order.external, order.strategy = nil, strategy
-  self.owners[order], order._position = strategy, false
+  order._owner, order._position = strategy, false
   record.order(order, true)
   self.desk:on_order_claimed(order)
 end
@@ -367,7 +362,7 @@ function Orders:list_open(filter)
   for _, order in ipairs(self.open) do
     local fits = true
     for field, value in pairs(filter or {}) do
-      local own = field == "strategy" and self.owners[order] or order[field]
+      local own = field == "strategy" and order._owner or order[field]
       fits = fits and own == value
     end
     if fits then list[#list + 1] = order end

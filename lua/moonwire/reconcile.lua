@@ -207,7 +207,7 @@ local function ask_later(self, order, doubt)
   doubt.attempt = doubt.attempt + 1
   local delays = doubt.is_ending and ENDING_DELAYS or DELAYS
   local seconds = delays[math.min(doubt.attempt, #delays)]
-  if order._must_end then seconds = math.min(seconds, HURRIED_DELAY) end
+  if order._cancel.must_end then seconds = math.min(seconds, HURRIED_DELAY) end
   doubt.timer = dispatch.after(seconds, self, "ask_now", order)
 end
 

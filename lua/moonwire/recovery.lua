@@ -125,7 +125,7 @@ function M.questions(desk)
   local list = {}
   if desk.config.on_orphan ~= "ask" or not desk.are_started then return list end
   for _, order in ipairs(desk.orders:list_open()) do
-    local is_orphan = not order.external and not desk.orders.owners[order]
+    local is_orphan = not order.external and not order._owner
     if is_orphan and order.status ~= "pending_cancel" then
       list[#list + 1] = describe(order, "ask")
     end

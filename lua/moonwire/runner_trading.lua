@@ -22,7 +22,7 @@ end
 
 function Trading:cancel(order)
   if not order:is_open() then return nil, "the order is " .. order.status .. " already" end
-  if self.desk.orders.owners[order] ~= self.name then
+  if order._owner ~= self.name then
     return nil, "the order is not this strategy's"
   end
   if not self.desk.sessions[order.venue].can_cancel then
@@ -50,7 +50,7 @@ end
 
 function Trading:replace(order, price, qty)
   if self.state ~= "running" then return nil, "not running: " .. self.state end
-  if self.desk.orders.owners[order] ~= self.name then
+  if order._owner ~= self.name then
     return nil, "the order is not this strategy's"
   end
   local link, err = self.desk:prepare_replace(order, self.name, price, qty)

@@ -22,7 +22,7 @@ local function is_in_the_way(self, order)
   if order.venue ~= self.name or order.status == "pending_new" and not order._sent_at then
     return false
   end
-  return not (order._must_end or order.status == "pending_cancel")
+  return not (order._cancel.must_end or order.status == "pending_cancel")
 end
 
 -- The symbols in which one is, or nil when there is none at all; and whether one of these is

@@ -77,7 +77,7 @@ local function lose(self, order, chain, link, why)
   link.is_lost = true
   self.log.warn("no answer to replace %s: %s", order.client_order_id, why)
   Orders.apply(self.orders, order, { status = "replace_lost", reason = "replace: " .. why })
-  local is_to_end = order._cancel.is_wanted or order._must_end
+  local is_to_end = order._cancel.is_wanted or order._cancel.must_end
   self.reconciler:ask(order, is_to_end)
   if is_to_end then dispatch.defer(self, "cancel", order) end
 end
@@ -182,7 +182,7 @@ local function obstacle(self, order)
     return "the venue has not confirmed the order yet"
   end
   if order.status == "unknown" then return "the order is unknown: the venue is being asked" end
-  if order.status == "pending_cancel" or order._must_end or canceling.is_under_way
+  if order.status == "pending_cancel" or order._cancel.must_end or canceling.is_under_way
     or canceling.is_wanted or canceling.is_due then
     return "a cancel of the order is under way"
   end

@@ -48,7 +48,7 @@ end
 local function left_open(desk)
   local open, bound = {}, {}
   for _, order in ipairs(desk.orders:list_open()) do
-    local is_ours = desk.orders.owners[order] or order._must_end
+    local is_ours = order._owner or order._cancel.must_end
     if is_ours and not order_module.is_canceled(order) then
       local session = desk.sessions[order.venue]
       local list = session and session:is_bound(order) and bound or open
@@ -84,7 +84,8 @@ end
 
 function Shutdown:cancel_met()
   each.in_turn(left_open(self.desk), self.desk.log, "cancel", function(order)
-    if not order._must_end and order.status ~= "pending_cancel" then self.desk:end_order(order) end
+    local is_ending = order._cancel.must_end or order.status == "pending_cancel"
+    if not is_ending then self.desk:end_order(order) end
   end)
 end
 

@@ -99,12 +99,12 @@ end)
 
 t.test("what would take an order that is not meant is not sent", function()
   local s = open(THREE)
-  s.desk.orders.owners[s.own[1]] = "another"
+  s.own[1]._owner = "another"
   t.equal(s:drop_all(), 2)
   t.equal(count(s, "delAll"), 0)
   t.equal(statuses(s), "new canceled canceled")
   s = open { "BTC/USD", "ETH/USDT", "ETH/USDT" }
-  s.desk.orders.owners[s.own[1]] = "another"
+  s.own[1]._owner = "another"
   s:drop_all()
   t.ok(sent(s, "delAll"):find('{"instrument":"ETH-USDT"}', 1, true))
   t.equal(statuses(s), "new canceled canceled")

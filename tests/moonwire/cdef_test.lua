@@ -17,8 +17,8 @@ local function stripped(text)
 end
 
 local HEADERS = {}
-for _, name in ipairs { "decimal", "decode", "err", "event", "journal_chunk", "json_text", "record",
-                        "shared", "tally", "utf8", "ws" } do
+for _, name in ipairs { "counter", "decimal", "decode", "err", "event", "journal_chunk",
+                        "json_text", "places", "record", "shared", "tally", "utf8", "ws" } do
   HEADERS[#HEADERS + 1] = stripped(read("runtime/" .. name .. ".h"))
 end
 local HEADER = table.concat(HEADERS, "\n")
@@ -42,7 +42,7 @@ local function declare(name)
   local body = HEADER:match("struct mw_" .. name .. " (%b{});") or error("no struct mw_" .. name)
   ffi.cdef("struct c_" .. name .. " " .. body:gsub("struct mw_", "struct c_") .. ";")
 end
-for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
+for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view", "execution",
                         "order_totals", "order_words", "position_totals", "record",
                         "shared" } do declare(name) end
 
@@ -69,7 +69,7 @@ local function place_in_c(name, member)
   return ffi.offsetof("struct c_" .. name, list .. "s") + (number - 1) * size
 end
 
-for _, name in ipairs { "decimal", "err", "event", "field", "decoder_view", "execution",
+for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view", "execution",
                         "order_totals", "order_words", "position_totals", "record",
                         "shared" } do
   t.test("struct mw_" .. name .. " has C's size, and each member stands where C has it", function()

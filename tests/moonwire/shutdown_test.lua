@@ -183,7 +183,7 @@ t.test("executions that are missing are waited for: money is counted before the 
   local s = play { answers = { ["/api/v2/myTrades"] = '{"data":[]}' } }
   s.answers.getOrderByClientOrderId = '{"success":1,"return":{"order":{"order_id":"310130",'
     .. '"client_order_id":"' .. s:order().client_order_id .. '","price":"950000000",'
-    .. '"type":"buy","status":"cancelled","order_rp":"951000","remain_rp":"500000"}}}'
+    .. '"type":"buy","status":"cancelled","order_rp":"951000","remain_rp":"571000"}}}'
   s:push(s:update(s:order(), { status = "CANCELLED", executedQty = "0.0004" }))
   s:advance(1)
   t.equal(s:order():is_missing_fills(), true)

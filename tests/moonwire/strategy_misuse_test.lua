@@ -207,7 +207,7 @@ local FIELDS = {
   "client_order_id", "order_id", "venue", "symbol", "side", "type", "time_in_force", "price", "qty",
   "amount", "cum_qty", "leaves_qty", "avg_price", "status", "previous_status", "reason",
   "created_at", "updated_at", "strategy", "external", "is_open", "wait", "_cancel", "_totals",
-  "_trades", "_provisional", "_position", "_must_end", "_is_held", "_open_at", "_is_awaited",
+  "_trades", "_provisional", "_position", "_owner", "_is_held", "_open_at", "_is_awaited",
   "_sent_at", "_mark", "_view", "note", 1,
 }
 local VALUES = { nil, 7, "filled", {} }

@@ -59,7 +59,7 @@ local function compare(self)
   local claimed, by_id = {}, {}
   local mara = self.sim.venue.desk.members.mara
   for _, bet in ipairs(mara.bets) do by_id[bet.id] = bet end
-  for order in pairs(self.stage.desk.orders.owners) do
+  for order in pairs(self:known_orders()) do
     local what = tostring(order)
     local bet = order.order_id and by_id[order.order_id]
     if bet then

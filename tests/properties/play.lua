@@ -223,12 +223,21 @@ end
 
 -- What is true ------------------------------------------------------------------------------------
 
+--- The set of all orders that are known.
+function Play:known_orders()
+  local known = {}
+  for _, order in ipairs(self.stage.desk.orders.by_client_id.values) do
+    if order then known[order] = true end
+  end
+  return known
+end
+
 --- Compares our orders with the venue's: each of ours is one there, as `real_of(order)` has it
 --- ({ key =, status =, cum_qty = }) or never was; the venue's (a list of keys) are all ours; each
 --- trade was counted once.
 function Play:compare_orders(real_of, keys)
   local claimed, total = {}, decimal "0"
-  for order in pairs(self.stage.desk.orders.owners) do
+  for order in pairs(self:known_orders()) do
     local what, real = tostring(order), real_of(order)
     if real then
       t.equal(claimed[real.key], nil, "two orders of ours are one of the venue's: " .. what)

@@ -1,0 +1,42 @@
+--- Texts that come and go, and what each stands for: a table of which they are the keys, but each
+--- takes as long as the others. LuaJIT makes such a table anew, as a whole, as often as it has been
+--- filled, and an order that comes just then waits for that.
+
+local ffi = require "moonwire.cdef"
+
+local C = ffi.C
+local Index = { __name = "moonwire.Index" }
+Index.__index = Index
+
+local M = {}
+
+function M.new()
+  local places = C.mw_places_new()
+  if places == nil then error("out of memory") end
+  return setmetatable({ places = ffi.gc(places, C.mw_places_free), texts = {}, values = {} }, Index)
+end
+
+--- What the text stands for, or nil.
+---@param text string
+function Index:get(text)
+  local place = C.mw_places_find(self.places, text)
+  if place ~= 0 then return self.values[place] end
+end
+
+--- From now on the text stands for this value, in place of another.
+---@param text string
+---@param value any  not nil
+function Index:set(text, value)
+  local place = C.mw_places_take(self.places, text)
+  if place == 0 then error("out of memory") end
+  self.texts[place], self.values[place] = text, value
+end
+
+--- The text stands for nothing any more.
+---@param text string
+function Index:remove(text)
+  local place = C.mw_places_leave(self.places, text)
+  if place ~= 0 then self.texts[place], self.values[place] = false, false end
+end
+
+return M

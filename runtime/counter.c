@@ -1,0 +1,19 @@
+#include "counter.h"
+
+#include <string.h>
+
+static const char DIGITS[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+void mw_counter_next(struct mw_counter *counter)
+{
+    char *first = counter->text + counter->digits_at, last = DIGITS[counter->base - 1];
+    for (char *digit = counter->text + counter->len; digit > first; *digit = '0')
+        if (*--digit != last) {
+            *digit = *digit == '9' ? 'a' : (char)(*digit + 1);
+            return;
+        }
+    if (counter->len == sizeof counter->text)
+        return;
+    memmove(first + 1, first, counter->len++ - counter->digits_at);
+    *first = '1';
+}

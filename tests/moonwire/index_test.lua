@@ -1,0 +1,44 @@
+-- An index does what a table does.
+
+local t = require "tests.tap"
+local index = require "moonwire.index"
+
+t.test("what a text stands for is found until it is removed, as in a table", function()
+  math.randomseed(1)
+  local one, table_of = index.new(), {}
+  for step = 1, 100000 do
+    local text = "mw-" .. math.random(2000)
+    local what = math.random(5)
+    if what <= 3 then
+      local value = { text }
+      one:set(text, value)
+      table_of[text] = value
+    elseif what == 4 then
+      one:remove(text)
+      table_of[text] = nil
+    end
+    t.equal(one:get(text), table_of[text])
+    if step % 20000 == 0 then collectgarbage() end
+  end
+  for i = 1, 2000 do t.equal(one:get("mw-" .. i), table_of["mw-" .. i]) end
+end)
+
+t.test("a text that was let go and is made anew elsewhere is known all the same", function()
+  local one = index.new()
+  for i = 1, 300 do one:set(("order %d"):format(i), i) end
+  for i = 1, 300, 2 do one:remove("order " .. i) end
+  collectgarbage()
+  for i = 1, 3000 do t.equal(one:get("another " .. i), nil) end
+  for i = 1, 300 do t.equal(one:get("order " .. i), i % 2 == 0 and i or nil) end
+end)
+
+t.test("places are used again: it is as large as it was at most", function()
+  local one = index.new()
+  for i = 1, 10000 do
+    one:set("order " .. i, i)
+    one:remove("order " .. i - 100)
+  end
+  t.equal(#one.values, 101)
+end)
+
+t.done()

@@ -1,0 +1,65 @@
+/* Places of texts, against a plain array: many come, stay for a while and leave. */
+#include "places.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+enum { TEXTS = 3000, STEPS = 200000 };
+
+static char texts[TEXTS][8]; /* known by their addresses */
+static uint32_t place_of[TEXTS];
+static int text_at[TEXTS + 1]; /* place -> text + 1; 0: free */
+
+static void check(const struct mw_places *places)
+{
+    for (int i = 0; i < TEXTS; i++)
+        CHECK_INT(mw_places_find(places, texts[i]), place_of[i]);
+}
+
+static void take(struct mw_places *places, int i, int most)
+{
+    uint32_t place = mw_places_take(places, texts[i]);
+    CHECK(place > 0 && place <= (uint32_t)most);
+    CHECK(place_of[i] ? place_of[i] == place : !text_at[place]);
+    place_of[i] = place;
+    text_at[place] = i + 1;
+}
+
+static void leave(struct mw_places *places, int i)
+{
+    CHECK_INT(mw_places_leave(places, texts[i]), place_of[i]);
+    text_at[place_of[i]] = 0;
+    place_of[i] = 0;
+    text_at[0] = 0;
+}
+
+static void texts_have_places(void)
+{
+    struct mw_places *places = mw_places_new();
+    int count = 0, most = 0;
+    srand(1);
+    for (int step = 0; places && step < STEPS && !test_failures; step++) {
+        int i = rand() % TEXTS, share = step / (STEPS / 4) % 2 ? 1 : 3; /* more, then fewer */
+        if (rand() % 4 < share) {
+            count += !place_of[i];
+            most = count > most ? count : most;
+            take(places, i, most);
+        } else {
+            count -= place_of[i] != 0;
+            leave(places, i);
+        }
+        if (step % 1000 == 0)
+            check(places);
+    }
+    CHECK(most > TEXTS / 2);
+    for (int i = 0; places && i < TEXTS; i++)
+        leave(places, i);
+    check(places);
+    mw_places_free(places);
+    mw_places_free(NULL);
+}
+
+static const struct test_case cases[] = {
+    {"a text keeps its place until it leaves it, and a place is taken again", texts_have_places},
+};
+TEST_MAIN(cases)
