@@ -214,7 +214,7 @@ function S:on_fill() self:hedge() end
 function S:on_order(order)
   if order:is_open() then return end
   if order.venue ~= self.params.hedge_venue then
-    if order.status == "rejected" then self.log.info("%s rejected: %s", order, order.reason) end
+    if order.status == "rejected" then self.log.info("%s: %s", order, order.reason) end
     return
   end
   if order.cum_qty:is_zero() then self.retry_at = mw.now() + self.params.retry end

@@ -96,7 +96,7 @@ function S:on_book(book)
 end
 
 function S:on_order(order)
-  if order.status == "rejected" then self.log.info("%s rejected: %s", order, order.reason) end
+  if order.status == "rejected" then self.log.info("%s: %s", order, order.reason) end
 end
 
 --- Prices that are no longer watched must not stand in the market.

@@ -2,6 +2,7 @@
 --- much happens a second, and how long it takes. Counting begins with the first who looks and ends
 --- with the last: a runtime at which nobody looks counts nothing for it.
 
+local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local format = require "moonwire.format"
 local host = require "moonwire.host"
@@ -11,6 +12,8 @@ local survey = require "moonwire.survey"
 local M = {}
 local SAMPLES = 1000                    -- the last so many are looked at
 local SHORTEST = 0.5                    -- seconds over which something is counted
+local STEPS = {}                        -- number of decimals -> what is rounded to
+for n = 2, 9 do STEPS[n] = decimal("0." .. ("0"):rep(n - 1) .. "1") end
 
 -- Samples -----------------------------------------------------------------------------------------
 
@@ -176,9 +179,30 @@ local function shares(seen, height)
   return most
 end
 
--- (Of the orders the newest are wanted first.)
+-- Ten digits of an amount, two decimals at least: an average has a dozen decimals more.
+local function short(amount)
+  local whole = tostring(amount:abs():round("1", "down"))
+  return amount:round(STEPS[math.max(2, 10 - #whole)], "half_even")
+end
+
+-- The records as they are shown: of the orders the newest first, positions without the decimals
+-- that only a sum needs.
+local function shown_of(name, records)
+  if name == "orders" then return reversed(records) end
+  if name ~= "positions" then return records end
+  local list = {}
+  for i, record in ipairs(records) do
+    local shown = {}
+    for field, value in pairs(record) do
+      shown[field] = decimal.is(value) and field ~= "qty" and short(value) or value
+    end
+    list[i] = shown
+  end
+  return list
+end
+
 local function add_part(lines, name, records, most, width)
-  local shown = name == "orders" and reversed(records) or records
+  local shown = shown_of(name, records)
   lines[#lines + 1] = ""
   for _, line in ipairs(format.table_lines(shown, columns[name], most, width)) do
     lines[#lines + 1] = line

@@ -89,6 +89,27 @@ t.test("all of it is text where there is no screen", function()
   look:stop()
 end)
 
+t.test("positions are shown without the decimals that only a sum needs", function()
+  local s = play()
+  s:send(2)
+  local orders = s.desk.orders:list_open()
+  s:push(s:fill(orders[1], "0.001", "0.001", { price = "901000000" }))
+  s:push(s:fill(orders[2], "0.0007", "0.0007", { price = "902000000" }))
+  local look = top.begin(s.desk)
+  local seen = look:take()
+  look:stop()
+  local function row(height)
+    for _, line in ipairs(lines_of(top.text(seen, 200, height))) do
+      if line:find "^lad +idx +BTC/IDR" and not line:find "mw-" then return line end
+    end
+  end
+  t.equal(tostring(seen.positions[1].avg_price), "901411764.705882352941")
+  for _, height in ipairs { 40, 1000 } do
+    t.ok(row(height):find("901411764.71 ", 1, true), row(height))
+  end
+  t.ok(row():find("0.0017 ", 1, true), row())
+end)
+
 t.test("a screen of any size is filled and never overflows", function()
   local s = play()
   s:send(40)
