@@ -98,9 +98,9 @@ test("a strategy that floods meets its own limit, never the venue's", function()
   equal(run:stop(), 0)
   local trades, cancels = sim:requests "trade", sim:requests "cancel"
   -- The first ten were taken back while they waited for the countdown. Ten more leave whenever a
-  -- second is over: once, or more often where the program is slow.
+  -- second is over: once, or more often where the program is slow, and there not all at once.
   if #trades < 10 then error("only " .. #trades .. " orders left") end
-  equal(#trades % 10, 0, #trades .. " orders sent; beyond tens")
+  if e2e.slower == 1 then equal(#trades % 10, 0, #trades .. " orders sent; beyond tens") end
   for _, request in ipairs(trades) do equal(request.status, 200, "trade") end
   for _, request in ipairs(cancels) do equal(request.status, 200, "cancel") end
   for _, order in ipairs(sim:orders()) do equal(order.status, "canceled") end

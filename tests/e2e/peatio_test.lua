@@ -216,14 +216,15 @@ test("a token in a file is read again before it ends", function()
     e2e.write(path, token)
     equal(os.execute("chmod 600 " .. path), 0)
   end
-  write(token_for(sim, 4))
-  local run = sim:run(daemon:strategy [[
+  local lasts = 4 * e2e.slower
+  write(token_for(sim, lasts))
+  local run = sim:run(daemon:strategy(([[
     function S:on_start()
       self:send("buy", "6000", "0.1")
-      self:after(5, "later")
+      self:after(%d, "later")
     end
     function S:later() self:send("buy", "6001", "0.1") end
-  ]], { venue = ("private_key = nil, jwt = file %q,"):format(path) })
+  ]]):format(lasts + 1)), { venue = ("private_key = nil, jwt = file %q,"):format(path) })
   run:wait_for "order buy pending_new>new"
   write(token_for(sim, 600))
   e2e.await("the second order", function() return #sim:orders(true) == 2 end)
