@@ -26,6 +26,13 @@ local S = mw.strategy {
 
 local AMOUNTS = { "rate", "qty", "edge", "tolerance", "slippage", "max_position", "max_unhedged" }
 
+-- Whether that was less than so many seconds ago; what seems yet to come was before the clock was
+-- set back.
+local function is_within(seconds, moment)
+  local since = mw.now() - moment
+  return since >= 0 and since < seconds
+end
+
 function S:read_params()
   for _, name in ipairs(AMOUNTS) do self[name] = decimal(self.params[name]) end
 end
@@ -46,7 +53,7 @@ function S:on_start()
   self:read_params()
   self.quote_in_force = here.capabilities.post_only and "post_only" or "gtc"
   self.hedge_in_force = there.capabilities.ioc and "ioc" or "gtc"
-  self.looked_at, self.retry_at, self.told_at = 0, 0, 0
+  self.looked_at, self.failed_at, self.told_at = 0, 0, 0
   self:every(1, "look")
   self:look()
 end
@@ -99,7 +106,7 @@ end
 
 -- Waits aloud, once a minute.
 function S:wait_for_hedge(net, why)
-  if mw.now() - self.told_at < 60 then return end
+  if is_within(60, self.told_at) then return end
   self.told_at = mw.now()
   self.log.warn("%s %s not hedged: %s", net, self.market.base, why)
 end
@@ -131,7 +138,7 @@ end
 
 function S:send_hedge(net, side, qty, price)
   local p = self.params
-  if mw.now() < self.retry_at then return end
+  if is_within(self.params.retry, self.failed_at) then return end
   if not self:can_trade(side, price) then
     return self:wait_for_hedge(net, ("nothing to %s at %s or better"):format(side, price))
   end
@@ -143,7 +150,7 @@ function S:send_hedge(net, side, qty, price)
     self.state.last_hedge = order
     return
   end
-  self.retry_at = mw.now() + p.retry
+  self.failed_at = mw.now()
   self:wait_for_hedge(net, err)
 end
 
@@ -204,7 +211,7 @@ end
 
 function S:on_book(book)
   self.book, self.mid = book, book:mid() or self.mid
-  if mw.now() - self.looked_at < self.params.min_interval then return self:hedge() end
+  if is_within(self.params.min_interval, self.looked_at) then return self:hedge() end
   self.looked_at = mw.now()
   self:look()
 end
@@ -217,7 +224,7 @@ function S:on_order(order)
     if order.status == "rejected" then self.log.info("%s: %s", order, order.reason) end
     return
   end
-  if order.cum_qty:is_zero() then self.retry_at = mw.now() + self.params.retry end
+  if order.cum_qty:is_zero() then self.failed_at = mw.now() end
   if order.status == "rejected" then
     self:wait_for_hedge(self:unhedged(), ("%s: %s"):format(tostring(order), tostring(order.reason)))
   end

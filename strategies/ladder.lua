@@ -79,7 +79,8 @@ end
 
 function S:on_book(book)
   local mid = book:mid()
-  if not mid or mw.now() - self.looked_at < self.params.min_interval then return end
+  local since = mw.now() - self.looked_at            -- below 0: the clock was set back
+  if not mid or since >= 0 and since < self.params.min_interval then return end
   self.looked_at = mw.now()
   local targets = self:targets(book)
   for order in pairs(self:match(targets, mid)) do

@@ -194,6 +194,14 @@ t.test("a hedge that got a part goes on with the rest, after a while when it got
   t.equal(open_at(s, "fin"), "sell 0.0006@64875")
 end)
 
+t.test("a clock that is set back puts off neither the next try nor the quotes", function()
+  local s = bought()
+  report(s, one_at(s, "fin"), { status = "rejected", reason = "nothing to match" })
+  s:shift_clock(-3600)
+  s:advance(2)
+  t.equal(open_at(s, "fin"), "sell 0.001@64875")
+end)
+
 t.test("a hedge that has ended and lacks fills is waited for", function()
   local s = bought()
   count_hedges(s)

@@ -135,6 +135,14 @@ t.test("of two orders that would serve a target the nearest is kept", function()
   end
 end)
 
+t.test("after the clock was set back every order follows the book all the same", function()
+  local s, instance = quoting({ levels = 1 })
+  s:shift_clock(-3600)
+  s:advance(1)
+  mid(s, "960000000")
+  t.equal(standing(instance), "buy 959520000 sell 960480000")
+end)
+
 t.test("books that come too fast are looked at once", function()
   local s, instance = quoting({ levels = 1 })
   mid(s, "960000000")
