@@ -10,6 +10,7 @@
 ---   open(play, socket)    -> the simulator's connection of a socket that has been opened
 ---   is_event(play, frame) -> whether the line may treat a frame badly; "lose": lose it at most
 ---   is_order(request)     -> whether a request places an order, so that its answer may suffer
+---   loss                  how many events are lost; 0.1 unless told
 ---   clock_seconds         by how much our clock may be wrong; 30 unless told
 ---   lag(play, request, got)  -> what the venue answers while some of it lags behind; optional
 ---   actions, names        name -> function(play); the names to choose from, the likely ones often
@@ -62,6 +63,12 @@ end
 local Play = {}
 Play.__index = Play
 
+--- A play with a venue and its simulator, which are connected by M.connect.
+function M.new(venue, sim, random)
+  return setmetatable({ venue = venue, sim = sim, random = random, late = {}, lost = {},
+                        answered = {}, fills = {} }, Play)
+end
+
 --- True with this probability, while the play is rough.
 function Play:chance(p) return self.is_rough and self.random:number() < p end
 function Play:pick(list) return list[self.random:integer(1, #list)] end
@@ -69,10 +76,16 @@ function Play:side() return self.random:integer(0, 1) == 0 and "buy" or "sell" e
 
 -- The line ----------------------------------------------------------------------------------------
 
+-- Whether a socket or a request is for this venue, where several are played with.
+local function owns(self, url)
+  return not self.venue.owns or self.venue.owns(M.plain(url))
+end
+
 local function open_sockets(self)
   local list = {}
   for _, socket in pairs(self.stage.sockets) do
-    if not socket.connection and (socket.is_open or self.stage.keep_closed) then
+    if not socket.connection and owns(self, socket.url)
+      and (socket.is_open or self.stage.keep_closed) then
       list[#list + 1] = socket
     end
   end
@@ -92,13 +105,13 @@ local function fate(self, frame)
   local kind = self.venue.is_event(self, frame)
   if not kind then return 1, 0 end
   if kind == "lose" then return self:chance(0.05) and 0 or 1, 0 end
-  if self:chance(0.1) then return 0, 0 end
+  if self:chance(self.venue.loss or 0.1) then return 0, 0 end
   return self:chance(0.1) and 2 or 1, self:chance(0.2) and self.random:integer(1, 4) or 0
 end
 
 local function deliver(self)
   for _, socket in pairs(self.stage.sockets) do
-    local connection = socket.connection
+    local connection = owns(self, socket.url) and socket.connection
     for _, frame in ipairs(connection and self.sim.frames[connection] or {}) do
       local times, after = fate(self, frame)
       for _ = 1, times do
@@ -155,16 +168,22 @@ local function lose_answers(self)
   end
 end
 
---- Lets time pass in small steps on both sides.
-function Play:pass(seconds)
+-- The venue's side, as far as our time has come.
+local function catch_up(self)
+  open_sockets(self)
+  self.sim:pass(math.max(0, self.began_ms + self.stage.elapsed * 1000 - self.sim.now))
+  deliver(self)
+  self.stage:settle()
+  lose_answers(self)
+  self.stage:settle()
+end
+
+--- Lets time pass in small steps on both sides; `others`: plays with other venues on this stage.
+function Play:pass(seconds, others)
   for _ = 1, math.ceil(seconds / TICK) do
     self.stage:advance(TICK)
-    open_sockets(self)
-    self.sim:pass(math.max(0, self.began_ms + self.stage.elapsed * 1000 - self.sim.now))
-    deliver(self)
-    self.stage:settle()
-    lose_answers(self)
-    self.stage:settle()
+    catch_up(self)
+    for _, other in ipairs(others or {}) do catch_up(other) end
   end
 end
 
@@ -183,7 +202,7 @@ end
 
 --- The line breaks; what was on its way to us is lost.
 function Play:drop()
-  local socket = self.stage.last_socket.private
+  local socket = self.stage.last_socket[self.venue.private or "private"]
   if not self:chance(0.3) or not self.stage.sockets[socket.id] then return end
   if socket.connection then self.sim.gateway:closed(socket.connection, self.sim.now) end
   self.stage:close(socket)
@@ -276,27 +295,42 @@ local function new_strategy(self)
   return S
 end
 
+--- Puts plays on a stage that has not started: what is sent goes to the venue that it is for.
+---@param s table       of stage.new
+---@param plays table   the first one counts where it is not told whose something is
+function M.connect(s, plays)
+  local function of(url)
+    for _, one in ipairs(plays) do
+      if owns(one, url) then return one end
+    end
+  end
+  s.is_end_untold = true
+  s.reply = function(text, socket)
+    local self = of(socket.url)
+    if not socket.connection then open_sockets(self) end
+    if self.venue.on_text then self.venue.on_text(self, text) end
+    self.sim:say(socket.connection, M.plain(text))
+  end
+  s.answers = setmetatable({}, { __index = function()
+    return function(request) return answer(of(request.url), request) end
+  end })
+  for _, one in ipairs(plays) do
+    one.stage, one.sim.now, one.began_ms = s, dispatch.now_ms(), dispatch.now_ms()
+  end
+end
+
 local function new_play(venue, seed, kind)
-  local self = setmetatable({ venue = venue, random = Random.new(seed, "play"), late = {},
-                              lost = {}, answered = {}, fills = {} }, Play)
+  local self = M.new(venue, nil, Random.new(seed, "play"))
   local options
   self.sim, options = venue.new(self, kind, seed)
   options.protocol, options.market = venue.protocol, false
   options.strategies = { { name = "one", class = new_strategy(self) } }
   options.risk = options.risk or { max_orders_per_second = 1000000 }
   options.config.reconcile_every, options.config.request_timeout = 5, 3
-  self.stage = stage.new(options)
-  self.stage.keep_closed, self.stage.is_end_untold = options.keep_closed, true
-  self.stage.reply = function(text, socket)
-    if not socket.connection then open_sockets(self) end
-    if venue.on_text then venue.on_text(self, text) end
-    self.sim:say(socket.connection, M.plain(text))
-  end
-  self.stage.answers = setmetatable({}, { __index = function()
-    return function(request) return answer(self, request) end
-  end })
-  self.sim.now, self.began_ms = dispatch.now_ms(), dispatch.now_ms()
-  self.stage:start()
+  local s = stage.new(options)
+  s.keep_closed = options.keep_closed
+  M.connect(s, { self })
+  s:start()
   self:pass(1)
   t.equal(self.stage.session.state, "up", table.concat(self.stage.lines, "\n"))
   return self
