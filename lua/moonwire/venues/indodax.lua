@@ -5,6 +5,7 @@
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local rest = require "moonwire.venues.indodax.rest"
+local sorted = require "moonwire.sorted"
 local understood = require "moonwire.understood"
 local values = require "moonwire.values"
 local tapi, query, public, history = rest.tapi, rest.query, rest.public, rest.history
@@ -240,8 +241,8 @@ function M.fetch_open_orders(s)
   if not answer then return nil, err, class end
   local reports = {}
   if type(answer.orders) ~= "table" then return reports end
-  for pair, rows in pairs(answer.orders) do
-    local market = s.by_venue_symbol[pair]
+  for _, pair in ipairs(sorted.keys(answer.orders)) do
+    local market, rows = s.by_venue_symbol[pair], answer.orders[pair]
     for _, row in ipairs(market and type(rows) == "table" and rows or {}) do
       local report = listed_report(s, market, row)
       report.cum_qty = report.cum_qty or report.least_qty
