@@ -128,7 +128,7 @@ end
 --- object[method](object, context, 0, nil, why, true).
 function Link:expect(id, seconds, object, method, context)
   self.expected[id] = { object = object, method = method, context = context,
-                        give_up = dispatch.now() + seconds }
+                        left = seconds + LOOK_SECONDS }      -- until it is given up
   if not self.look_timer then
     self.look_timer = dispatch.every(LOOK_SECONDS, self, "look_for_answers")
   end
@@ -143,11 +143,11 @@ function Link:answer(id, answer)
   return true
 end
 
--- The entries that are given up, oldest first; `now` nil: all of them.
-local function give_up(self, now, why)
+-- Gives up entries, oldest first: all of them, or those that have waited for long enough.
+local function give_up(self, is_all, why)
   local ids = {}
   for id, entry in pairs(self.expected) do
-    if not now or entry.give_up <= now then ids[#ids + 1] = id end
+    if is_all or entry.left <= 0 then ids[#ids + 1] = id end
   end
   table.sort(ids)
   each.in_turn(ids, self.log, "no answer to request", function(id)
@@ -157,7 +157,11 @@ local function give_up(self, now, why)
   end)
 end
 
-function Link:look_for_answers() give_up(self, dispatch.now(), "no answer in time") end
+-- Counted by looks, not by the clock, which may be set.
+function Link:look_for_answers()
+  for _, entry in pairs(self.expected) do entry.left = entry.left - LOOK_SECONDS end
+  give_up(self, false, "no answer in time")
+end
 
 -- At any time -------------------------------------------------------------------------------------
 
@@ -265,7 +269,7 @@ end
 
 local function fail_requests(self, why)
   why = "connection lost before the answer: " .. tostring(why)
-  give_up(self, nil, why)
+  give_up(self, true, why)
   if self.turns then self.turns:fail(why) end
 end
 

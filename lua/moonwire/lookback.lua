@@ -36,12 +36,11 @@ end
 
 -- Waits until the archive knows what this run has forgotten (Orders:may_be_undrawn).
 local function await_drawn(session)
-  local give_up = dispatch.now() + LAG_SECONDS
-  while session.orders:may_be_undrawn() do
-    if dispatch.now() >= give_up then return nil, "the journal's tables lag behind" end
+  for _ = 0, LAG_SECONDS, LAG_LOOK_SECONDS do
+    if not session.orders:may_be_undrawn() then return true end
     task.sleep(LAG_LOOK_SECONDS)
   end
-  return true
+  return nil, "the journal's tables lag behind"
 end
 
 -- How much an order has executed as far as is known; nil: the order is not known.

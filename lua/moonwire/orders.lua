@@ -337,8 +337,9 @@ function order_module.Order:wait(status, seconds)
     local waiters = waiters_of[self] or {}
     waiters_of[self], self._is_awaited, waiters[waiter] = waiters, true, true
     waiter.awaits = self                               -- for who abandons the wait
-    task.wait(left)
+    local is_woken = task.wait(left)
     waiters[waiter], waiter.awaits = nil, nil
+    if not is_woken then break end             -- though the clock, when it was set back, has time
   end
   return self.status
 end

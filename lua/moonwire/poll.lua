@@ -47,7 +47,9 @@ function Poll:nudge(symbol)
     if not job.is_nudged then
       job.is_nudged = true
       if job.timer then
-        ask_in(self, job, math.max(0, (job.asked_at or 0) + self.spec.soonest - dispatch.now()))
+        local soonest = self.spec.soonest        -- and no later, when the clock was set back
+        local left = (job.asked_at or 0) + soonest - dispatch.now()
+        ask_in(self, job, math.max(0, math.min(left, soonest)))
       end
     end
   end

@@ -43,7 +43,8 @@ function M.new(desk, name, config, protocol)
     log = log.new { venue = name }, state = "down", state_since = dispatch.now(),
     limiter = rate.new(protocol.limits), clock_offset_ms = 0,
     order_share = rate.share(protocol.limits, "submit"),
-    markets = nil, subscriptions = {}, held = false, suspended = false, paused_until = false,
+    markets = nil, subscriptions = {}, held = false, suspended = false,
+    paused_until = false, paused_for = false,
     ambiguous_order = false,          -- see Session:on_ambiguous
     lane = protocol.one_at_a_time and lane.new() or nil,
     memory = {},                      -- what the venue's file notes between calls
@@ -195,7 +196,9 @@ function Session:venue_ms() return dispatch.now_ms() + self.clock_offset_ms end
 -- Orders out --------------------------------------------------------------------------------------
 
 --- The venue asked everybody at our address to be quiet: nothing new is sent for so many seconds.
-function Session:pause(seconds) self.paused_until = dispatch.now() + seconds end
+function Session:pause(seconds)
+  self.paused_until, self.paused_for = dispatch.now() + seconds, seconds
+end
 
 local function check_open(self, now)
   if self.private.state ~= "live" then
@@ -204,7 +207,9 @@ local function check_open(self, now)
   if self.suspended then
     return nil, ("session %s takes no orders: %s"):format(self.name, self.suspended)
   end
-  if self.paused_until and now < self.paused_until then
+  -- (More is left than was asked for when the clock was set back: it may be over.)
+  if self.paused_until and now < self.paused_until
+    and self.paused_until - now <= self.paused_for then
     return nil, "the venue asked for a pause"
   end
   return true

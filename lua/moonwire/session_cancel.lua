@@ -29,8 +29,9 @@ function Cancel:cancel(order)
   end
   local now, lost_at = dispatch.now(), canceling.lost_at
   -- The venue is being asked what became of the last one: no storm of cancels meanwhile.
-  if lost_at and now - lost_at < INSIST_SECONDS then
-    return cancel_in(self, order, math.min(INSIST_SECONDS, INSIST_SECONDS - (now - lost_at)))
+  local since = lost_at and now - lost_at or -1              -- below 0: the clock was set back
+  if since >= 0 and since < INSIST_SECONDS then
+    return cancel_in(self, order, INSIST_SECONDS - since)
   end
   local ok, wait = self.limiter:try("cancel", order.symbol, now)
   if not ok then

@@ -90,6 +90,8 @@ local function sweep_once(self)
   local ours = ours_of(self)
   self.open_count = #ours
   cancel(self, ours)
+  -- (No later, when the clock was set back.)
+  self.quiet_at = math.min(self.quiet_at, dispatch.now() + session.protocol.late_arrival)
   return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
 end
 

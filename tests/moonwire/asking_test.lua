@@ -102,6 +102,14 @@ t.test("while the venue wants a pause nothing new is sent", function()
   t.equal(s.session:may_submit "BTC/IDR", true)
 end)
 
+t.test("a pause is not longer because the clock was set back", function()
+  local s = fixture.up()
+  s:run(s.session, "pause", 5)
+  s:shift_clock(-3600)
+  s:advance(5)
+  t.equal(s.session:may_submit "BTC/IDR", true)
+end)
+
 -- Trades that show late ---------------------------------------------------------------------------
 
 -- A canceled order of which the stream told nothing, and half of its money is gone.

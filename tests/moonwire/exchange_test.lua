@@ -193,6 +193,16 @@ t.test("the body of a refused handshake says why, and the venue's words are told
   t.equal(#s:logged "private connection stopped: told: no such key", 1)
 end)
 
+t.test("an answer is given up in its time, though the clock was set back", function()
+  local s = play()
+  local order = s:send()
+  s:shift_clock(-3600)
+  s:advance(1.9)
+  t.equal(order.status, "pending_new")
+  s:advance(2.2)
+  t.equal(order.status, "unknown")
+end)
+
 t.test("a feed that the venue does not have is refused", function()
   local s = play()
   local ok, err = s.session:can_subscribe("trades", "A/B")

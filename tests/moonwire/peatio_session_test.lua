@@ -256,6 +256,19 @@ t.test("a book is asked for, and soon after the socket shows a change", function
   t.equal(s:said(), "book BTC/USD 7000 / 7050")
 end)
 
+t.test("a book is asked for soon, though the clock was set back", function()
+  local s = p.up()
+  s.answers["/api/v2/order_book"] = '{"asks":[],"bids":[]}'
+  s:follow "book"
+  s:advance(0)
+  s:shift_clock(-3600)
+  s:advance(0.1)
+  s:frame(p.orderbook("add", 500, "1.0", { type = "ask", price = "7050.0" }))
+  local asked = #s:asked "/api/v2/order_book"
+  s:advance(2)
+  t.ok(#s:asked "/api/v2/order_book" > asked)
+end)
+
 t.test("market data that fails degrades the session until it answers again", function()
   local s = p.up { answers = { ["/api/v2/order_book"] = { 502, "bad gateway" } } }
   s:follow "book"

@@ -232,6 +232,18 @@ t.test("a cancel in doubt is not sent again before there is evidence", function(
   t.equal(order.status, "pending_cancel")
 end)
 
+t.test("a cancel is sent again in its time, though the clock was set back", function()
+  local s, order = with_order { answers = { cancelByClientOrderId = false } }
+  s.answers.getOrderByClientOrderId = '{"success":1,"return":{"order":{"order_id":"310130",'
+    .. '"client_order_id":"' .. order.client_order_id .. '","price":"950000000","type":"buy",'
+    .. '"status":"open","order_rp":"951000","remain_rp":"951000"}}}'
+  s:run(s.desk, "end_order", order)
+  s:lose(s:find "cancelByClientOrderId", true)
+  s:shift_clock(-3600)
+  s:advance(4)
+  t.equal(#s:asked "cancelByClientOrderId", 2)
+end)
+
 t.test("a cancel that waits for its turn waits once, however often it is asked for", function()
   local s, order = with_order()
   s.session.limiter:block("cancel", nil, 2, dispatch.now())

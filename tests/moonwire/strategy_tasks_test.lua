@@ -110,6 +110,20 @@ t.test("a task waits without blocking, and what it asks for leaves at each wait"
   t.equal(sent[1] .. sent[2], "01")
 end)
 
+t.test("order:wait ends with its time, though the clock was set back", function()
+  local S = class()
+  S.calls = {}
+  function S:on_start() self:task "work" end
+  function S:work()
+    self.order = assert(self:buy(BUY))
+    note(self, self.order:wait("filled", 5))
+  end
+  local s = play(S)
+  s:shift_clock(-3600)
+  s:advance(5)
+  t.equal(calls(S), "new")
+end)
+
 t.test("order:wait ends with the status, with the order, or with its time", function()
   local S = class()
   S.calls = {}
