@@ -54,6 +54,11 @@ $(B)/%.o: runtime/%.c
 	@echo "  cc      $<"
 	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -c -o $@ $<
 
+# The program knows which declarations of its structs it was built with (cli.lua compares).
+LUA_HOST := $(B)/lua_host.o build/fuzz-objects/lua_host.o
+$(LUA_HOST): lua/moonwire/cdef.lua
+$(LUA_HOST): CFLAGS += -DMW_CDEF_SHA256='"$(shell sha256sum lua/moonwire/cdef.lua | cut -c1-64)"'
+
 $(B)/%.o: tests/%.c
 	@mkdir -p $(@D)
 	@echo "  cc      $<"

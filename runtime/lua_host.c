@@ -21,6 +21,17 @@ static int l_stop(lua_State *L)
     return 0;
 }
 
+#ifndef MW_CDEF_SHA256
+#define MW_CDEF_SHA256 "" /* for what reads the code and builds nothing */
+#endif
+
+/* host.built_with() -> SHA-256 of the lua/moonwire/cdef.lua that this program was built with */
+static int l_built_with(lua_State *L)
+{
+    lua_pushliteral(L, MW_CDEF_SHA256);
+    return 1;
+}
+
 /* host.spin(boolean): the loop polls without sleeping */
 static int l_spin(lua_State *L)
 {
@@ -87,6 +98,7 @@ static int l_event_kinds(lua_State *L)
 
 const luaL_Reg mw_lua_host[] = {
     {"stop", l_stop},
+    {"built_with", l_built_with},
     {"spin", l_spin},
     {"seed", l_seed},
     {"cpu", l_cpu},

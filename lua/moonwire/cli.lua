@@ -129,12 +129,26 @@ local function run_command(name, arguments, inside)
   return (inside or command).run(options, files)
 end
 
+-- A library that was changed and not built goes by structs that are not those of the program: what
+-- it read of an order would be anything.
+local function misfit()
+  local path = assert(package.searchpath("moonwire.cdef", package.path))
+  local file = assert(io.open(path))
+  local text = file:read "*a"
+  file:close()
+  if host.built_with and host.built_with() == host.digest("sha256", { text }, "hex") then return end
+  return ("the library in %s is not of this program's build: make builds it, or start the program "
+          .. "that belongs to it"):format(path:match "^(.*)/[^/]*$")
+end
+
 local Start = {}
 
 --- The first event: the command line, its words ended by NUL each.
 function Start:on_start(text)
   local arguments = {}
   for word in text:gmatch("(%Z*)%z") do arguments[#arguments + 1] = word end
+  local problem = misfit()
+  if problem then return M.usage_error(problem) end
   local name, inside = table.remove(arguments, 1), nil
   if inner[name] and host.guardian() ~= nil then
     inside = require(inner[name])

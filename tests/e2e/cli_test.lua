@@ -118,6 +118,26 @@ test("a strategy that does not load is told with file and line", function()
   has(err, "s.lua:2:")
 end)
 
+test("a library of another build is refused before anything starts", function()
+  local root = e2e.directory()
+  local function run(command)
+    local process = e2e.spawn({ "/bin/sh", "-c", command }, ENVIRONMENT)
+    local status = process:wait_exit(20)
+    return status, process:err()
+  end
+  local program = root .. "/build/release/moonwire"
+  equal(run(("mkdir -p %s/build/release && cp -r lua %s/ && cp %s %s"):format(root, root,
+                                                                           e2e.program, program)), 0)
+  equal(run(program .. " --version"), 0)
+  equal(run(("echo '-- changed' >> %s/lua/moonwire/cdef.lua"):format(root)), 0)
+  for _, command in ipairs { "--version", "run --config none.lua", "sim indodax" } do
+    local status, err = run(program .. " " .. command)
+    equal(status, 2, command)
+    has(err, "moonwire: the library in " .. root .. "/lua/moonwire is not of this program's build: "
+        .. "make builds it")
+  end
+end)
+
 test("more accounts than one runtime locks are refused before anything starts", function()
   local venue = '{ protocol = "indodax", environment = "demo", key = env "MW_KEY", '
     .. 'rest_url = "https://v%d.test", secret = env "MW_SECRET" }'
