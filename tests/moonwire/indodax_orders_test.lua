@@ -431,6 +431,35 @@ t.test("both generations of the history's errors are errors", function()
   t.equal(failure(false), "connection reset")
 end)
 
+t.test("what an old order lacks is asked for by time, a week at once", function()
+  local DAY_MS, NOW_MS = 86400000, 1790000000123
+  local row = '{"tradeId":"%d","orderId":"%s","price":"1560000000","qty":"0.0001",'
+    .. '"quoteQty":"156000","commission":"0","commissionAsset":"idr","isMaker":true,"time":%.0f}'
+  local s, asked = with_markets(), {}
+  s.answers = setmetatable({}, { __index = function()
+    local url = s.requests[#s.requests].url
+    local from, till = url:match "startTime=(%d+)&endTime=(%d+)"
+    asked[#asked + 1] = from and ("%d to %d"):format((NOW_MS - from) / DAY_MS,
+                                                     (NOW_MS - till) / DAY_MS) or "by id"
+    local time, id = NOW_MS - 8 * DAY_MS, SOLD.order_id
+    if not from or time < tonumber(from) or time > tonumber(till) then return '{"data":[]}' end
+    return '{"data":[' .. row:format(7, id, time) .. "," .. row:format(8, id .. "1", time) .. "]}"
+  end })
+  s.clock_offset_ms = 0
+  local order = { symbol = "BTC/IDR", order_id = SOLD.order_id, created_at = NOW_MS / 1000 - 864000,
+                  is_missing_fills = function() return true end }
+  local fills = assert(indodax.fetch_fills(s, order))
+  t.equal(#fills, 1)
+  t.equal(fills[1].trade_id, "7")
+  t.equal(table.concat(asked, ", "), "by id, 10 to 4, 4 to 0")
+  for _, change in ipairs { { created_at = NOW_MS / 1000 - 80000 },
+                            { is_missing_fills = function() return false end } } do
+    asked = {}
+    indodax.fetch_fills(s, setmetatable(change, { __index = order }))
+    t.equal(table.concat(asked, ", "), "by id")
+  end
+end)
+
 t.test("no fills is an empty list", function()
   local s = with_markets { ["/api/v2/myTrades"] = '{"data":[]}' }
   t.equal(#assert(indodax.fetch_fills(s, SOLD)), 0)

@@ -300,6 +300,40 @@ local function trade_price(row)
   return paid:div(qty, 8, "half_even")
 end
 
+local HOUR_MS = 3600000
+local DEFAULT_MS, WINDOW_MS, REACH_MS = 23 * HOUR_MS, 144 * HOUR_MS, 30 * 24 * HOUR_MS
+local PAGE = 1000
+
+-- Adds the trades of an order since then (the venue's ms), which are asked for by their time: at
+-- most 7 days at once. What came in the last ms of a full page comes twice.
+local function add_by_time(s, market, order, start, rows)
+  local now = s:venue_ms()
+  while start < now do
+    local stop = math.min(start + WINDOW_MS, now)
+    local page, err = history(s, "/api/v2/myTrades",
+      ("symbol=%s&startTime=%.0f&endTime=%.0f&limit=%d&sort=asc"):format(market.id, start, stop,
+                                                                         PAGE))
+    if not page then return nil, err end
+    local last = start
+    for _, row in ipairs(page) do
+      if row.orderId == order.order_id then rows[#rows + 1] = row end
+      last = math.max(last, tonumber(row.time) or last)
+    end
+    start = #page == PAGE and last > start and last or stop
+  end
+  return rows
+end
+
+-- A question without a time is one for the last 24 hours, perhaps one that names an order as well:
+-- what is missing of an older order is looked for by its time.
+local function add_older(s, market, order, rows)
+  local sent = order._sent_at or order.created_at
+  if not (sent and order.order_id and order:is_missing_fills()) then return rows end
+  local start, now = math.floor(sent * 1000 + s.clock_offset_ms), s:venue_ms()
+  if now - start < DEFAULT_MS then return rows end
+  return add_by_time(s, market, order, math.max(start - HOUR_MS, now - REACH_MS), rows)
+end
+
 --- The executions of one order as reports.
 function M.fetch_fills(s, order)
   local market = s.markets[order.symbol]
@@ -307,6 +341,7 @@ function M.fetch_fills(s, order)
     or "clientOrderId=" .. tostring(order.client_order_id)
   local parameters = ("symbol=%s&%s&limit=1000"):format(market.id, which)
   local rows, err = history(s, "/api/v2/myTrades", parameters)
+  if rows then rows, err = add_older(s, market, order, rows) end
   if not rows then return nil, err end
   local reports = {}
   for _, row in ipairs(rows) do
