@@ -287,7 +287,7 @@ function Runner:ended(name)
   local is_memory, report = budget.take()
   self.errors = self.errors + 1
   self:drop(name, "callback was ended")
-  self.log.error("%s was ended: %s", name, report)
+  self.log.error("%s was ended: %s", name, (report:gsub(BELOW, "")))
   if is_memory then return stop_for_memory(self, name) end
   if self.probation then return self.probation:fail(name .. " ran too long") end
   self:stop(name .. " ran too long")

@@ -39,7 +39,9 @@ local order_fields = {
 local function name_after(request, name, level)
   name = next(request, name)
   if name == nil or order_fields[name] then return name end
-  error("unknown order field " .. tostring(name), level + 1)
+  local meant = spelling.meant(tostring(name), order_fields)
+  error(("unknown order field %s%s"):format(tostring(name), meant and "; did you mean " .. meant
+    .. "?" or ": there is amount, price, qty, side, symbol, time_in_force, type, venue"), level + 1)
 end
 
 -- Written out, as many as there are fields: see link.lua on loops.

@@ -13,7 +13,10 @@ local class, play, doing, BUY = fixture.class, fixture.play, fixture.doing, fixt
 
 t.test("misuse of an order raises and names what is wrong", function()
   local asked = {
-    { { qty = "0.001", price = "950000000", prize = 1 }, "unknown order field prize" },
+    { { qty = "0.001", price = "950000000", prize = 1 },
+      "unknown order field prize; did you mean price?" },
+    { { qty = "0.001", price = "950000000", [1] = "x" },
+      "unknown order field 1: there is amount, price, qty, side, symbol, time_in_force" },
     { { qty = "0.001", price = "x" }, "price: bad decimal x" },
     { { qty = "abc", price = "1000" }, "qty: bad decimal abc" },
     { { qty = "0", price = "1000" }, "qty must be above 0, got 0" },
