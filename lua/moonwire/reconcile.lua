@@ -18,6 +18,7 @@ local DELAYS = { 1, 2, 5, 10 }        -- seconds between questions about one ord
 local ENDING_DELAYS = { 0.1, 0.3, 1, 2, 5 }      -- about one whose end shows only when asked
 local HURRIED_DELAY = 2               -- at most, while somebody waits for its end
 local TOLD_ATTEMPT = 2                -- so many are left out where a stream should tell it
+local SAY_ATTEMPT = 6                 -- that fills are still missing
 local LATE_DELAYS = { 5, 10, 15, 30 } -- about one that was given up, where it would not show itself
 local NOT_FOUND_TIMES, SHOWN_WITHIN = 3, 10
 local GONE_SECONDS = 7                -- of one that was seen, where that says that it has ended
@@ -203,8 +204,17 @@ local function ask_on_its_own(self, order, doubt)
   return ok and is_over
 end
 
+-- A position that is not right for long is for a person to know of.
+local function say_missing(self, order)
+  if not order:is_missing_fills() or order.external then return end
+  self.session.log.error("%s has executed %s at least, and the venue shows trades of %s so far: "
+    .. "asked for until it shows the rest; the position lacks it", order, order._totals.told,
+    order.cum_qty)
+end
+
 local function ask_later(self, order, doubt)
   doubt.attempt = doubt.attempt + 1
+  if doubt.attempt == SAY_ATTEMPT then say_missing(self, order) end
   local delays = doubt.is_ending and ENDING_DELAYS or DELAYS
   local seconds = delays[math.min(doubt.attempt, #delays)]
   if order._cancel.must_end then seconds = math.min(seconds, HURRIED_DELAY) end

@@ -312,6 +312,16 @@ t.test("a filled order whose fills do not show yet is asked about until they do"
   t.equal(table.concat(S.fills, " "), "0.001")
 end)
 
+t.test("fills that are missing for long are said, once", function()
+  local s, order = play()
+  s.answers.getOrderByClientOrderId = single(order, "951000", "open")
+  s:push(s:update(order, { status = "FILL", executedQty = "0.0004", price = "0" }))
+  s:advance(10)
+  t.equal(#s:logged "the position lacks it", 0)
+  s:advance(120)
+  t.equal(#s:logged "has executed 0.0004 at least, and the venue shows trades of 0 so far", 1)
+end)
+
 t.test("a total of the stream whose fills do not show yet is asked about until they do", function()
   local s, order, S = play()
   s.answers.getOrderByClientOrderId = single(order, "0", "filled")
