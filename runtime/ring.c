@@ -1,48 +1,12 @@
-#include "ring.h"
+#include "ring_state.h"
 
 #include <errno.h>
-#include <stdalign.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum {
-    LINE = 128,     /* two cache lines: the processor fetches them in pairs */
-    AHEAD = 1536,   /* fetched before they are written to */
-    NEAR_PART = 32, /* of the size: the part that is used while the reader keeps up */
-};
-
-/* All count bytes since the beginning and never go back. */
-struct ends {
-    alignas(LINE) _Atomic uint64_t head; /* the writer's: committed up to here */
-    _Atomic uint64_t origin;             /* the writer's: what stands at the memory's beginning */
-    _Atomic uint64_t turn; /* the writer's, of the far part: where that ended when it went back */
-    alignas(LINE) _Atomic uint64_t tail; /* the reader's: consumed up to here */
-};
-
-/* A ring by itself. What both sides know of it stands in the shared memory. */
-struct part {
-    struct ends *ends;
-    char *bytes; /* `size` of them, and the same once more behind; a size of 0: no such part */
-    size_t size;
-    uint64_t seen_tail; /* the writer's: spares it the reader's cache line while there is room */
-    uint64_t fetched;   /* the writer's */
-};
-
-/* All goes through the near part, which is small and stays in the caches, as long as there is room
- * in it; then through the far one, until the reader has emptied the near one. So what is in the
- * near part is newer than what stands before `turn` in the far one, and older than the rest. */
-struct mw_ring {
-    struct part near, far;
-    bool is_near;         /* the writer's: where it is; at first in the far part, as any heir */
-    struct part *reading; /* of which the last peek spoke */
-    void *base;
-    size_t mapped;
-};
+enum { NEAR_PART = 32 }; /* of the size: the part that is used while the reader keeps up */
 
 static size_t round_up(size_t bytes, size_t page)
 {
@@ -72,7 +36,7 @@ static int map_all(struct mw_ring *ring, int fd, size_t page)
     if (base == MAP_FAILED)
         return -1;
     ring->base = base;
-    ring->near.ends = (struct ends *)base;
+    ring->near.ends = (struct mw_ring_ends *)base;
     ring->far.ends = ring->near.ends + 1;
     ring->near.bytes = base + page;
     ring->far.bytes = ring->near.bytes + 2 * near;
@@ -120,18 +84,9 @@ size_t mw_ring_size(const struct mw_ring *ring)
     return ring->far.size;
 }
 
-/* The origin is that of all that is not consumed: it only moves while there is nothing. */
-static char *place(const struct part *part, uint64_t at)
-{
-    uint64_t origin = atomic_load_explicit(&part->ends->origin, memory_order_relaxed);
-    return part->bytes + ((at - origin) & (part->size - 1));
-}
-
 /* The writer ----------------------------------------------------------------------------------- */
 
-/* The head is read from the shared memory, not kept: the writer may be the successor of one that
- * died, forked from a parent that never wrote. What a parent has seen of the tail is only old. */
-static bool is_empty(struct part *part)
+static bool is_empty(struct mw_ring_part *part)
 {
     uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
     if (head == part->seen_tail)
@@ -141,30 +96,16 @@ static bool is_empty(struct part *part)
     return head == part->seen_tail;
 }
 
-static char *room_in(struct part *part, size_t len)
-{
-    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
-    if (len > part->size)
-        return NULL;
-    if (head - part->seen_tail > part->size - len) {
-        /* Acquire: the reader is done with the bytes that will be written over. */
-        part->seen_tail = atomic_load_explicit(&part->ends->tail, memory_order_acquire);
-        if (head - part->seen_tail > part->size - len)
-            return NULL;
-    }
-    return place(part, head);
-}
-
 /* An empty part begins anew where its memory was used before: the rest takes none. The move is seen
  * with the next head, which comes after it. */
-static void begin_anew(struct part *part)
+static void begin_anew(struct mw_ring_part *part)
 {
     uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
     atomic_store_explicit(&part->ends->origin, head, memory_order_relaxed);
     part->fetched = head;
 }
 
-void *mw_ring_reserve(struct mw_ring *ring, size_t len)
+void *mw_ring_reserve_elsewhere(struct mw_ring *ring, size_t len)
 {
     if (!ring->is_near && ring->near.size && is_empty(&ring->near)) {
         /* Is seen with the next head of the near part. */
@@ -172,43 +113,29 @@ void *mw_ring_reserve(struct mw_ring *ring, size_t len)
         atomic_store_explicit(&ring->far.ends->turn, head, memory_order_relaxed);
         ring->is_near = true;
     }
-    char *room = ring->is_near ? room_in(&ring->near, len) : NULL;
+    char *room = ring->is_near ? mw_ring_room_in(&ring->near, len) : NULL;
     if (room)
         return room;
     ring->is_near = false;
     if (is_empty(&ring->far))
         begin_anew(&ring->far);
-    return room_in(&ring->far, len);
+    return mw_ring_room_in(&ring->far, len);
 }
 
-/* The reader's processor has these lines: they are asked for while the next event is awaited. */
-static void fetch_ahead(struct part *part, uint64_t head)
+void *mw_ring_reserve(struct mw_ring *ring, size_t len)
 {
-    uint64_t end = head + AHEAD;
-    uint64_t at = part->fetched - head <= AHEAD ? part->fetched : head;
-    for (; at < end; at += LINE / 2) {
-        const char *line = place(part, at);
-#if defined __x86_64__
-        __asm__ volatile("prefetchw %0" : : "m"(*line));
-#else
-        __builtin_prefetch(line, 1);
-#endif
-    }
-    part->fetched = at;
+    return mw_ring_claim(ring, len);
 }
 
 void mw_ring_commit(struct mw_ring *ring, size_t len)
 {
-    struct part *part = ring->is_near ? &ring->near : &ring->far;
-    uint64_t head = atomic_load_explicit(&part->ends->head, memory_order_relaxed);
-    atomic_store_explicit(&part->ends->head, head + len, memory_order_release);
-    fetch_ahead(part, head + len);
+    mw_ring_publish(ring, len);
 }
 
 /* The reader ----------------------------------------------------------------------------------- */
 
 /* How much is in it. More than there can be: a dying writer has written over the ends. */
-static size_t used_of(const struct part *part, uint64_t tail)
+static size_t used_of(const struct mw_ring_part *part, uint64_t tail)
 {
     uint64_t used = atomic_load_explicit(&part->ends->head, memory_order_acquire) - tail;
     return used <= part->size ? (size_t)used : part->size;
@@ -217,7 +144,7 @@ static size_t used_of(const struct part *part, uint64_t tail)
 size_t mw_ring_used(const struct mw_ring *ring)
 {
     size_t used = 0;
-    const struct part *const parts[] = {&ring->far, &ring->near};
+    const struct mw_ring_part *const parts[] = {&ring->far, &ring->near};
     for (size_t i = 0; i < 2; i++)
         used +=
             used_of(parts[i], atomic_load_explicit(&parts[i]->ends->tail, memory_order_relaxed));
@@ -237,12 +164,12 @@ void *mw_ring_peek(struct mw_ring *ring, size_t *len)
         far = (size_t)(turn - far_tail);
     ring->reading = is_near ? &ring->near : &ring->far;
     *len = is_near ? near : far;
-    return place(ring->reading, is_near ? near_tail : far_tail);
+    return mw_ring_place(ring->reading, is_near ? near_tail : far_tail);
 }
 
 void mw_ring_consume(struct mw_ring *ring, size_t len)
 {
-    struct ends *ends = ring->reading->ends;
+    struct mw_ring_ends *ends = ring->reading->ends;
     uint64_t tail = atomic_load_explicit(&ends->tail, memory_order_relaxed);
     atomic_store_explicit(&ends->tail, tail + len, memory_order_release);
 }
