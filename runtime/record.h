@@ -127,7 +127,16 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
                     const struct mw_execution *x, const char *trade_id, double trade_number,
                     uint32_t number);
+/* Both at once, the fill first: what most executions are. The order's number is that of `totals`.
+ * Lengths come along, for to count them takes longer than to copy the words. */
+struct mw_execution_words {
+    const char *trade_id, *status, *order_id, *reason;
+    uint32_t trade_id_len, status_len, order_id_len, reason_len;
+};
+void mw_record_executed(struct mw_recorder *recorder, unsigned flags, const struct mw_execution *x,
+                        double trade_number, uint32_t number, const struct mw_order_totals *totals,
+                        const struct mw_execution_words *words);
 /* `fill`: a whole number below 2^53. */
-void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill);
+void mw_record_told(struct mw_recorder *recorder, const char *strategy, size_t len, double fill);
 
 #endif

@@ -138,7 +138,14 @@ void mw_record_order_status(struct mw_recorder *recorder, uint64_t order,
 void mw_record_fill(struct mw_recorder *recorder, uint64_t order, unsigned flags,
                     const struct mw_execution *x, const char *trade_id, double trade_number,
                     uint32_t number);
-void mw_record_told(struct mw_recorder *recorder, const char *strategy, double fill);
+struct mw_execution_words {
+  const char *trade_id, *status, *order_id, *reason;
+  uint32_t trade_id_len, status_len, order_id_len, reason_len;
+};
+void mw_record_executed(struct mw_recorder *recorder, unsigned flags, const struct mw_execution *x,
+                        double trade_number, uint32_t number, const struct mw_order_totals *totals,
+                        const struct mw_execution_words *words);
+void mw_record_told(struct mw_recorder *recorder, const char *strategy, size_t len, double fill);
 ]]
 
 ffi.cdef [[

@@ -222,11 +222,15 @@ function Orders:apply(order, report)
   local changed, fill, amended = Order.apply(order, report)
   local id, is_missing = rawget(order, "order_id"), Order.is_missing_fills(order)
   -- A trade that was counted in part is new by its rest, and then amends the other part.
-  if fill then record.fill(order, fill, report.is_provisional) end
-  if amended then record.fill(order, amended, report.is_provisional) end
-  -- That one which has ended lacks fills is for the next run to know (record.lua).
-  if changed or fill or amended or id ~= had_id or is_missing and terminal[order.status] then
-    record.status(order)
+  if fill and not amended then
+    record.executed(order, fill, report.is_provisional)
+  else
+    if fill then record.fill(order, fill, report.is_provisional) end
+    if amended then record.fill(order, amended, report.is_provisional) end
+    -- That one which has ended lacks fills is for the next run to know (record.lua).
+    if changed or amended or id ~= had_id or is_missing and terminal[order.status] then
+      record.status(order)
+    end
   end
   if id and id ~= had_id then index_order_id(self, order) end
   if changed then

@@ -16,6 +16,7 @@ local AMENDS, IS_ESTIMATE, PROVISIONAL = 1, 2, 4    -- MW_FILL_FLAG_
 local pointer = host.recorder()
 local recorder = pointer and ffi.cast("struct mw_recorder *", pointer)
 local words = ffi.new "struct mw_order_words"
+local executed = ffi.new "struct mw_execution_words"
 local last_number, last_fill = 0, 0   -- of an order, of a fill, in this run
 
 -- What runs: "strategy ladder, on_fill (ladder.lua:34)", as C has it; nil between callbacks.
@@ -62,27 +63,47 @@ function M.status(order)
   if not recorder then return end
   local totals = order._totals
   C.mw_record_order_status(recorder, totals.number, totals, kept_status(order),
-                           text(order.order_id), text(order.reason))
+                           text(rawget(order, "order_id")), text(rawget(order, "reason")))
 end
 
---- An execution that was counted, or one counted before whose price or fees are known now. It has a
---- number from now on.
+-- A fill's flags and its number, which it has from now on. Raw: what a fill may lack, it looks for
+-- in a function.
+local function numbered(fill, is_provisional)
+  last_fill = last_fill + 1
+  fill._number = last_fill
+  return (rawget(fill, "amends") and AMENDS or 0) + (rawget(fill, "is_estimate") and IS_ESTIMATE
+    or 0) + (is_provisional and PROVISIONAL or 0), last_fill
+end
+
+--- An execution that was counted, or one counted before whose price or fees are known now.
 function M.fill(order, fill, is_provisional)
   if not recorder then return end
   local id = fill._trade_id
-  local flags = (fill.amends and AMENDS or 0) + (fill.is_estimate and IS_ESTIMATE or 0)
-    + (is_provisional and PROVISIONAL or 0)
-  last_fill = last_fill + 1
-  fill._number = last_fill
+  local flags, number = numbered(fill, is_provisional)
   C.mw_record_fill(recorder, order._totals.number, flags, fill._execution, text(id),
-                   type(id) == "number" and id or 0, last_fill)
+                   type(id) == "number" and id or 0, number)
+end
+
+--- M.fill and M.status at once.
+function M.executed(order, fill, is_provisional)
+  if not recorder then return end
+  local id, w = fill._trade_id, executed
+  local trade_id, status, order_id, reason = text(id), kept_status(order),
+    text(rawget(order, "order_id")), text(rawget(order, "reason"))
+  w.trade_id, w.trade_id_len = trade_id, trade_id and #trade_id or 0
+  w.status, w.status_len = status, #status
+  w.order_id, w.order_id_len = order_id, order_id and #order_id or 0
+  w.reason, w.reason_len = reason, reason and #reason or 0
+  local flags, number = numbered(fill, is_provisional)
+  C.mw_record_executed(recorder, flags, fill._execution, type(id) == "number" and id or 0, number,
+                       order._totals, w)
 end
 
 --- A strategy has heard of its fills up to that one; see M.persist, which can say it as well.
 ---@param strategy string
 ---@param fill integer  its _number
 function M.told(strategy, fill)
-  if recorder then C.mw_record_told(recorder, strategy, fill) end
+  if recorder then C.mw_record_told(recorder, strategy, #strategy, fill) end
 end
 
 -- The rest is rare.

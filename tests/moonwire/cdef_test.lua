@@ -42,9 +42,9 @@ local function declare(name)
   local body = HEADER:match("struct mw_" .. name .. " (%b{});") or error("no struct mw_" .. name)
   ffi.cdef("struct c_" .. name .. " " .. body:gsub("struct mw_", "struct c_") .. ";")
 end
-for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals", "record",
-                        "shared" } do declare(name) end
+for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view",
+                        "execution", "execution_words", "order_totals", "order_words",
+                        "position_totals", "record", "shared" } do declare(name) end
 
 -- The members of a struct as Lua declares it, in their order.
 local function members_of(name)
@@ -69,9 +69,9 @@ local function place_in_c(name, member)
   return ffi.offsetof("struct c_" .. name, list .. "s") + (number - 1) * size
 end
 
-for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view", "execution",
-                        "order_totals", "order_words", "position_totals", "record",
-                        "shared" } do
+for _, name in ipairs { "counter", "decimal", "err", "event", "field", "decoder_view",
+                        "execution", "execution_words", "order_totals", "order_words",
+                        "position_totals", "record", "shared" } do
   t.test("struct mw_" .. name .. " has C's size, and each member stands where C has it", function()
     t.equal(ffi.sizeof("struct mw_" .. name), ffi.sizeof("struct c_" .. name), "size")
     t.equal(ffi.alignof("struct mw_" .. name), ffi.alignof("struct c_" .. name), "alignment")
@@ -97,7 +97,7 @@ end
 t.test("numbers and pointers are as wide as C's and have its signs", function()
   local compared = 0
   for _, name in ipairs { "event", "field", "decoder_view", "order_totals", "order_words",
-                          "position_totals", "execution", "shared" } do
+                          "position_totals", "execution", "execution_words", "shared" } do
     local ours, theirs = all_ones("struct mw_" .. name), all_ones("struct c_" .. name)
     for _, member in ipairs(members_of(name)) do
       local list, number = member:match "^(asset)_(%d)$"

@@ -88,7 +88,7 @@ static void one_state_of_many(void)
         put_order(n, 0, id, NULL);
         put_status(n, "canceled", NULL, "0");
         put_status(1, "partially_filled", NULL, n % 2 ? "0.1" : "0.2");
-        mw_record_told(recorder, "ladder", (double)n);
+        mw_record_told(recorder, "ladder", 6, (double)n);
         if (n == 300)
             CHECK_INT(drain(), 0); /* a chunk that is not the largest */
         if (n % 2000 == 0)
@@ -194,7 +194,7 @@ static void upgraded(void)
     put_run();
     put_filled(11, 21);
     CHECK_INT(drain(), 0);
-    mw_record_told(recorder, "ladder", 0);
+    mw_record_told(recorder, "ladder", 6, 0);
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT told >> 32 FROM persist"), "2");
     CHECK_TEXT(ask(tables), "20|20|20");

@@ -174,7 +174,7 @@ static void what_was_told(void)
     const char *question = "SELECT strategy, text, told >> 32, told & 255 FROM persist";
     begin();
     put_run();
-    mw_record_told(recorder, "a", 0);
+    mw_record_told(recorder, "a", 1, 0);
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask(question), "a|-|1|0");
     put_order(1, 0, "mw-a-1", NULL);
@@ -183,23 +183,23 @@ static void what_was_told(void)
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask("SELECT fill >> 32, fill & 255 FROM fills"), "1|1\n1|2");
     for (int i = 1; i <= 3; i++) {
-        mw_record_told(recorder, "a", i);
-        mw_record_told(recorder, "bc", i + 10);
+        mw_record_told(recorder, "a", 1, i);
+        mw_record_told(recorder, "bc", 2, i + 10);
     }
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask(question), "a|-|1|3\nbc|-|1|13");
-    mw_record_told(recorder, "a", 4);
+    mw_record_told(recorder, "a", 1, 4);
     put_persist("a\0{}", 4, 5); /* with one record: what is kept, and what was told */
-    mw_record_told(recorder, "bc", 14);
+    mw_record_told(recorder, "bc", 2, 14);
     put_persist("bc\0{}", 5, 0);
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask(question), "a|{}|1|5\nbc|{}|1|14");
     new_recorder();
     put_run();
-    mw_record_told(recorder, "a", 4294967302.0); /* of the run before */
+    mw_record_told(recorder, "a", 1, 4294967302.0); /* of the run before */
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask(question), "a|{}|1|6\nbc|{}|1|14");
-    mw_record_told(recorder, "a", 1);
+    mw_record_told(recorder, "a", 1, 1);
     put_persist("bc\0{1}", 6, 2);
     CHECK_INT(drain(), 0);
     CHECK_TEXT(ask(question), "a|{}|2|1\nbc|{1}|2|2");

@@ -1,83 +1,12 @@
 /* What the runtime records is what a reader finds: whole, numbered, with its time and its event. */
 #include "host.h"
-#include "record.h"
-#include "test.h"
-
-#include <math.h>
-#include <stdlib.h>
-
-enum { RING = 1 << 18 };
-
-static struct mw_err err;
-static struct mw_ring *ring;
-static struct mw_recorder *recorder;
-static int full_calls, full_firsts, full_limit; /* of on_full; the limit: then the reader is dead */
-
-/* The reader is a call away: it takes everything. */
-static bool on_full(void *arg, bool is_first)
-{
-    size_t len;
-    struct mw_record line = {.kind = MW_RECORD_log, .text_len = 4};
-    full_calls++;
-    full_firsts += is_first;
-    mw_record_put(arg ? *(struct mw_recorder **)arg : NULL, &line, NULL, "full");
-    if (full_calls == full_limit)
-        return false;
-    while (full_calls % 3 == 0 && mw_ring_used(ring)) { /* only when it is asked again and again */
-        (void)mw_ring_peek(ring, &len);                 /* the length is what is asked for */
-        mw_ring_consume(ring, len);
-    }
-    return true;
-}
-
-static void begin_test(void)
-{
-    struct mw_recorder_options options = {.on_full = on_full, .arg = &recorder};
-    full_calls = full_firsts = full_limit = 0;
-    ring = mw_ring_new(RING, &err);
-    if (!ring)
-        abort();
-    options.ring = ring;
-    recorder = mw_recorder_new(&options, &err);
-    if (!recorder)
-        abort();
-}
-
-static void end_test(void)
-{
-    mw_recorder_free(recorder);
-    mw_ring_free(ring);
-}
-
-/* The oldest record that was not taken, or one that is nothing like any. */
-static const struct mw_record *take(void)
-{
-    static const struct mw_record none;
-    size_t len;
-    const void *bytes = mw_ring_peek(ring, &len);
-    const struct mw_record *r = mw_record_at(bytes, len);
-    CHECK(r != NULL);
-    if (!r)
-        return &none;
-    mw_ring_consume(ring, r->size); /* its bytes stay until something is written over them */
-    return r;
-}
+#include "recorder.h"
 
 static void check_empty(void)
 {
     size_t len;
     (void)mw_ring_peek(ring, &len); /* the length is what is asked for */
     CHECK_INT(len, 0);
-}
-
-/* Item `n` of a list of texts; "(none)" behind its end. */
-static const char *item(const struct mw_record *r, int n)
-{
-    const char *at = mw_record_text(r), *end = at + r->text_len;
-    for (; at < end; n--, at += strlen(at) + 1)
-        if (n == 0)
-            return at;
-    return "(none)";
 }
 
 static void check_bytes(const char *bytes, size_t len, const char *expected)
@@ -185,147 +114,6 @@ static void times_and_events(void)
     end_test();
 }
 
-static void parse(struct mw_decimal *out, const char *text)
-{
-    if (mw_decimal_parse(out, text, strlen(text)) < 0)
-        abort();
-}
-
-static const char *decimal_at(const struct mw_record *r, size_t n)
-{
-    static char text[MW_DECIMAL_TEXT_MAX];
-    struct mw_decimal d;
-    memcpy(&d, mw_record_data(r) + n * sizeof d, sizeof d);
-    (void)mw_decimal_format(&d, text, sizeof text); /* fits */
-    return text;
-}
-
-static void an_order(void)
-{
-    begin_test();
-    struct mw_decimal price, qty;
-    struct mw_order_words words = {"m1-42", NULL,  "idx",         "BTC/IDR", "buy",
-                                   "limit", "gtc", "pending_new", "ladder",  "on_fill"};
-    static const char *const list[] = {"m1-42",  "",        "idx",   "BTC/IDR",
-                                       "buy",    "limit",   "gtc",   "pending_new",
-                                       "ladder", "on_fill", "(none)"};
-    parse(&price, "950000000.5");
-    parse(&qty, "0.001");
-    mw_record_order(recorder, 7, MW_ORDER_FLAG_external, &price, &qty, NULL, &words);
-    const struct mw_record *r = take();
-    CHECK_INT(r->kind, MW_RECORD_order);
-    CHECK_INT(r->id, 7);
-    CHECK_INT(r->flags, MW_ORDER_FLAG_external | MW_ORDER_FLAG_price | MW_ORDER_FLAG_qty);
-    CHECK_INT(r->data_len, 3 * sizeof price);
-    CHECK_TEXT(decimal_at(r, 0), "950000000.5");
-    CHECK_TEXT(decimal_at(r, 1), "0.001");
-    for (int i = 0; i < 11; i++)
-        CHECK_TEXT(item(r, i), list[i]);
-    mw_record_order(recorder, 8, 0, NULL, NULL, &qty, &words);
-    r = take();
-    CHECK_INT(r->flags, MW_ORDER_FLAG_amount);
-    CHECK_TEXT(decimal_at(r, 2), "0.001");
-    end_test();
-}
-
-static void a_status(void)
-{
-    begin_test();
-    struct mw_order_totals totals;
-    mw_order_totals_init(&totals, NULL);
-    parse(&totals.cum, "0.5");
-    parse(&totals.value, "1.25");
-    mw_record_order_status(recorder, 7, &totals, "canceled", "1234", NULL);
-    const struct mw_record *r = take();
-    CHECK_INT(r->kind, MW_RECORD_order_status);
-    CHECK_INT(r->id, 7);
-    CHECK_INT(r->data_len, 2 * sizeof totals.cum);
-    CHECK_TEXT(decimal_at(r, 0), "0.5");
-    CHECK_TEXT(decimal_at(r, 1), "1.25");
-    CHECK_TEXT(item(r, 0), "canceled");
-    CHECK_TEXT(item(r, 1), "1234");
-    CHECK_TEXT(item(r, 2), "");
-    CHECK_TEXT(item(r, 3), "(none)");
-    end_test();
-}
-
-static void a_fill(void)
-{
-    begin_test();
-    struct mw_execution x = {.time = 1705635775.203, .liquidity = 2}, found;
-    parse(&x.qty, "0.001");
-    parse(&x.price, "950000000");
-    CHECK_INT(mw_execution_add_fee(&x, &x.qty, mw_asset_number("BTC", 3)), 0);
-    CHECK_INT(mw_execution_add_fee(&x, &x.price, mw_asset_number("IDR", 3)), 0);
-    mw_record_fill(recorder, 7, MW_FILL_FLAG_estimate, &x, "t-1", 0, 5);
-    const struct mw_record *r = take();
-    CHECK_INT(r->kind, MW_RECORD_fill);
-    CHECK_INT(r->id, 7);
-    CHECK_INT(r->flags, MW_FILL_FLAG_estimate);
-    CHECK_INT(r->num, 1705635775203000000);
-    CHECK_INT(r->num2, 5);
-    CHECK_INT(r->data_len, sizeof x);
-    memcpy(&found, mw_record_data(r), sizeof found);
-    CHECK_INT(mw_decimal_cmp(&found.price, &x.price), 0);
-    CHECK_INT(found.liquidity, 2);
-    CHECK_TEXT(item(r, 0), "t-1");
-    CHECK_TEXT(item(r, 1), "BTC");
-    CHECK_TEXT(item(r, 2), "IDR");
-    CHECK_TEXT(item(r, 3), "(none)");
-    end_test();
-}
-
-static void told(void)
-{
-    static const double fills[] = {0, 7, 4294967297.0, -1, NAN, 1e300};
-    static const uint64_t found[] = {0, 7, 4294967297, 0, 0, 0};
-    begin_test();
-    for (size_t i = 0; i < sizeof fills / sizeof *fills; i++) {
-        mw_record_told(recorder, "ladder", fills[i]);
-        const struct mw_record *r = take();
-        CHECK_INT(r->kind, MW_RECORD_told);
-        CHECK_INT(r->id, found[i]);
-        CHECK_INT(r->size, 72);
-        check_bytes(mw_record_text(r), r->text_len, "ladder");
-    }
-    end_test();
-}
-
-/* A strategy can reach the struct: no figure of it is trusted. */
-static void a_spoiled_fill(void)
-{
-    static const double times[] = {0, -1, 1e300, NAN, INFINITY};
-    begin_test();
-    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
-        struct mw_execution x = {.time = times[i], .fee_count = 255, .assets = {60000}};
-        mw_record_fill(recorder, 1, 0, &x, NULL, 9007199254740991, 1);
-        const struct mw_record *r = take();
-        CHECK_INT(r->num, 0);
-        CHECK_TEXT(item(r, 0), "9007199254740991");
-        CHECK_INT(r->text_len, 17 + MW_FEES_MAX);
-    }
-    end_test();
-}
-
-static void long_words(void)
-{
-    begin_test();
-    struct mw_order_totals totals;
-    char *reason = malloc(100001);
-    if (!reason)
-        abort();
-    memset(reason, 'r', 100000);
-    reason[100000] = '\0';
-    mw_order_totals_init(&totals, NULL);
-    mw_record_order_status(recorder, 7, &totals, "rejected", "", reason);
-    const struct mw_record *r = take();
-    CHECK_INT(r->flags, MW_RECORD_CUT);
-    CHECK_INT(strlen(item(r, 2)), 4096);
-    CHECK_TEXT(item(r, 3), "(none)");
-    free(reason);
-    end_test();
-}
-
 /* Data and text as long as that, in a ring that takes 64 KiB a record, less its head. */
 static void check_cut(uint32_t data_len, uint32_t text_len, uint32_t data_kept, uint32_t text_kept)
 {
@@ -407,7 +195,8 @@ static void no_recorder(void)
     mw_record_order(NULL, 1, 0, NULL, NULL, NULL, &words);
     mw_record_order_status(NULL, 1, &totals, "new", "", "");
     mw_record_fill(NULL, 1, 0, &x, "", 0, 1);
-    mw_record_told(NULL, "ladder", 1);
+    mw_record_executed(NULL, 0, &x, 0, 1, &totals, &(struct mw_execution_words){0});
+    mw_record_told(NULL, "ladder", 6, 1);
     mw_recorder_free(NULL);
     struct mw_ring *small = mw_ring_new(4096, &err);
     struct mw_recorder_options options = {.ring = small, .on_full = on_full};
@@ -458,12 +247,6 @@ int main(void)
         {"of an event that brings a secret neither data nor text is recorded", a_secret_event},
         {"a record ends in zeros, whatever stood there", zeros_behind},
         {"an event's records have its number, and its time unless they leave", times_and_events},
-        {"an order has its decimals and its words", an_order},
-        {"a status has what was executed", a_status},
-        {"a fill has its execution, its time and the names of its fees", a_fill},
-        {"which fill was told is small", told},
-        {"a fill of nonsense is recorded without harm", a_spoiled_fill},
-        {"a word of 100 kB is cut, and that can be seen", long_words},
         {"what is too large is cut, the data first, and that can be seen", large_ones},
         {"a full ring is waited for, and an alarm tells it", waits_for_room},
         {"when the reader is dead nobody waits", a_dead_reader},
