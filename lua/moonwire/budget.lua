@@ -54,6 +54,8 @@ function M.place(strategy, what, code)
   if place == shared.name_count then shared.name_count = place + 1 end
   return place
 end
+-- What is compiled with this in it ends here, and the path of an event leads into that ever after.
+jit.off(M.place)
 
 --- Names that are not used any more, { [callback] = place }: others may have their places.
 function M.forget(used)
