@@ -9,7 +9,10 @@ void mw_counter_next(struct mw_counter *counter)
     char *first = counter->text + counter->digits_at, last = DIGITS[counter->base - 1];
     for (char *digit = counter->text + counter->len; digit > first; *digit = '0')
         if (*--digit != last) {
-            *digit = *digit == '9' ? 'a' : (char)(*digit + 1);
+            if (*digit == '9')
+                *digit = 'a';
+            else
+                ++*digit;
             return;
         }
     if (counter->len == sizeof counter->text)

@@ -21,31 +21,29 @@ static uint32_t hash_of(const char *text)
 }
 
 /* The slot of the text, or the free one where it would stand. There is always a free one. */
-static uint32_t slot_of(const struct mw_places *places, const char *text)
+static uint32_t slot_of(const struct slot *slots, uint32_t mask, const char *text)
 {
-    uint32_t at = hash_of(text) & places->mask;
-    while (places->slots[at].text && places->slots[at].text != text)
-        at = (at + 1) & places->mask;
+    uint32_t at = hash_of(text) & mask;
+    while (slots[at].text && slots[at].text != text)
+        at = (at + 1) & mask;
     return at;
 }
 
-static int make_room(struct mw_places *places, uint32_t slots)
+static int make_room(struct mw_places *places, uint32_t count)
 {
-    struct mw_places larger = *places;
-    larger.mask = slots - 1;
-    larger.slots = calloc(slots, sizeof *larger.slots);
-    uint32_t *left = realloc(places->left, slots / 2 * sizeof *left);
-    if (left)
-        places->left = larger.left = left;
-    if (!left || !larger.slots) {
-        free(larger.slots);
+    struct slot *slots = calloc(count, sizeof *slots);
+    uint32_t *left = slots ? realloc(places->left, count / 2 * sizeof *left) : NULL;
+    if (!left) {
+        free(slots);
         return -1;
     }
+    places->left = left;
     for (uint32_t i = 0; places->slots && i <= places->mask; i++)
         if (places->slots[i].text)
-            larger.slots[slot_of(&larger, places->slots[i].text)] = places->slots[i];
+            slots[slot_of(slots, count - 1, places->slots[i].text)] = places->slots[i];
     free(places->slots);
-    *places = larger;
+    places->slots = slots;
+    places->mask = count - 1;
     return 0;
 }
 
@@ -70,18 +68,18 @@ void mw_places_free(struct mw_places *places)
 
 uint32_t mw_places_find(const struct mw_places *places, const char *text)
 {
-    return places->slots[slot_of(places, text)].place;
+    return places->slots[slot_of(places->slots, places->mask, text)].place;
 }
 
 uint32_t mw_places_take(struct mw_places *places, const char *text)
 {
-    uint32_t at = slot_of(places, text);
+    uint32_t at = slot_of(places->slots, places->mask, text);
     if (places->slots[at].text)
         return places->slots[at].place;
     if (places->count + 1 > places->mask / 2) {
         if (make_room(places, 2 * (places->mask + 1)) < 0)
             return 0;
-        at = slot_of(places, text);
+        at = slot_of(places->slots, places->mask, text);
     }
     uint32_t place = places->left_count ? places->left[--places->left_count] : places->count + 1;
     places->slots[at] = (struct slot){text, place};
@@ -105,7 +103,7 @@ static void close_gap(struct mw_places *places, uint32_t gap)
 
 uint32_t mw_places_leave(struct mw_places *places, const char *text)
 {
-    uint32_t at = slot_of(places, text), place = places->slots[at].place;
+    uint32_t at = slot_of(places->slots, places->mask, text), place = places->slots[at].place;
     if (!place)
         return 0;
     places->left[places->left_count++] = place;

@@ -1,8 +1,7 @@
 /* Places of texts, against a plain array: many come, stay for a while and leave. */
 #include "places.h"
+#include "random.h"
 #include "test.h"
-
-#include <stdlib.h>
 
 enum { TEXTS = 3000, STEPS = 200000 };
 
@@ -37,10 +36,10 @@ static void texts_have_places(void)
 {
     struct mw_places *places = mw_places_new();
     int count = 0, most = 0;
-    srand(1);
+    random_state = 1;
     for (int step = 0; places && step < STEPS && !test_failures; step++) {
-        int i = rand() % TEXTS, share = step / (STEPS / 4) % 2 ? 1 : 3; /* more, then fewer */
-        if (rand() % 4 < share) {
+        int i = (int)below(TEXTS), share = step / (STEPS / 4) % 2 ? 1 : 3; /* more, then fewer */
+        if ((int)below(4) < share) {
             count += !place_of[i];
             most = count > most ? count : most;
             take(places, i, most);
