@@ -156,7 +156,12 @@ function Shutdown:finish()
   self.looking:stop()
   local desk = self.desk
   local left, bound = left_open(desk)
-  if desk.config.on_stop == "leave" then left = {} end
+  if desk.config.on_stop == "leave" then
+    for _, order in ipairs(left) do
+      log_of(desk, order.venue).warn('stays open (on_stop = "leave"): %s', order)
+    end
+    left = {}
+  end
   for _, order in ipairs(bound) do
     desk.log.info("stays at the venue, which cannot cancel: %s", order)
   end

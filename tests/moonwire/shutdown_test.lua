@@ -66,6 +66,7 @@ t.test("with on_stop = leave open orders stay, and the end does not wait for the
   t.equal(s:order().status, "new")
   t.equal(#s:asked "cancelByClientOrderId", 0)
   t.equal(table.concat(s.calls, " "), "one", "its strategy has stopped all the same")
+  t.equal(#s:logged('stays open (on_stop = "leave"): ' .. tostring(s:order())), 1)
   s:check_over()
 end)
 
