@@ -6,6 +6,7 @@
 
 local budget = require "moonwire.budget"
 local random = require "moonwire.random"
+local view = require "moonwire.view"
 
 local M = {}
 
@@ -13,7 +14,7 @@ local M = {}
 string.dump = nil
 getmetatable("").__metatable = "string"
 
-local PLAIN = { "assert", "error", "ipairs", "next", "pairs", "pcall", "select",
+local PLAIN = { "assert", "error", "ipairs", "next", "pcall", "select",
                 "tonumber", "tostring", "type", "unpack", "rawequal", "rawget", "rawset",
                 "_VERSION" }
 local LIBRARIES = { "string", "table", "math", "coroutine", "bit" }
@@ -164,6 +165,13 @@ local function passed_over(handler)
   return wrapped
 end
 
+-- Of an order or a position its fields, and not the runtime's own behind it.
+local function pairs_of(value)
+  local walk = view.walk(value)
+  if walk then return walk end
+  return pairs(value)
+end
+
 local function guarded_xpcall(f, handler, ...) return xpcall(f, passed_over(handler), ...) end
 
 local function user_library(options)
@@ -212,6 +220,7 @@ function M.environment(options)
   environment.setmetatable, environment.getmetatable = metatable_functions()
   environment.math = seeded_math(options.seed)
   environment.xpcall = guarded_xpcall
+  environment.pairs = pairs_of
   environment.os = clocked_os(options.clock, options.began)
   environment.print = line_printer(options.print)
   environment.load = loader_of(environment)

@@ -41,6 +41,25 @@ function M.own(View, value)
   return type(value) == "table" and getmetatable(value) == View and rawget(value, OWN) or nil
 end
 
+--- An iterator, as pairs gives it, over the fields that have a value, in their order; nil when
+--- `value` is no view.
+---@param value any
+---@return fun(): string|nil, any
+function M.walk(value)
+  local names = type(value) == "table" and names_of[getmetatable(value) or false]
+  if not names then return nil end
+  local at = 0
+  return function()
+    local name, field
+    repeat
+      at = at + 1
+      name = names.fields[at]
+      field = name and value[name]
+    until name == nil or field ~= nil
+    return name, field
+  end
+end
+
 --- Calls add(name, member) for all that a view has; false when `value` is none.
 ---@param value any
 ---@param add fun(name: string, member: any)

@@ -5,6 +5,7 @@ local ffi = require "ffi"
 local host = require "moonwire.host"
 local sandbox = require "moonwire.sandbox"
 local files = require "tests.files"
+local view = require "moonwire.view"
 
 local ROOT = files.directory "sandbox"
 local SECONDS = 1790000000.25
@@ -230,6 +231,25 @@ t.test("metatables that a script made are its own to have", function()
   t.equal(run "return getmetatable(setmetatable({}, { __metatable = 'mine' }))", "mine")
   t.equal(run "return getmetatable({})", nil)
   t.equal(run "return getmetatable(setmetatable(setmetatable({}, {}), nil))", nil)
+end)
+
+t.test("pairs shows the fields of an order, and not the runtime's own order behind it", function()
+  local View = view.class { name = "view", fields = { "price", "qty", "amount", "side" },
+                            methods = { "wait" }, advice = "%s" }
+  local own = { price = 5, side = "buy", qty = 1, _inner = {} }
+  local environment = new()
+  environment.order = view.of(View, own)
+  local told, reached = run([[
+    local told, reached = {}, nil
+    for name, value in pairs(order) do
+      told[#told + 1] = name .. "=" .. tostring(value)
+      if type(value) == "table" then reached = value end
+    end
+    return table.concat(told, " "), reached]], environment)
+  t.equal(told, "price=5 qty=1 side=buy")
+  t.equal(reached, nil)
+  t.equal(run("local n = 0 for k, v in pairs { 1, 2, x = 3 } do n = n + v end return n"), 6)
+  raises("local x\nfor k in pairs(x) do end", "^script:2: bad argument #1 to 'pairs'")
 end)
 
 t.test("the library cannot be written, and one script's changes are not another's", function()
