@@ -42,6 +42,7 @@ function M.new(of)
     _totals = totals, _view = false,
   }, Position)
 end
+jit.off(M.new)                        -- as budget.place
 
 local View = view.class {
   name = "moonwire.Position",

@@ -2,13 +2,12 @@
 
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
-local jit = require "jit"
-local util = require "jit.util"
 local host = require "moonwire.host"
 local budget = require "moonwire.budget"
 local ffi = require "moonwire.cdef"
 local mw = require "moonwire"
 local sandbox = require "moonwire.sandbox"
+local traces = require "tests.moonwire.traces"
 
 local shared = budget.shared
 
@@ -210,19 +209,10 @@ end)
 -- LuaJIT may record the first call of a callback. A trace with the place in it would end there, and
 -- each later one of an event would lead into it: then an event takes half as long again.
 t.test("what is compiled of a callback has not the search for its place in it", function()
-  local ends = {}
-  local function on_trace(what, number)
-    if what == "stop" then ends[util.traceinfo(number).linktype] = true end
-  end
-  local function callback(i)
+  local ends = traces.ends_of(function(i)
     budget.enter(budget.place("jit", "on_" .. i, t.test))
     return budget.leave()
-  end
-  jit.attach(on_trace, "trace")
-  jit.opt.start "hotloop=1"
-  for i = 1, 5 do callback(i) end
-  jit.opt.start "hotloop=56"
-  jit.attach(on_trace)
+  end)
   t.equal(ends.stitch, nil)
 end)
 

@@ -1,6 +1,7 @@
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local position = require "moonwire.position"
+local traces = require "tests.moonwire.traces"
 
 local function flat(symbol)
   return position.new { strategy = "s", venue = "idx", symbol = symbol or "BTC/IDR" }
@@ -252,6 +253,12 @@ t.test("profit is exact over 300 random histories", function()
     local problem = run_history(seed)
     t.ok(not problem, ("seed %d: %s"):format(seed, tostring(problem)))
   end
+end)
+
+-- As of a callback's place (budget_test.lua).
+t.test("what is compiled of a fill has not the making of its position in it", function()
+  local ends = traces.ends_of(function(i) return flat("B" .. i .. "/IDR")._totals end)
+  t.equal(ends.stitch, nil)
 end)
 
 t.done()
