@@ -24,7 +24,7 @@ peatio)
             edge = "0.00015", spacing = "0.0002", tolerance = "0.0001", min_interval = 1'
     risk='max_order_notional = { USD = "500" }'
     more='config.venues.pea.precision = { ["BTC/USD"] = { price = 2 } }' ;;
-*) echo "demo: no venue $venue" >&2; exit 2 ;;
+*) echo "demo: no venue $venue: there is finery, indodax, instamrkt, peatio" >&2; exit 2 ;;
 esac
 work=$(mktemp -d)
 sim=

@@ -148,6 +148,8 @@ end
 local function show(line, value)
   local session = line.session
   if session.is_json then return format.json(value) end
+  local command = type(value) == "function" and session.names[value]
+  if command then return ("%s(...) calls it; help(%s) tells more"):format(command, command) end
   local viewed = order_view.order(value)
   for _, order in ipairs(viewed and line.orders or {}) do
     if order == viewed then return tostring(order) end

@@ -129,6 +129,13 @@ t.test("a wait blocks nobody; Ctrl-C abandons it and never the order", function(
   p:shows("2", "2")
 end)
 
+t.test("a command that is named and not called says how to", function()
+  local p = play()
+  p:shows("orders", "orders(...) calls it; help(orders) tells more")
+  p:shows("help", "help(...) calls it; help(help) tells more")
+  t.ok(p:type("print"):find "^function")
+end)
+
 t.test("a wait for an order of before says how it stands as well, when it is abandoned", function()
   local p = play()
   p:type("o = " .. BUY)
