@@ -110,6 +110,30 @@ t.test("a pause is not longer because the clock was set back", function()
   t.equal(s.session:may_submit "BTC/IDR", true)
 end)
 
+t.test("a clock that was set back makes no doubt longer than it is", function()
+  local s = fixture.up { answers = { trade = false } }
+  local order = s:send()
+  s:lose(s:find "trade", true)
+  s:advance(9)
+  t.equal(order.status, "unknown")
+  s:shift_clock(-3600)
+  s:advance(9)
+  t.equal(order.status, "unknown", "it begins anew")
+  s:advance(30)
+  t.equal(order.status, "rejected")
+  t.equal(order.reason, "not_found")
+end)
+
+t.test("fills that are missing for long are said, once", function()
+  local s, order = fixture.with_order()
+  s.answers.getOrderByClientOrderId = told(order, "open", "951000")
+  s:push(s:update(order, { status = "FILL", executedQty = "0.0004", price = "0" }))
+  s:advance(10)
+  t.equal(#s:logged "the position lacks it", 0)
+  s:advance(120)
+  t.equal(#s:logged "has executed 0.0004 at least, and the venue shows trades of 0 so far", 1)
+end)
+
 -- Trades that show late ---------------------------------------------------------------------------
 
 -- A canceled order of which the stream told nothing, and half of its money is gone.

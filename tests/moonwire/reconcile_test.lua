@@ -182,18 +182,6 @@ t.test("not found counts after the request could still arrive, three times over 
   t.equal(#s:asked "trade", 1, "never sent again")
 end)
 
-t.test("a clock that was set back makes no doubt longer than it is", function()
-  local s, order = in_doubt()
-  s:advance(9)
-  t.equal(order.status, "unknown")
-  s:shift_clock(-3600)
-  s:advance(9)
-  t.equal(order.status, "unknown", "it begins anew")
-  s:advance(30)
-  t.equal(order.status, "rejected")
-  t.equal(order.reason, "not_found")
-end)
-
 t.test("questions come after 1, 2, 5 and then each 10 s", function()
   local s = in_doubt { answers = { getOrderByClientOrderId = { 502, "<html>" } } }
   local at = {}
@@ -310,16 +298,6 @@ t.test("a filled order whose fills do not show yet is asked about until they do"
   s:advance(20)
   t.equal(order.status, "filled")
   t.equal(table.concat(S.fills, " "), "0.001")
-end)
-
-t.test("fills that are missing for long are said, once", function()
-  local s, order = play()
-  s.answers.getOrderByClientOrderId = single(order, "951000", "open")
-  s:push(s:update(order, { status = "FILL", executedQty = "0.0004", price = "0" }))
-  s:advance(10)
-  t.equal(#s:logged "the position lacks it", 0)
-  s:advance(120)
-  t.equal(#s:logged "has executed 0.0004 at least, and the venue shows trades of 0 so far", 1)
 end)
 
 t.test("a total of the stream whose fills do not show yet is asked about until they do", function()
