@@ -199,6 +199,8 @@ t.test("answers that say nothing about the order leave it in doubt", function()
     { 500, '{"success":0,"error":"Minimum order"}' },
     { 503, '{"success":0,"error":"maintenance"}' }, { 200, '"text"' }, { 200, '{"success":0}' },
     { 200, '{"success":0,"error":null}' }, { 200, '{"success":0,"error":null,"error_code":""}' },
+    { 200, '{"success":0,"error":"Oops","error_code":"internal_server_error"}' },
+    { 200, '{"success":0,"error":"Failed to process request"}' },
     { 200, "null" }, { 200, "[]" },
     { 429, "Too Many Requests" }, { 200, '{"success":1' },
   } do

@@ -13,6 +13,9 @@ local time_calls = 0
 
 -- Texts are the key: matched in lower case and by part. { part, reason, class }
 local errors = {
+  { "internal_server_error", nil, "unknown" },         -- with HTTP 200 as well: what was done?
+  { "internal server error", nil, "unknown" },
+  { "failed to process request", nil, "unknown" },
   { "invalid tapi key", "the API key is malformed: check `key`", "permanent" },
   { "api not found or session has expired", "the API key is unknown, deleted or expired",
     "permanent" },
