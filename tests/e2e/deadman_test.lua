@@ -176,7 +176,8 @@ test("orders in one pair after the other stay inside the venue's limit", functio
   run:wait_for("enough", 15 + 10)
   equal(run:stop(), 0)
   local requests = sim:requests "countdown"
-  if #requests < 8 then error("only " .. #requests .. " requests") end
+  -- A beat or two fewer under valgrind, where the countdown is longer.
+  if #requests < (e2e.slower > 1 and 5 or 8) then error("only " .. #requests .. " requests") end
   for _, request in ipairs(requests) do equal(request.status, 200, "countdown") end
   equal(sim:control("countdowns").expired, 0)
   equal(is_armed(sim), false, "armed after the stop")
