@@ -148,9 +148,12 @@ function Start:on_start(text)
   local arguments = {}
   for word in text:gmatch("(%Z*)%z") do arguments[#arguments + 1] = word end
   local problem = misfit()
-  if problem then return M.usage_error(problem) end
   local name, inside = table.remove(arguments, 1), nil
-  if inner[name] and host.guardian() ~= nil then
+  local is_inner = inner[name] and host.guardian() ~= nil
+  if problem and not (is_inner and name == "sweep") then return M.usage_error(problem) end
+  if is_inner then
+    -- Orders are open: a sweep that may fail is better than none.
+    if problem then io.stderr:write("moonwire: ", problem, "; the sweep goes on all the same\n") end
     inside = require(inner[name])
     name = table.remove(arguments, 1)
   end

@@ -62,6 +62,21 @@ test("a killed runtime: its orders are gone within 2 s, and it is said what happ
 end)
 
 
+test("a library that was changed meanwhile keeps no sweep from canceling", function()
+  local sim, root, program = e2e.sim "indodax", e2e.directory(), e2e.program
+  local copy = root .. "/build/release/moonwire"
+  equal(os.execute(("mkdir -p %s/build/release && cp -r lua %s/"):format(root, root)), 0)
+  equal(os.execute(("cp %s %s"):format(program, copy)), 0)
+  e2e.program = copy
+  local run = run_resting(sim)
+  e2e.program = program
+  equal(os.execute(("echo '-- changed' >> %s/lua/moonwire/cdef.lua"):format(root)), 0)
+  run:signal_runtime(SIGKILL)
+  until_empty(sim)
+  equal(run:wait_exit(20), 1, "exit status")
+  has(run:err(), "not of this program's build.-; the sweep goes on all the same")
+end)
+
 -- A strategy that may call C; `body` is put into a method that runs once the orders rest.
 local function run_trusted(sim, body, rest)
   local directory = e2e.directory()
