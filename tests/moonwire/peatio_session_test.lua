@@ -238,6 +238,16 @@ t.test("a token that REST refuses is replaced once", function()
   t.ok(tokens[1] ~= tokens[2], "another token")
 end)
 
+t.test("a token that REST refuses has the clock measured, by which the next one is made", function()
+  local s = p.up()
+  local order = p.open(s)
+  s.answers["/api/v2/order/delete"] = { 401, '{"error":{"code":2001,"message":"Authorization"}}' }
+  s:shift_clock(-3600)
+  s:advance(0.1)
+  s:drop(order)
+  t.ok(math.abs(s.session.clock_offset_ms - 3600000) < 1000, s.session.clock_offset_ms)
+end)
+
 t.test("a book is asked for, and soon after the socket shows a change", function()
   local s = p.up()
   local function level(price, left) return p.row { price = price, remaining_volume = left } end

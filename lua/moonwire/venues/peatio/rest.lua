@@ -169,7 +169,8 @@ local LIMIT_SECONDS = 30              -- when the venue does not say how long
 --- What a refusal means for all that follows.
 function M.on_refusal(s, class, headers)
   if class == "token" then token.refused(s) end
-  if class == "clock" then s:refresh_clock() end
+  -- A token is made by the clock as well.
+  if class == "clock" or class == "token" then s:refresh_clock() end
   if class ~= "limit" then return end
   local seconds = tonumber((headers or ""):lower():match("retry%-after:%s*(%d+)"))
   for _, kind in ipairs(KINDS) do
