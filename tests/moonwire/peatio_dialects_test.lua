@@ -214,6 +214,7 @@ end)
 t.test("a handshake that is answered 401 ends a session that never was up", function()
   local s = ranger { is_silent = true }
   s:close(s:private(), 1006, "", 401, "")
+  s:settle()
   t.equal(s.stopped, 1)
 end)
 

@@ -62,7 +62,7 @@ play.test {
   is_order = function(request)
     return request.method == "POST" and play.plain(request.url):find "orders$" ~= nil
   end,
-  actions = actions, compare = compare,
+  actions = actions, compare = compare, clock_seconds = 2000,
   names = { "send", "send", "send", "cancel", "cancel", "trade", "trade", "quote", "drop",
             "set_clock" },
 }

@@ -48,8 +48,9 @@ local function with_streams(url)
   return url .. (url:find("?", 1, true) and "&" or "?") .. "stream=order&stream=trade"
 end
 
--- What was refused and never worked is a mistake of ours.
+-- What was refused and never worked is a mistake of ours. In the log-on's task.
 local function class_of(s, class)
+  if class == "refused" then s:measure_clock() end           -- by which tokens are made
   return class == "refused" and not s.is_settled and "permanent" or class
 end
 

@@ -169,8 +169,10 @@ local LIMIT_SECONDS = 30              -- when the venue does not say how long
 --- What a refusal means for all that follows.
 function M.on_refusal(s, class, headers)
   if class == "token" then token.refused(s) end
-  -- A token is made by the clock as well.
+  -- A token is made by the clock as well. A tonce that was out of range was taken nowhere, and the
+  -- next ones need not be above it.
   if class == "clock" or class == "token" then s:refresh_clock() end
+  if class == "clock" then s.memory.tonce = nil end
   if class ~= "limit" then return end
   local seconds = tonumber((headers or ""):lower():match("retry%-after:%s*(%d+)"))
   for _, kind in ipairs(KINDS) do

@@ -68,6 +68,7 @@ local function sign_in(link, message)
     reply, err = link:await("auth", REPLY_SECONDS)
     if not reply then return nil, "sign-in: " .. err end
     if reply.ok then return true end
+    link.session:measure_clock()                             -- by which tokens are made
   end
   return nil, "credentials refused: " .. reply.message, "refused"
 end
