@@ -3,6 +3,7 @@
 --- the rest; a script gets all of it.
 
 local decimal = require "moonwire.decimal"
+local fitting = require "moonwire.fitting"
 local json = require "moonwire.json"
 local order_module = require "moonwire.order"
 local order_view = require "moonwire.order_view"
@@ -201,10 +202,35 @@ function M.table_lines(records, columns, most, width)
   return lines
 end
 
--- The same for a value: with what is left out.
+-- Each record on its own, a field a line, as many as there is room for.
+local function stacked_lines(records, columns, most)
+  local lines, name_width = {}, 0
+  for _, column in ipairs(columns) do name_width = math.max(name_width, width_of(column)) end
+  local count = math.min(#records, math.max(1, math.floor(most / (#columns + 1))))
+  for i = 1, count do
+    if i > 1 then lines[#lines + 1] = "" end
+    for _, column in ipairs(columns) do
+      lines[#lines + 1] = pad(column, name_width) .. "  " .. cell(column, records[i][column])
+    end
+  end
+  return lines, count
+end
+
+-- The same for a value: on a screen it fits, and what is left out is said.
 local function shown_lines(records, columns, width, most)
-  local lines = M.table_lines(records, columns, most, most and width)
-  if most and #records > most then lines[#lines + 1] = REST:format(#records - most) end
+  if not most then return M.table_lines(records, columns) end
+  local count = math.min(#records, most)
+  local left, notes = fitting.columns(records, columns, count, function(some)
+    for _, line in ipairs(M.table_lines(records, some, most, width)) do
+      if width_of(line) > width then return false end
+    end
+    return true
+  end)
+  local lines
+  if left then lines = M.table_lines(records, left, most, width)
+  else lines, count, notes = stacked_lines(records, columns, most) end
+  for _, note in ipairs(notes or {}) do lines[#lines + 1] = note end
+  if #records > count then lines[#lines + 1] = REST:format(#records - count) end
   return lines
 end
 

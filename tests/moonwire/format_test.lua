@@ -81,6 +81,45 @@ t.test("for a screen a long list is cut, and it is said how to see the rest", fu
   t.ok(format.show({ unpack(list) }, 80, 70):find("[61] = 5", 1, true), "a number is no record")
 end)
 
+-- Two orders as orders() has them, on a screen of so many columns.
+local function orders_on(width, change)
+  local rows = {}
+  for i = 1, 2 do
+    rows[i] = { created_at = 1790000000.25, client_order_id = "mw-6llrp-tgene-mwqjtnbnnir-" .. i,
+                strategy = "lad", venue = "idx", symbol = "BTC/IDR", side = "sell",
+                qty = decimal "0.0005", price = decimal "1547329000", cum_qty = decimal "0",
+                status = "new" }
+    for name, value in pairs(change and change[i] or {}) do rows[i][name] = value end
+  end
+  return format.show(format.list(rows, { "created_at", "client_order_id", "strategy", "venue",
+    "symbol", "side", "qty", "price", "cum_qty", "status" }), width, 20)
+end
+
+local function check_width(text, width)
+  for line in text:gmatch "[^\n]+" do t.ok(#line <= width, line) end
+end
+
+t.test("on a screen that is too narrow a table tells once what is the same in every row", function()
+  local text = orders_on(80)
+  check_width(text, 80)
+  t.ok(text:find "^  created_at  client_order_id +side +qty +price +cum_qty  status\n", text)
+  t.ok(text:find "\nin each row: venue idx, strategy lad, symbol BTC/IDR$", text)
+  t.ok(not orders_on(120):find "in each row", "where there is room nothing is left out")
+end)
+
+t.test("... then leaves out what can be spared, and says so", function()
+  local text = orders_on(72, { {}, { symbol = "ETH/IDR", strategy = "other", venue = "fin" } })
+  check_width(text, 72)
+  t.ok(text:find("\nno room for created_at, venue, strategy: all(_) shows them", 1, true), text)
+  t.ok(text:find "^client_order_id +symbol   side ", text)
+end)
+
+t.test("... and gives each record lines of its own where no table fits", function()
+  local text = orders_on(24)
+  t.ok(text:find("\nside             sell\nqty              0.0005\n", 1, true), text)
+  t.ok(text:find("\n... 1 more: all(_) shows them", 1, true), text)
+end)
+
 t.test("for a screen long ids and texts become shorter, and numbers never", function()
   local list = format.list({
     { client_order_id = "mw-6llrp-tgene-mwqjtnbnnir-1", remark = "it is far too long",
