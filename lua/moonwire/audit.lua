@@ -55,7 +55,8 @@ local function explanation(b)
   return ("%s at %s UTC, since then %s: %s%s"):format(b.noted,
     os.date("!%Y-%m-%d %H:%M:%S", math.floor(b.since)), changes,
     b.unexplained:is_zero() and "all is explained"
-      or signed(b.unexplained) .. " is not explained (paid in or out, or traded elsewhere)", held)
+      or signed(b.unexplained) .. " is not explained (rounded, paid in or out, or traded elsewhere)",
+    held)
 end
 
 local function print_venue(comparison)
