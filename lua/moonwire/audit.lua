@@ -54,9 +54,8 @@ local function explanation(b)
   end
   return ("%s at %s UTC, since then %s: %s%s"):format(b.noted,
     os.date("!%Y-%m-%d %H:%M:%S", math.floor(b.since)), changes,
-    b.unexplained:is_zero() and "all is explained"
-      or signed(b.unexplained) .. " is not explained (rounded, paid in or out, or traded elsewhere)",
-    held)
+    b.unexplained:is_zero() and "all is explained" or signed(b.unexplained)
+      .. " is not explained (rounded, paid in or out, or traded elsewhere)", held)
 end
 
 local function print_venue(comparison)

@@ -351,7 +351,8 @@ t.test("audit says what differs and ends with 1, or that nothing does and 0", fu
     t.equal(status, 0)
     t.ok(printed:find("IDR: 1000 at 2026-09-21 14:13:10 UTC, since then own fills +0, fees +0: ",
                       1, true), printed)
-    t.ok(printed:find("is not explained (rounded, paid in or out, or traded elsewhere)", 1, true), printed)
+    t.ok(printed:find("is not explained (rounded, paid in or out, or traded elsewhere)", 1, true),
+         printed)
     t.ok(printed:find "\nno difference$", printed)
   end)
 end)

@@ -68,6 +68,8 @@ t.test("bad words say what is expected", function()
   refused("%-%-limit wants a whole number, not 1.5", "", { limit = "1.5" })
   refused("%-%-since wants .* not yesterday", "", { since = "yesterday" })
   refused("%-%-until wants", "", { ["until"] = "2026-02-29" })
+  refused("%-%-until 2h is before %-%-since 10m: nothing lies", "",
+          { since = "10m", ["until"] = "2h" })
 end)
 
 t.test("times are read and written to the ns", function()

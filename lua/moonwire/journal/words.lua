@@ -102,6 +102,11 @@ local function read_times(question, options, now)
       end
     end
   end
+  local from, till = tonumber(question.since), tonumber(question.until_)
+  if from and till and till < from then
+    return nil, ("--until %s is before --since %s: nothing lies between them"):format(
+      options["until"], options.since)
+  end
   return true
 end
 
