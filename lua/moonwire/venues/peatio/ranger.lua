@@ -48,9 +48,11 @@ local function with_streams(url)
   return url .. (url:find("?", 1, true) and "&" or "?") .. "stream=order&stream=trade"
 end
 
--- What was refused and never worked is a mistake of ours. In the log-on's task.
+-- What was refused and never worked is a mistake of ours. A token that is not taken may show as a
+-- line that breaks, or in silence: the clock is measured, by which the next one is made. In the
+-- log-on's task.
 local function class_of(s, class)
-  if class == "refused" then s:measure_clock() end           -- by which tokens are made
+  s:measure_clock()
   return class == "refused" and not s.is_settled and "permanent" or class
 end
 
@@ -66,7 +68,7 @@ local function logon(link)
   s:hold()                                                   -- events may follow at once
   local reply
   reply, err = link:await("streams", SUBSCRIBE_SECONDS)
-  if not reply then return nil, "streams: " .. err, "retry" end
+  if not reply then return nil, "streams: " .. err, class_of(s, "retry") end
   -- Who shows nothing that is taken goes on as nobody, without private streams.
   if not (reply.streams:find('"order"', 1, true) and reply.streams:find('"trade"', 1, true)) then
     return nil, "credentials refused: the venue gives public streams only",
