@@ -29,7 +29,7 @@ local Random  = require "moonwire.random"
 local M = {}
 local RUNS = tonumber(os.getenv("MW_PROPERTY_RUNS") or 100000)
 local SEED = tonumber(os.getenv("MW_PROPERTY_SEED") or 20261121)
-local STEPS, QUIET_SECONDS, TICK = 40, 120, 0.05
+local STEPS, CALM_SECONDS, QUIET_SECONDS, TICK = 40, 60, 120, 0.05
 local CLOCK_SECONDS = 30
 
 -- Secrets, which the venue's side sees as text ----------------------------------------------------
@@ -208,9 +208,10 @@ function Play:drop()
   self.stage:close(socket)
 end
 
---- Our clock is set, and wrong by up to so many seconds then; the venue's goes on as before.
+--- Our clock is set, once, and wrong by up to so many seconds then; the venue's goes on as before.
+--- (Set twice while an order is under way it would tell nothing of when that was sent.)
 function Play:set_clock()
-  if not self:chance(0.3) then return end
+  if self.stage.clock_shift ~= 0 or not self:chance(0.3) then return end
   local most = self.venue.clock_seconds or CLOCK_SECONDS
   self.stage:shift_clock(self.random:integer(-most, most) - self.stage.clock_shift)
 end
@@ -346,8 +347,11 @@ local function play(venue, seed, kind)
     self:pass(self.random:integer(1, 20) * TICK)
   end
   self.is_rough = false
-  self.stage:shift_clock(-self.stage.clock_shift)
   if venue.calm then venue.calm(self) end
+  if self.stage.clock_shift ~= 0 then
+    self:pass(CALM_SECONDS)
+    self.stage:shift_clock(-self.stage.clock_shift)
+  end
   self:pass(QUIET_SECONDS)
   venue.compare(self)
 end
