@@ -1,6 +1,6 @@
-/* The protocol of runtime/ring.c, for spin: `make model`. A writer and a reader take their steps in
- * every order; a writer is killed between any two of its steps, and a successor goes on, which
- * knows of the tails only what its parent knew: nothing. It is claimed that
+/* The protocol of runtime/ring.c and ring_state.h, for spin: `make model`. A writer and a reader
+ * take their steps in every order; a writer is killed between any two of its steps, and a successor
+ * goes on, which knows of the tails only what its parent knew: nothing. It is claimed that
  *
  *   - what is read is what was written, in the order of writing: never half a record, never one
  *     that is being written over, never more than a part of the ring holds;
