@@ -101,7 +101,8 @@ local function configure(self, options)
       .. "is_quiet = %s } },"):format(HERE .. "strategy.lua", name, traded[1], traded[2],
       #TRADED / self.rate, tostring(options.is_quiet or false))
   end
-  local text = self.sim:config("request_timeout = 2, reconcile_every = 3,", ([[
+  local keys = ("request_timeout = %g, reconcile_every = 3,"):format(2 * e2e.slower)
+  local text = self.sim:config(keys, ([[
     restart = %s, hang_limit = %g, on_crash = %q,
     risk = { max_orders_per_second = 1000 },
     strategies = { %s },
