@@ -225,6 +225,37 @@ t.test("more rows than a page has are all there, once", function()
   writer:close()
 end)
 
+-- The key of an order is 2^40 times its run and more: 15 digits.
+t.test("in the hundredth run as well each order is shown once", function()
+  local writer = fresh()
+  for _ = 1, 100 do
+    writer:run "desk"
+    writer:commit()
+    writer:close()
+    writer = fixture.new(PATH, writer.ns)
+  end
+  writer:run "desk"
+  for i = 1, 600 do
+    writer:order { number = i, client_order_id = "mw-a-" .. i }
+    if i % 100 == 0 then writer:commit() end
+  end
+  local db, seen, count = assert(host.journal_open(PATH)), {}, 0
+  local reader = lists.new(db, assert(ask("orders", { limit = "0" })))
+  repeat
+    local rows = assert(reader:next())
+    for _, row in ipairs(rows) do
+      t.equal(seen[row.client_order_id], nil)
+      seen[row.client_order_id], count = true, count + 1
+    end
+  until #rows == 0
+  t.equal(count, 600)
+  local last = assert(lists.new(db, assert(ask("orders", { limit = "3" }))):next())
+  t.equal(#last, 3)
+  t.equal(last[1].client_order_id, "mw-a-598")
+  db:close()
+  writer:close()
+end)
+
 t.test("tables that lag are told, and why reads what is not in them", function()
   local writer = fresh()
   writer:run "desk"

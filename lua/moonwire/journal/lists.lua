@@ -113,6 +113,11 @@ function M.new(db, question)
   return self
 end
 
+-- Of an order in the hundredth run it has 15 digits, of which tostring would leave out some.
+local function digits(value)
+  return type(value) == "number" and ("%.0f"):format(value) or value
+end
+
 local function query(self, more, tail, ...)
   local where = { unpack(self.conditions) }
   where[#where + 1] = more
@@ -130,20 +135,20 @@ local function find_start(self)
   local rows, err = query(self, nil, ("ORDER BY %s DESC LIMIT 1 OFFSET %d"):format(
     self.list.cursor, limit - 1))
   if not rows then return nil, err end
-  return rows[1] and tostring(rows[1].cursor) or "0"
+  return rows[1] and digits(rows[1].cursor) or "0"
 end
 
 -- An order is shown again whenever it changes, so its page begins with the time of the last change.
 local function next_changes(self)
   local rows, err = query(self, "o.updated_ns > CAST(? AS INTEGER)",
                           "ORDER BY o.updated_ns LIMIT " .. PAGE, self.changed)
-  if rows and rows[1] then self.changed = tostring(rows[#rows].updated_ns) end
+  if rows and rows[1] then self.changed = digits(rows[#rows].updated_ns) end
   return rows, err
 end
 
 local function note_changes(self, rows)
   for _, row in ipairs(rows) do
-    local ns = tostring(row.updated_ns)
+    local ns = digits(row.updated_ns)
     if #ns > #self.changed or #ns == #self.changed and ns > self.changed then self.changed = ns end
   end
 end
@@ -163,7 +168,7 @@ function Reader:next()
                           ("ORDER BY %s LIMIT %d"):format(self.list.cursor, PAGE),
                           self.last or self.from)
   if not rows then return nil, err end
-  self.last = rows[1] and tostring(rows[#rows].cursor) or self.last or "-1"
+  self.last = rows[1] and digits(rows[#rows].cursor) or self.last or "-1"
   self.is_through = #rows < PAGE
   if self.question.what == "orders" then note_changes(self, rows) end
   return rows
