@@ -294,7 +294,8 @@ test("audit --repair books what the venue says, where no runtime does", function
   equal(repaired:wait_exit(20), 0)
   repaired:wait_for "%d+ differences repaired\nno difference"
   repaired:wait_for "what the venue says is booked"
-  equal(audit(run, sim):wait_exit(), 0)
+  local asked = audit(run, sim)
+  equal(asked:wait_exit(), 0, asked:out() .. asked:err())
   equal(#sim:orders(true), 1, "orders that are open still")
   local second = run.again()
   second:wait_for "start 2: 1 open, position 0.001, spent 0"
@@ -376,7 +377,8 @@ test("however often it dies, in an on_fill or not, strategy, position and venue 
   end
   run:wait_for "start: position"
   equal(run:stop(), 0)
-  equal(audit(run, sim):wait_exit(), 0)
+  local asked = audit(run, sim)
+  equal(asked:wait_exit(), 0, asked:out() .. asked:err())
   local last = run.again()
   local net = net_of(sim)
   last:wait_for "start: position.-\n"
