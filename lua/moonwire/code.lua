@@ -122,7 +122,9 @@ end
 -- Runs the file's text; the class, or nil, err.
 local function run(spec, text, environment, compile)
   if text:sub(1, 1) == "\27" then return nil, spec.file .. ": bytecode is not loaded" end
-  if text:find("\0", 1, true) then return nil, spec.file .. ": a NUL byte in it, expected Lua text" end
+  if text:find("\0", 1, true) then
+    return nil, spec.file .. ": a NUL byte in it, expected Lua text"
+  end
   local chunk, err = compile(text, "@" .. spec.file)
   if not chunk then return nil, err end
   local class
