@@ -201,6 +201,19 @@ static struct job *new_job(struct mw_compiler *compiler, const char *text, size_
     return job;
 }
 
+/* A thread that wakes up on the loop's core takes it from an event as soon as the loop has had its
+ * share, whatever the thread's priority: it is to use any other, where there is one. */
+static void keep_off_this_core(const struct mw_compiler *compiler)
+{
+    cpu_set_t cores;
+    int core = sched_getcpu();
+    if (core < 0 || sched_getaffinity(0, sizeof cores, &cores) < 0)
+        return;
+    CPU_CLR((unsigned)core, &cores);
+    if (CPU_COUNT(&cores))
+        (void)pthread_setaffinity_np(compiler->thread, sizeof cores, &cores);
+}
+
 uint64_t mw_compile(struct mw_compiler *compiler, const char *text, size_t len, const char *name,
                     struct mw_err *err)
 {
@@ -210,6 +223,7 @@ uint64_t mw_compile(struct mw_compiler *compiler, const char *text, size_t len, 
     uint64_t id = job->id;
     job->next = compiler->jobs;
     compiler->jobs = job;
+    keep_off_this_core(compiler);
     if (write(compiler->work[1], &job, sizeof job) == (ssize_t)sizeof job) /* of one piece */
         return id;
     compiler->jobs = job->next;
