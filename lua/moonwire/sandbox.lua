@@ -14,7 +14,7 @@ local M = {}
 string.dump = nil
 getmetatable("").__metatable = "string"
 
-local PLAIN = { "assert", "error", "ipairs", "next", "pcall", "select",
+local PLAIN = { "assert", "error", "ipairs", "pcall", "select",
                 "tonumber", "tostring", "type", "unpack", "rawequal", "rawget", "rawset",
                 "_VERSION" }
 local LIBRARIES = { "string", "table", "math", "coroutine", "bit" }
@@ -166,10 +166,24 @@ local function passed_over(handler)
 end
 
 -- Of an order or a position its fields, and not the runtime's own behind it.
+local function next_of(value, key)
+  if view.is(value) then return view.next(value, key) end
+  if type(value) ~= "table" then
+    error(("bad argument #1 to 'next' (table expected, got %s)"):format(type(value)), 2)
+  end
+  return next(value, key)
+end
+
 local function pairs_of(value)
-  local walk = view.walk(value)
-  if walk then return walk end
+  if view.is(value) then return next_of, value end
   return pairs(value)
+end
+
+local function foreach(value, visit)
+  for key, field in pairs_of(value) do
+    local result = visit(key, field)
+    if result ~= nil then return result end
+  end
 end
 
 local function guarded_xpcall(f, handler, ...) return xpcall(f, passed_over(handler), ...) end
@@ -220,7 +234,7 @@ function M.environment(options)
   environment.setmetatable, environment.getmetatable = metatable_functions()
   environment.math = seeded_math(options.seed)
   environment.xpcall = guarded_xpcall
-  environment.pairs = pairs_of
+  environment.next, environment.pairs, environment.table.foreach = next_of, pairs_of, foreach
   environment.os = clocked_os(options.clock, options.began)
   environment.print = line_printer(options.print)
   environment.load = loader_of(environment)

@@ -4,15 +4,15 @@
 
 local M = {}
 local OWN = "\0own"                   -- where a view has what it shows; nobody types it
-local names_of = {}                   -- class of views -> { fields =, methods = }
+local names_of = {}                   -- class of views -> { fields =, place =, methods = }
 
 --- A class of views.
 ---@param of { name: string, fields: string[], methods: string[], advice: string }
 ---        methods of what is shown; advice: what to do in place of writing, %s is the name
 ---@return table
 function M.class(of)
-  local View, is_field, methods = { __name = of.name }, {}, {}
-  for _, field in ipairs(of.fields) do is_field[field] = true end
+  local View, place, methods = { __name = of.name }, {}, {}
+  for i, field in ipairs(of.fields) do place[field] = i end
   for _, name in ipairs(of.methods) do
     methods[name] = function(view, ...)
       local own = M.own(View, view)
@@ -21,7 +21,7 @@ function M.class(of)
     end
   end
   function View.__index(view, key)
-    if is_field[key] then return rawget(view, OWN)[key] end
+    if place[key] then return rawget(view, OWN)[key] end
     return methods[key]
   end
   function View.__newindex(view, key)
@@ -29,7 +29,7 @@ function M.class(of)
   end
   function View.__tostring(view) return tostring(rawget(view, OWN)) end
   function View.__eq(a, b) return rawget(a, OWN) == rawget(b, OWN) end
-  names_of[View] = { fields = of.fields, methods = methods }
+  names_of[View] = { fields = of.fields, place = place, methods = methods }
   return View
 end
 
@@ -41,22 +41,22 @@ function M.own(View, value)
   return type(value) == "table" and getmetatable(value) == View and rawget(value, OWN) or nil
 end
 
---- An iterator, as pairs gives it, over the fields that have a value, in their order; nil when
---- `value` is no view.
----@param value any
----@return fun(): string|nil, any
-function M.walk(value)
-  local names = type(value) == "table" and names_of[getmetatable(value) or false]
-  if not names then return nil end
-  local at = 0
-  return function()
-    local name, field
-    repeat
-      at = at + 1
-      name = names.fields[at]
-      field = name and value[name]
-    until name == nil or field ~= nil
-    return name, field
+--- Whether this is a view of something.
+function M.is(value)
+  return type(value) == "table" and names_of[getmetatable(value) or false] ~= nil
+end
+
+--- As next: the field of a view behind `name` that has a value; the first one when that is nil.
+---@param view table
+---@param name string|nil
+---@return string|nil name
+---@return any value
+function M.next(view, name)
+  local names = names_of[getmetatable(view)]
+  local at = name == nil and 0 or names.place[name] or error("no field " .. tostring(name), 2)
+  for i = at + 1, #names.fields do
+    local field = view[names.fields[i]]
+    if field ~= nil then return names.fields[i], field end
   end
 end
 

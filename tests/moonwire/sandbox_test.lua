@@ -248,6 +248,15 @@ t.test("pairs shows the fields of an order, and not the runtime's own order behi
     return table.concat(told, " "), reached]], environment)
   t.equal(told, "price=5 qty=1 side=buy")
   t.equal(reached, nil)
+  t.equal(run("local told = '' for name in next, order do told = told .. name .. ' ' end "
+              .. "return told", environment), "price qty side ")
+  t.equal(run("local told = '' table.foreach(order, function(name) told = told .. name .. ' ' end) "
+              .. "return told", environment), "price qty side ")
+  t.equal(run("return table.foreach({ 1, 2 }, function(_, n) if n == 2 then return 'it' end end)"),
+          "it")
+  t.equal(run("return (next(order, 'price'))", environment), "qty")
+  t.equal(run("return next { }"), nil)
+  raises("local x = next(nil)", "^script:1: bad argument #1 to 'next'")
   t.equal(run("local n = 0 for k, v in pairs { 1, 2, x = 3 } do n = n + v end return n"), 6)
   raises("local x\nfor k in pairs(x) do end", "^script:2: bad argument #1 to 'pairs'")
 end)
