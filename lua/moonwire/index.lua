@@ -16,9 +16,17 @@ function M.new()
   return setmetatable({ places = ffi.gc(places, C.mw_places_free), texts = {}, values = {} }, Index)
 end
 
+-- (FFI would take some other things for a text, and say of the rest what nobody understands.)
+local function check(text)
+  if type(text) ~= "string" then
+    error(("an id is a text, and this one a %s: %s"):format(type(text), tostring(text)), 3)
+  end
+end
+
 --- What the text stands for, or nil.
 ---@param text string
 function Index:get(text)
+  check(text)
   local place = C.mw_places_find(self.places, text)
   if place ~= 0 then return self.values[place] end
 end
@@ -27,6 +35,7 @@ end
 ---@param text string
 ---@param value any  not nil
 function Index:set(text, value)
+  check(text)
   local place = C.mw_places_take(self.places, text)
   if place == 0 then error("out of memory") end
   self.texts[place], self.values[place] = text, value
@@ -35,6 +44,7 @@ end
 --- The text stands for nothing any more.
 ---@param text string
 function Index:remove(text)
+  check(text)
   local place = C.mw_places_leave(self.places, text)
   if place ~= 0 then self.texts[place], self.values[place] = false, false end
 end

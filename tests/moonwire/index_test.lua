@@ -32,6 +32,17 @@ t.test("a text that was let go and is made anew elsewhere is known all the same"
   for i = 1, 300 do t.equal(one:get("order " .. i), i % 2 == 0 and i or nil) end
 end)
 
+t.test("what is no text is said", function()
+  local one = index.new()
+  for _, what in ipairs { 12, true, 310130LL, {} } do
+    for _, call in ipairs { "get", "set", "remove" } do
+      local ok, err = pcall(one[call], one, what, 1)
+      t.equal(ok, false)
+      t.ok(tostring(err):find "an id is a text, and this one a ", err)
+    end
+  end
+end)
+
 t.test("places are used again: it is as large as it was at most", function()
   local one = index.new()
   for i = 1, 10000 do
