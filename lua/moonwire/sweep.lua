@@ -39,14 +39,21 @@ local function ours_of(self)
   return list, bound
 end
 
--- Without its connection orders are asked about by plain calls (reconcile.lua).
-local function new_broom(sweep, session, may_arrive)
+--- What cancels at one venue; sweep:check() is told of its end. Without its connection orders are
+--- asked about by plain calls (reconcile.lua).
+---@param may_arrive boolean  what the dead runtime sent may arrive yet
+function M.broom(sweep, session, may_arrive)
   session.private:stop()
-  return setmetatable({
+  local self = setmetatable({
     sweep = sweep, session = session, log = log.new { venue = session.name }, found = {},
-    quiet_at = dispatch.now() + (may_arrive and session.protocol.late_arrival or 0),
+    is_quiet = not may_arrive,
   }, Broom)
+  if may_arrive then dispatch.after(session.protocol.late_arrival, self, "on_quiet") end
+  return self
 end
+
+--- Whatever was sent has arrived.
+function Broom:on_quiet() self.is_quiet = true end
 
 local function log_on(self)
   if self.is_logging_on then return end
@@ -78,7 +85,7 @@ end
 
 -- One look, and a cancel for each order that it shows or that the journal has as open.
 local function sweep_once(self)
-  local session = self.session
+  local session, was_quiet = self.session, self.is_quiet     -- before the look
   if session:is_canceling_all() then return false end        -- that looks as well
   local ok, err = look(self)
   self.problem, self.open_count = not ok and tostring(err) or nil, 0
@@ -90,9 +97,7 @@ local function sweep_once(self)
   local ours = ours_of(self)
   self.open_count = #ours
   cancel(self, ours)
-  -- (No later, when the clock was set back.)
-  self.quiet_at = math.min(self.quiet_at, dispatch.now() + session.protocol.late_arrival)
-  return #ours == 0 and not session.reconciler:has_doubts() and dispatch.now() >= self.quiet_at
+  return #ours == 0 and not session.reconciler:has_doubts() and was_quiet
 end
 
 --- Looks and cancels until a look shows nothing of ours and nothing can arrive any more.
@@ -208,7 +213,7 @@ function M.run(options, files)
   untold.keep_all(desk, own)
   local self = setmetatable({ brooms = {} }, Sweep)
   for _, session in ipairs(desk.session_list) do
-    table.insert(self.brooms, new_broom(self, session, tonumber(options.open) > 0))
+    table.insert(self.brooms, M.broom(self, session, tonumber(options.open) > 0))
   end
   dispatch.listen("signal", self)
   dispatch.after(LIMIT_SECONDS, self, "give_up")
