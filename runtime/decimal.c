@@ -42,27 +42,6 @@ static int from_bid(struct mw_decimal *out, BID_UINT128 bid, _IDEC_flags flags)
     return 0;
 }
 
-static const uint64_t powers[] = {1u,
-                                  10u,
-                                  100u,
-                                  1000u,
-                                  10000u,
-                                  100000u,
-                                  1000000u,
-                                  10000000u,
-                                  100000000u,
-                                  1000000000u,
-                                  10000000000u,
-                                  100000000000u,
-                                  1000000000000u,
-                                  10000000000000u,
-                                  100000000000000u,
-                                  1000000000000000u,
-                                  10000000000000000u,
-                                  100000000000000000u,
-                                  1000000000000000000u};
-enum { SMALL_SHIFT = 18 };
-
 /* Brings two numbers with up to 64 bits of digits to one exponent, each below 2^126: almost every
  * pair of prices and quantities. False: the library must do it. */
 static bool align(const struct mw_decimal *a, const struct mw_decimal *b, __int128 *x, __int128 *y,
@@ -88,23 +67,12 @@ static bool fits(uint128 digits)
     return digits < (uint128)10000000000000000000u * 1000000000000000u;
 }
 
-/* Whether both have the same exponent and sign, and digits of one word: then words do. So it is
- * with almost every price and almost every total that grows. */
-static inline bool are_alike(const struct mw_decimal *a, const struct mw_decimal *b)
-{
-    return a->w[1] == b->w[1] && !(a->w[1] & HIGH_MASK);
-}
-
 int mw_decimal_add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
 {
     __int128 x, y;
-    uint64_t word;
-    if (are_alike(a, b) && !__builtin_add_overflow(a->w[0], b->w[0], &word)) {
-        out->w[0] = word;
-        out->w[1] = a->w[1];
-        return 0;
-    }
     int exponent;
+    if (add_alike(out, a, b))
+        return 0;
     if (align(a, b, &x, &y, &exponent)) {
         __int128 sum = x + y;
         uint128 digits = sum < 0 ? -(uint128)sum : (uint128)sum;
@@ -267,10 +235,6 @@ int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b)
 {
     __int128 x, y;
     int exponent;
-    if (are_alike(a, b)) {
-        int order = a->w[0] < b->w[0] ? -1 : a->w[0] > b->w[0];
-        return is_negative(a) ? -order : order;
-    }
     if (align(a, b, &x, &y, &exponent))
         return x < y ? -1 : x > y;
     _IDEC_flags flags = 0;
@@ -281,9 +245,7 @@ int mw_decimal_cmp(const struct mw_decimal *a, const struct mw_decimal *b)
 
 int mw_decimal_sign(const struct mw_decimal *d)
 {
-    if (!digits_of(d))
-        return 0;
-    return is_negative(d) ? -1 : 1;
+    return sign_of(d);
 }
 
 void mw_decimal_copy(struct mw_decimal *out, const struct mw_decimal *d)

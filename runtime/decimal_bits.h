@@ -5,6 +5,7 @@
 #include "decimal.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 /* The encoding: sign in the top bit, then 14 bits of exponent + BIAS, then 113 bits of digits. */
 enum { BIAS = 6176, EXPONENT_SHIFT = 49, DIGITS_MAX = 34, EXPONENT_MAX = 60 };
@@ -36,6 +37,64 @@ static inline void encode(struct mw_decimal *out, bool negative, uint128 digits,
     out->w[0] = (uint64_t)digits;
     out->w[1] = (digits && negative ? SIGN_BIT : 0) |
                 (uint64_t)(exponent + BIAS) << EXPONENT_SHIFT | high_digits;
+}
+
+static inline int sign_of(const struct mw_decimal *d)
+{
+    if (!digits_of(d))
+        return 0;
+    return is_negative(d) ? -1 : 1;
+}
+
+/* By how many places two numbers with up to 64 bits of digits may differ, so that they can be
+ * brought to one exponent in 127 bits: 10^these fits into a word. */
+enum { SMALL_SHIFT = 18 };
+static const uint64_t powers[SMALL_SHIFT + 1] = {1u,
+                                                 10u,
+                                                 100u,
+                                                 1000u,
+                                                 10000u,
+                                                 100000u,
+                                                 1000000u,
+                                                 10000000u,
+                                                 100000000u,
+                                                 1000000000u,
+                                                 10000000000u,
+                                                 100000000000u,
+                                                 1000000000000u,
+                                                 10000000000000u,
+                                                 100000000000000u,
+                                                 1000000000000000u,
+                                                 10000000000000000u,
+                                                 100000000000000000u,
+                                                 1000000000000000000u};
+
+/* Adds two of the same exponent and sign whose digits fit one word: so it is with almost every
+ * total that grows. False: it is not so. */
+static inline bool add_alike(struct mw_decimal *out, const struct mw_decimal *a,
+                             const struct mw_decimal *b)
+{
+    uint64_t word;
+    if (a->w[1] != b->w[1] || (a->w[1] & HIGH_MASK) ||
+        __builtin_add_overflow(a->w[0], b->w[0], &word))
+        return false;
+    out->w[0] = word;
+    out->w[1] = a->w[1];
+    return true;
+}
+
+/* mw_decimal_cmp, quickly where neither is below 0 and both have digits of one word. */
+static inline int compare(const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    int shift = exponent_of(a) - exponent_of(b);
+    if (((a->w[1] | b->w[1]) & (SIGN_BIT | HIGH_MASK)) || abs(shift) > SMALL_SHIFT)
+        return mw_decimal_cmp(a, b);
+    uint128 x = a->w[0], y = b->w[0];
+    if (shift > 0)
+        x *= powers[shift];
+    else
+        y *= powers[-shift];
+    return (x > y) - (x < y);
 }
 
 #endif

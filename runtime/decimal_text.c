@@ -28,6 +28,30 @@ static int parse_exponent(const char *text, const char *end, int *exponent)
     return 0;
 }
 
+/* Eight bytes or fewer, digits and at most one point between them; false: look closer. */
+static bool parse_short(struct mw_decimal *out, const char *text, size_t len)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), zeros = '0' * ones;
+    uint64_t bytes = mw_read_bytes(text, len), differs = bytes ^ ('.' * ones), digits;
+    uint64_t points = (differs - ones) & ~differs & (0x80 * ones); /* the lowest bit is right */
+    size_t count = len, decimals = 0;
+    if (points) {
+        size_t point = (size_t)__builtin_ctzll(points) / 8;
+        uint64_t before = ((points & -points) >> 7) - 1; /* all bits below the point's */
+        count--;
+        decimals = count - point;
+        if (point == 0 || decimals == 0)
+            return false;
+        bytes = (bytes & before) | ((bytes >> 8) & ~before);
+    }
+    if (count < 8) /* zeros in front */
+        bytes = bytes << (8 * (8 - count)) | zeros >> (8 * count);
+    if (!mw_eight_digits(bytes, &digits))
+        return false;
+    encode(out, false, digits, digits ? -(int)decimals : 0);
+    return true;
+}
+
 /* Digits and one point, few enough for a word, as prices and quantities are; false: look closer. */
 static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
 {
@@ -50,7 +74,7 @@ static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
 
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
 {
-    if (parse_plain(out, text, len))
+    if (len - 1 < 8 ? parse_short(out, text, len) : parse_plain(out, text, len))
         return 0;
     const char *p = text, *end = text + len;
     bool negative = p < end && *p == '-';

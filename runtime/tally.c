@@ -1,7 +1,24 @@
 #include "tally.h"
+#include "decimal_bits.h"
+#include "digits.h"
 
 #include <stdbool.h>
 #include <string.h>
+
+/* Sums ----------------------------------------------------------------------------------------- */
+
+static int add(struct mw_decimal *out, const struct mw_decimal *a, const struct mw_decimal *b)
+{
+    return add_alike(out, a, b) ? 0 : mw_decimal_add(out, a, b);
+}
+
+static int add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
+{
+    struct mw_decimal term = *a;
+    if (sign < 0 && sign_of(a) != 0)
+        term.w[1] ^= SIGN_BIT;
+    return add_alike(sum, sum, &term) ? 0 : mw_decimal_add_to(sum, &term, 1);
+}
 
 /* Assets --------------------------------------------------------------------------------------- */
 
@@ -23,7 +40,17 @@ static bool is_named(const struct asset *asset, const char *name, size_t len)
     for (size_t i = 0; i < len; i++)
         if (asset->name[i] != upper(name[i]))
             return false;
-    return !asset->name[len];
+    return true;
+}
+
+/* Of a short name in upper case, as almost all are; 0: look closer. */
+static unsigned find_short(const char *name, size_t len)
+{
+    uint64_t wanted = mw_read_bytes(name, len);
+    for (unsigned i = 0; i < asset_count; i++)
+        if (assets[i].len == len && mw_read_bytes(assets[i].name, 8) == wanted)
+            return i + 1;
+    return 0;
 }
 
 unsigned mw_asset_number(const char *name, size_t len)
@@ -31,8 +58,11 @@ unsigned mw_asset_number(const char *name, size_t len)
     struct asset wanted = {.len = 0};
     if (len == 0 || len > MW_ASSET_NAME_MAX)
         return 0;
+    unsigned found = len <= 8 ? find_short(name, len) : 0;
+    if (found)
+        return found;
     for (unsigned i = 0; i < asset_count; i++)
-        if (is_named(&assets[i], name, len))
+        if (assets[i].len == len && is_named(&assets[i], name, len))
             return i + 1;
     if (memchr(name, '\0', len))
         return 0;
@@ -59,7 +89,7 @@ size_t mw_asset_name_len(unsigned number)
 
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset)
 {
-    if (mw_decimal_sign(amount) == 0)
+    if (sign_of(amount) == 0)
         return 0;
     if (x->fee_count >= MW_FEES_MAX || asset == 0 || asset > UINT16_MAX)
         return -1;
@@ -77,7 +107,7 @@ int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
         return 0;
     if (mw_field_decimal(&value, amount) < 0)
         return -1;
-    if (mw_decimal_sign(&value) == 0)
+    if (sign_of(&value) == 0)
         return 0;
     if (asset->type != MW_FIELD_STRING)
         return -1;
@@ -111,27 +141,27 @@ void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decima
 
 static void raise_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
 {
-    if (mw_decimal_cmp(cum_qty, &totals->told) > 0)
+    if (compare(cum_qty, &totals->told) > 0)
         totals->told = *cum_qty;
 }
 
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
 {
-    if (totals->has_qty && mw_decimal_cmp(cum_qty, &totals->qty) > 0)
+    if (totals->has_qty && compare(cum_qty, &totals->qty) > 0)
         cum_qty = &totals->qty; /* fills of more will never come, and be waited for in vain */
     raise_told(totals, cum_qty);
 }
 
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
 {
-    struct mw_decimal cum, value = totals->value;
+    struct mw_decimal cum, product, value = totals->value;
     int lowest_price_sign = x->liquidity == MW_POOL ? 0 : 1;
-    if (mw_decimal_sign(&x->qty) <= 0 || mw_decimal_sign(&x->price) < lowest_price_sign)
+    if (sign_of(&x->qty) <= 0 || sign_of(&x->price) < lowest_price_sign)
         return MW_ORDER_IMPOSSIBLE;
-    if (mw_decimal_add(&cum, &totals->cum, &x->qty) < 0 ||
-        mw_decimal_add_product(&value, &x->price, &x->qty, 1) < 0)
+    if (add(&cum, &totals->cum, &x->qty) < 0 ||
+        mw_decimal_mul(&product, &x->price, &x->qty) < 0 || add_to(&value, &product, 1) < 0)
         return -1;
-    if (totals->has_qty && mw_decimal_cmp(&cum, &totals->qty) > 0)
+    if (totals->has_qty && compare(&cum, &totals->qty) > 0)
         return MW_ORDER_IMPOSSIBLE;
     totals->cum = cum;
     totals->value = value;
@@ -141,10 +171,10 @@ int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
 
 int mw_order_state(const struct mw_order_totals *totals)
 {
-    int state = mw_decimal_sign(&totals->cum) > 0 ? MW_ORDER_BEGUN : 0;
-    if (mw_decimal_cmp(&totals->told, &totals->cum) > 0)
+    int state = sign_of(&totals->cum) > 0 ? MW_ORDER_BEGUN : 0;
+    if (compare(&totals->told, &totals->cum) > 0)
         state |= MW_ORDER_MISSING;
-    if (totals->has_qty && mw_decimal_cmp(&totals->cum, &totals->qty) >= 0)
+    if (totals->has_qty && compare(&totals->cum, &totals->qty) >= 0)
         state |= MW_ORDER_COMPLETE;
     return state;
 }
@@ -182,7 +212,7 @@ static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *a
     change->fee_count = totals->fee_count;
     change->asset = totals->assets[i];
     if (i < count)
-        return mw_decimal_add_to(&totals->fees[i], amount, 1);
+        return add_to(&totals->fees[i], amount, 1);
     totals->fees[i] = *amount;
     totals->assets[i] = asset;
     totals->fee_count = count + 1;
@@ -225,7 +255,7 @@ static int count_stake(struct mw_position_totals *totals, const struct mw_execut
 {
     struct mw_decimal cash = totals->cash;
     if (mw_decimal_add_product(&cash, &x->price, &x->qty, 1) < 0 ||
-        mw_decimal_add_to(&cash, &x->qty, -1) < 0 || mw_position_add_fees(totals, x) < 0)
+        add_to(&cash, &x->qty, -1) < 0 || mw_position_add_fees(totals, x) < 0)
         return -1;
     totals->cash = cash;
     return 0;
@@ -236,11 +266,11 @@ int mw_position_count(struct mw_position_totals *totals, const struct mw_executi
     if (x->liquidity == MW_POOL)
         return count_stake(totals, x);
     struct mw_decimal qty = totals->qty, cost = totals->cost, cash = totals->cash, value;
-    bool closes = mw_decimal_sign(&totals->qty) == -sign;
+    bool closes = sign_of(&totals->qty) == -sign;
     if (!closes &&
         (mw_decimal_mul(&value, &x->price, &x->qty) < 0 ||
-         mw_decimal_add_to(&cost, &value, sign) < 0 ||
-         mw_decimal_add_to(&cash, &value, -sign) < 0 || mw_decimal_add_to(&qty, &x->qty, sign) < 0))
+         add_to(&cost, &value, sign) < 0 ||
+         add_to(&cash, &value, -sign) < 0 || add_to(&qty, &x->qty, sign) < 0))
         return -1;
     if (mw_position_add_fees(totals, x) < 0)
         return -1;

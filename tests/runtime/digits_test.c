@@ -90,7 +90,22 @@ static void random_digits(void)
     }
 }
 
+static void few_bytes(void)
+{
+    static const char text[] = "\x81\x02\xf3\x04\x05\xa6\x07\x98";
+    for (size_t len = 1; len <= 8; len++) {
+        char *copy = malloc(len);
+        uint64_t expected = 0;
+        memcpy(copy, text, len);
+        for (size_t i = len; i-- > 0;)
+            expected = expected << 8 | (unsigned char)text[i];
+        CHECK(mw_read_bytes(copy, len) == expected);
+        free(copy);
+    }
+}
+
 static const struct test_case cases[] = {
+    {"one to eight bytes are read as a number, and none behind them", few_bytes},
     {"up to 19 digits of every number are read", lengths},
     {"reading stops at every byte that is no digit, in every place", one_other_byte},
     {"each digit has its worth in each place", each_digit_in_each_place},
