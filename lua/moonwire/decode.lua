@@ -21,6 +21,7 @@ M.types = { absent = 0, string = STRING, number = NUMBER, ["true"] = TRUE, ["fal
 
 local Decoder = { __name = "moonwire.Decoder" }
 Decoder.__index = Decoder
+M.Decoder = Decoder
 
 local function path_of(entry) return type(entry) == "table" and entry[1] or entry end
 
@@ -60,12 +61,13 @@ function M.new(paths)
     end
   end
   local view = C.mw_decoder_view(handle)
-  return setmetatable({ handle = handle, view = view, head = view.head, row_count = 0 }, Decoder)
+  return setmetatable({ handle = handle, view = view, head = view.head, row_count = 0,
+                        anchor = false }, Decoder)
 end
 
 --- Begins a message: a pointer and a length, or a Lua string.
 function Decoder:start(text, len)
-  self.anchor = len == nil and text or nil              -- a string stays alive while it is read
+  self.anchor = len == nil and text                     -- a string stays alive while it is read
   C.mw_decoder_start(self.handle, text, len or #text)
 end
 
@@ -83,7 +85,7 @@ function Decoder:next() return result_of(self, C.mw_decoder_next(self.handle)) e
 
 --- Begins a message and reads its first JSON text, as next() does.
 function Decoder:read(text, len)
-  self.anchor = len == nil and text or nil
+  self.anchor = len == nil and text
   return result_of(self, C.mw_decoder_read(self.handle, text, len or #text))
 end
 

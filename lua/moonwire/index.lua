@@ -8,7 +8,7 @@ local C = ffi.C
 local Index = { __name = "moonwire.Index" }
 Index.__index = Index
 
-local M = {}
+local M = { Index = Index }
 
 function M.new()
   local places = C.mw_places_new()

@@ -24,6 +24,7 @@ local socket = require "moonwire.socket"
 local task = require "moonwire.task"
 local turns = require "moonwire.turns"
 
+local Decoder = decode.Decoder
 local Link = { __name = "moonwire.Link" }
 Link.__index = Link
 
@@ -208,13 +209,14 @@ end
 function Link:beat() self.spec.beat(self) end
 
 -- A message is one JSON text as a rule. It is read without a loop, here and in what a venue does
--- with it, because a loop would keep LuaJIT from compiling the path of an event as one piece.
+-- with it, because a loop would keep LuaJIT from compiling the path of an event as one piece. (And
+-- by functions: a method is looked for in the object first, each time.)
 function Link:on_ws_message()
   local decoder = self.decoder
-  local ok, err = decoder:read(dispatch.message())
+  local ok, err = Decoder.read(decoder, dispatch.message())
   if ok then read_message(self, decoder)
   elseif ok == nil then self:on_bad_message(err) end
-  if decoder:has_more() then self:read_rest() end
+  if Decoder.has_more(decoder) then self:read_rest() end
 end
 
 function Link:read_rest()

@@ -17,7 +17,7 @@ local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
 local order_view = require "moonwire.order_view"
 local trades = require "moonwire.trades"
-local C = ffi.C
+local C, Trades = ffi.C, trades.Trades
 
 local Order = { __name = "moonwire.Order" }
 
@@ -65,7 +65,8 @@ local function learn_qty(self, qty)
   self._totals.has_qty = 1
 end
 
-local function has(totals, bit_of) return bit.band(C.mw_order_state(totals), bit_of) ~= 0 end
+-- Of a result of mw_order_state.
+local function has(state, bit_of) return bit.band(state, bit_of) ~= 0 end
 
 local NOT_CANCELED = {}               -- of orders that nobody has canceled; never written to
 local none = nil                      -- LuaJIT drops keys whose value is the constant nil
@@ -175,7 +176,7 @@ end
 function Order:is_open() return not terminal[self.status] end
 
 --- Whether the venue has executed more than we have fills for: they must be asked for.
-function Order:is_missing_fills() return has(self._totals, MISSING) end
+function Order:is_missing_fills() return has(C.mw_order_state(self._totals), MISSING) end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -184,9 +185,7 @@ local function set_status(self, status, reason)
 end
 
 -- The status of a working order follows from what was counted.
-local function working(self)
-  return has(self._totals, BEGUN) and "partially_filled" or "new"
-end
+local function working(state) return has(state, BEGUN) and "partially_filled" or "new" end
 
 --- A fill: an execution that was counted, and of its order what belongs to it.
 local Fill = { __name = "moonwire.Fill" }
@@ -288,7 +287,7 @@ end
 
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
-  if not counted_trades(self):add(key) then return book_known_trade(self, report, x, key) end
+  if not Trades.add(counted_trades(self), key) then return book_known_trade(self, report, x, key) end
   if report.is_provisional then
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
@@ -330,7 +329,7 @@ end
 local evidence = { new = true, partially_filled = true, filled = true, canceled = true,
                    expired = true, working = true }
 
-local function next_status(self, reported)
+local function next_status(self, reported, state)
   local status = self.status
   if terminal[status] then
     -- We had inferred from silence that the venue never took it, and it shows it all the same.
@@ -342,33 +341,35 @@ local function next_status(self, reported)
   end
   if reported == "cancel_refused" then
     if status ~= "pending_cancel" then return status end
-    return self._was_seen and working(self) or "pending_new"    -- its own answer is still due
+    return self._was_seen and working(state) or "pending_new"   -- its own answer is still due
   end
   -- A submit whose answer is missing is no doubt once the venue has shown the order.
   if reported == "unanswered" and self._was_seen then return status end
   -- Asked, and it works: a cancel that had no answer did not arrive.
   if reported == "working" then
-    return (status ~= "pending_cancel" or self._cancel.lost_at) and working(self) or status
+    return (status ~= "pending_cancel" or self._cancel.lost_at) and working(state) or status
   end
   local to = transitions[status][reported] or status
-  return to == "rejected" and has(self._totals, BEGUN) and "canceled" or to
+  return to == "rejected" and has(state, BEGUN) and "canceled" or to
 end
 
--- The status that follows from what was reported; "filled" only once all of it is counted.
-local function conclude(self, reported, report)
+-- The status that follows from what was reported; "filled" only once all of it is counted. Returns
+-- what mw_order_state says now.
+local function conclude(self, reported, report, state)
   local totals = self._totals
   -- All of it, though no total came along: what is not counted yet is missing.
   if reported == "filled" and not report.cum_qty and totals.has_qty == 1 then
     C.mw_order_told(totals, totals.qty)
+    state = C.mw_order_state(totals)
   end
-  local state = C.mw_order_state(self._totals)
-  if reported == "filled" and (bit.band(state, MISSING) ~= 0 or self._totals.has_qty == 1
-                               and bit.band(state, COMPLETE) == 0) then
-    self._final, reported = "filled", working(self)
+  if reported == "filled" and (has(state, MISSING) or totals.has_qty == 1
+                               and not has(state, COMPLETE)) then
+    self._final, reported = "filled", working(state)
   end
-  local status = next_status(self, reported)
+  local status = next_status(self, reported, state)
   if report.is_inferred and terminal[status] then self._is_inferred = true end
   set_status(self, status, report.reason)
+  return state
 end
 
 --- Takes one report. What a report may carry: status (as in the table above, or "working" for an
@@ -380,6 +381,7 @@ end
 ---@return boolean changed  the status is another one now; the old one is in previous_status
 ---@return table|nil fill   newly counted
 ---@return table|nil amended  a fill counted before whose price or fees are known now
+---@return boolean is_missing  see is_missing_fills
 function Order:apply(report)
   local before = self.status
   if not rawget(self, "order_id") then self.order_id = report.order_id end
@@ -388,19 +390,19 @@ function Order:apply(report)
     learn_qty(self, report.qty)
   end
   local fill, amended = book(self, report)
-  local reported = report.status
+  local reported, state = report.status, C.mw_order_state(self._totals)
   if fill or evidence[reported] then self._was_seen = true end
   if terminal[before] then
-    if fill and self._is_inferred and has(self._totals, COMPLETE) then reported = "filled" end
-    if reported then conclude(self, reported, report) end
-    return self.status ~= before, fill, amended
+    if fill and self._is_inferred and has(state, COMPLETE) then reported = "filled" end
+    if reported then state = conclude(self, reported, report, state) end
+    return self.status ~= before, fill, amended, has(state, MISSING)
   end
   if fill and reported ~= "canceled" and reported ~= "expired" then
     reported = self._final or reported == "filled" and "filled" or "partially_filled"
   end
-  if has(self._totals, COMPLETE) then reported = "filled" end
-  if reported then conclude(self, reported, report) end
-  return self.status ~= before, fill, amended
+  if has(state, COMPLETE) then reported = "filled" end
+  if reported then state = conclude(self, reported, report, state) end
+  return self.status ~= before, fill, amended, has(state, MISSING)
 end
 
 return M

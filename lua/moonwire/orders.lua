@@ -21,7 +21,7 @@ Orders.__index = Orders
 local M = { Orders = Orders }
 -- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
 local waiters_of = setmetatable({}, { __mode = "k" })
-local shared = budget.shared
+local shared, Index = budget.shared, index.Index
 local terminal, Order = order_module.terminal, order_module.Order
 local KEEP_FINISHED = 1200            -- so many finished orders stay known for late fills
 
@@ -131,10 +131,10 @@ end
 
 --- The order that a report speaks of, or nil.
 function Orders:find(venue, client_order_id, order_id)
-  local order = client_order_id and self.by_client_id:get(client_order_id)
+  local order = client_order_id and Index.get(self.by_client_id, client_order_id)
   if order and order.venue == venue then return order end
   local of_venue = self.by_order_id[venue]
-  return of_venue and order_id and of_venue:get(order_id)
+  return of_venue and order_id and Index.get(of_venue, order_id)
 end
 
 -- The parts of an id that was made by this runtime, now or in an earlier run; nil for any other.
@@ -219,8 +219,8 @@ end
 function Orders:apply(order, report)
   -- Not as methods, and raw where there may be none: an order looks for these in a function.
   local had_id = rawget(order, "order_id")
-  local changed, fill, amended = Order.apply(order, report)
-  local id, is_missing = rawget(order, "order_id"), Order.is_missing_fills(order)
+  local changed, fill, amended, is_missing = Order.apply(order, report)
+  local id = rawget(order, "order_id")
   -- A trade that was counted in part is new by its rest, and then amends the other part.
   if fill and not amended then
     record.executed(order, fill, report.is_provisional)

@@ -9,7 +9,7 @@ local C = ffi.C
 local Trades = { __name = "moonwire.Trades" }
 Trades.__index = Trades
 
-local M = {}
+local M = { Trades = Trades }
 
 -- The listed ids are those of `list` and then `last`: most orders have one trade, and no list.
 function M.new()
