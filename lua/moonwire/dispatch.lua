@@ -22,6 +22,7 @@ local timers = {}                     -- id of a timer -> timer
 local listeners = { start = {}, signal = {}, file_changed = {}, raised = {} }
 local RAISED = -1                     -- in place of a kind: what handled an event raised
 local later, later_first, later_last = {}, 1, 0
+local chores, chore_count = {}, 0     -- object and method, in turn
 
 --- Sends all events of `id` to `object`, as object:on_KIND(id, ...).
 function M.bind(id, object) bound[id] = object end
@@ -55,6 +56,12 @@ function M.defer(object, method, a, b, c)
   end
   later_last = last
   job.object, job.method, job.a, job.b, job.c = object, method, a, b, c
+end
+
+--- Calls object[method](object) when all that is deferred is done: what nobody waits for.
+function M.afterwards(object, method)
+  chores[2 * chore_count + 1], chores[2 * chore_count + 2] = object, method
+  chore_count = chore_count + 1
 end
 
 local Timer = { __name = "moonwire.Timer" }
@@ -98,8 +105,16 @@ local function on_timer(id)
   timer.object[timer.method](timer.object, unpack(timer, 1, timer.n))
 end
 
+local function run_chore()
+  if chore_count == 0 then return end
+  chore_count = chore_count - 1
+  local object, method = chores[2 * chore_count + 1], chores[2 * chore_count + 2]
+  chores[2 * chore_count + 1] = false
+  object[method](object)
+end
+
 local function run_next()
-  if later_last == 0 then return end
+  if later_last == 0 then return run_chore() end
   local job = later[later_first]
   if later_first == later_last then later_first, later_last = 1, 0
   else later_first = later_first + 1 end
@@ -185,10 +200,10 @@ local function door(kind, id, num, data, text, num2)
   else
     run_next()
   end
-  return later_last > 0
+  return later_last > 0 or chore_count > 0
 end
 
---- Whether anything waits for the end of the event.
+--- Whether anything that was deferred waits for the end of the event.
 function M.has_more() return later_last > 0 end
 
 M.door = door

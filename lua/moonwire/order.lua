@@ -16,6 +16,7 @@ local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
 local order_view = require "moonwire.order_view"
+local order_wait = require "moonwire.order_wait"
 local trades = require "moonwire.trades"
 local C, Trades = ffi.C, trades.Trades
 
@@ -24,7 +25,10 @@ local Order = { __name = "moonwire.Order" }
 local ZERO = decimal "0"
 local AVERAGE_DECIMALS = 12           -- of avg_price, which is for reading; money is kept as value
 
-local terminal = { filled = true, canceled = true, rejected = true, expired = true }
+-- Each status is there, so that none is looked for in vain.
+local terminal = { filled = true, canceled = true, rejected = true, expired = true,
+                   pending_new = false, new = false, partially_filled = false,
+                   pending_cancel = false, unknown = false }
 
 -- transitions[status][what is reported] = new status. What is not listed changes nothing.
 local ended = { filled = "filled", canceled = "canceled", expired = "expired" }
@@ -178,6 +182,8 @@ function Order:is_open() return not terminal[self.status] end
 --- Whether the venue has executed more than we have fills for: they must be asked for.
 function Order:is_missing_fills() return has(C.mw_order_state(self._totals), MISSING) end
 
+Order.wait, Order.wake_waiters = order_wait.wait, order_wait.wake
+
 local function set_status(self, status, reason)
   if status == self.status then return end
   self.previous_status, self.status = self.status, status
@@ -287,7 +293,8 @@ end
 
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
-  if not Trades.add(counted_trades(self), key) then return book_known_trade(self, report, x, key) end
+  local is_new = Trades.add(counted_trades(self), key)
+  if not is_new then return book_known_trade(self, report, x, key) end
   if report.is_provisional then
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
@@ -384,7 +391,7 @@ end
 ---@return boolean is_missing  see is_missing_fills
 function Order:apply(report)
   local before = self.status
-  if not rawget(self, "order_id") then self.order_id = report.order_id end
+  if not rawget(self, "order_id") then rawset(self, "order_id", report.order_id) end
   self.updated_at = report.time or self.updated_at
   if self.is_qty_estimate and report.qty and not report.is_qty_estimate then
     learn_qty(self, report.qty)

@@ -13,14 +13,11 @@ local log = require "moonwire.log"
 local order_module = require "moonwire.order"
 local record = require "moonwire.record"
 local restore = require "moonwire.restore"
-local task = require "moonwire.task"
 
 local Orders = { __name = "moonwire.Orders" }
 Orders.__index = Orders
 
 local M = { Orders = Orders }
--- A strategy holds its orders; a task, which leads to the runtime, must not hang on one.
-local waiters_of = setmetatable({}, { __mode = "k" })
 local shared, Index = budget.shared, index.Index
 local terminal, Order = order_module.terminal, order_module.Order
 local KEEP_FINISHED = 1200            -- so many finished orders stay known for late fills
@@ -40,6 +37,7 @@ function M.new(runtime, desk)
     orphans = {},                            -- ours, of no strategy; see take_orphans
     archive = false,                         -- of earlier runs (archive.lua)
     finished = {}, finished_at = 0,          -- a ring; the place of the last one
+    leaving = {}, leaving_count = 0,         -- out of the ring, to be forgotten
     keep_finished = KEEP_FINISHED,
     held = {},                               -- order -> how often it is held
     passed = {},                             -- order -> true: out of the ring, and still held
@@ -53,7 +51,7 @@ local function index_order_id(self, order)
     of_venue = index.new()
     self.by_order_id[order.venue] = of_venue
   end
-  of_venue:set(order.order_id, order)
+  Index.set(of_venue, order.order_id, order)
 end
 
 --- The order has an id of the venue that it is to be found by.
@@ -63,10 +61,12 @@ function Orders:index(order) index_order_id(self, order) end
 local function forget_ids(self, order, ids)
   local client_order_id, order_id = ids.client_order_id, ids.order_id
   local of_client, of_venue = self.by_client_id, self.by_order_id[order.venue]
-  if client_order_id and of_client:get(client_order_id) == order then
-    of_client:remove(client_order_id)
+  if client_order_id and rawequal(Index.get(of_client, client_order_id), order) then
+    Index.remove(of_client, client_order_id)
   end
-  if order_id and of_venue and of_venue:get(order_id) == order then of_venue:remove(order_id) end
+  if order_id and of_venue and rawequal(Index.get(of_venue, order_id), order) then
+    Index.remove(of_venue, order_id)
+  end
 end
 
 --- The order is found by what the venue calls this link of it as well.
@@ -115,7 +115,7 @@ end
 function Orders:add(order, is_known)
   record.order(order, is_known)
   order._owner = order.strategy or false
-  if order.client_order_id then self.by_client_id:set(order.client_order_id, order) end
+  if order.client_order_id then Index.set(self.by_client_id, order.client_order_id, order) end
   if rawget(order, "order_id") then index_order_id(self, order) end
   if not terminal[order.status] then set_open(self, order) end
   return order
@@ -171,17 +171,42 @@ local function forget(self, order)
   for _, link in ipairs(chain and chain.links or {}) do forget_ids(self, order, link) end
 end
 
--- A finished order stays known for a late fill; the oldest are forgotten in the end.
+-- One that is to be forgotten has come back and ended again.
+local function keep_leaving(self, order)
+  for i = 1, self.leaving_count do
+    if self.leaving[i] == order then self.leaving[i] = false end
+  end
+end
+
+-- A finished order stays known for a late fill; the oldest are forgotten in the end, but not before
+-- what the event makes a strategy send has left.
 local function retire(self, order)
   set_closed(self, order)
   local at = self.finished_at % self.keep_finished + 1
-  local oldest = self.finished[at]
+  local oldest, count = self.finished[at], self.leaving_count
   self.finished[at], self.finished_at = order, at
-  -- One that came back from an end that was only inferred is open; the fills of one that lacks some
-  -- are being asked for. A second one of the same id would count them once more.
-  if not oldest or not terminal[oldest.status] then return end
-  if self.held[oldest] then self.passed[oldest] = true
-  elseif not oldest:is_missing_fills() then forget(self, oldest) end
+  if count > 0 then keep_leaving(self, order) end
+  if not oldest then return end
+  self.leaving[count + 1], self.leaving_count = oldest, count + 1
+  if count == 0 then dispatch.afterwards(self, "forget_leaving") end
+end
+
+-- One that came back from an end that was only inferred is open; the fills of one that lacks some
+-- are being asked for. A second one of the same id would count them once more.
+local function let_leave(self, order)
+  if not order or not terminal[order.status] then return end
+  if self.held[order] then self.passed[order] = true
+  elseif not Order.is_missing_fills(order) then forget(self, order) end
+end
+
+function Orders:forget_leaving()
+  local count = self.leaving_count
+  self.leaving_count = 0
+  for i = 1, count do
+    local order = self.leaving[i]
+    self.leaving[i] = false
+    let_leave(self, order)
+  end
 end
 
 --- The order is not forgotten until it is let go, as often as it was held: who asks the venue about
@@ -328,30 +353,6 @@ function Orders:take_orphans()
   end
   self.orphans = {}
   return list
-end
-
---- Waits, in a task, until the order has this status or is finished, at most `seconds` when given.
---- Returns the status that it has then.
-function order_module.Order:wait(status, seconds)
-  local give_up = seconds and dispatch.now() + seconds
-  while self.status ~= status and self:is_open() do
-    local left = give_up and give_up - dispatch.now()
-    if left and left <= 0 then break end
-    local waiter = task.current() or error("order:wait() is for tasks", 2)
-    local waiters = waiters_of[self] or {}
-    waiters_of[self], self._is_awaited, waiters[waiter] = waiters, true, true
-    waiter.awaits = self                               -- for who abandons the wait
-    local is_woken = task.wait(left)
-    waiters[waiter], waiter.awaits = nil, nil
-    if not is_woken then break end             -- though the clock, when it was set back, has time
-  end
-  return self.status
-end
-
-function order_module.Order:wake_waiters()
-  local waiters = waiters_of[self]                     -- each is woken once a wait
-  waiters_of[self], self._is_awaited = nil, false
-  for waiter in pairs(waiters or {}) do dispatch.defer(waiter, "wake", true) end
 end
 
 local function by_age(a, b)

@@ -252,6 +252,41 @@ t.test("what a deferred call defers comes in the same event, behind the others",
   t.equal(table.concat(calls, " "), "one two three")
 end)
 
+t.test("what is for afterwards comes behind all that is deferred, and holds up nobody", function()
+  local s = stage.new()
+  local later = notes("x", "y", "chore")
+  local object = { act = function()
+    dispatch.afterwards(later, "chore")
+    dispatch.defer({ x = function()
+      later:x(dispatch.has_more())
+      dispatch.defer(later, "y", 1)
+    end }, "x")
+  end }
+  dispatch.after(1, object, "act")
+  s:advance(1)
+  t.equal(later:said(), "x false|y 1 nil nil|chore")
+  s:advance(1)
+  t.equal(later:said(), "")
+end)
+
+t.test("a chore may leave another one, and what it raises costs none of the others", function()
+  local s = stage.new()
+  local later = notes("chore")
+  local object = {
+    act = function(self)
+      dispatch.afterwards(later, "chore")
+      dispatch.afterwards(self, "go_on")
+      dispatch.afterwards(self, "fail")
+    end,
+    go_on = function() dispatch.afterwards(later, "chore") end,
+    fail = function() error "broken" end,
+  }
+  dispatch.after(1, object, "act")
+  s:advance(1)
+  t.equal(later:said(), "chore|chore")
+  t.equal(#s:logged "broken", 1)
+end)
+
 t.test("an error in an event keeps nothing back that was deferred, and reaches the host", function()
   stage.new()
   local later = notes "x"

@@ -4,6 +4,7 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
+local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
 local orders_module = require "moonwire.orders"
 local task = require "moonwire.task"
@@ -39,6 +40,12 @@ local function add(orders, fields)
     if name == "at" then now = value else all[name] = value or nil end
   end
   return orders:add(order_module.new(all, now))
+end
+
+-- In an event of its own.
+local function cancel(orders, order)
+  orders:apply(order, { status = "canceled" })
+  while dispatch.door() do end
 end
 
 local function trade(id, qty, more)
@@ -246,7 +253,7 @@ t.test("an order that came back from its end stays known, however many finish af
   orders:apply(back, { status = "rejected", reason = "not_found", is_inferred = true })
   orders:apply(back, { status = "new", order_id = "x-1" })
   t.equal(back.status, "new")
-  for _ = 1, 1300 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 1300 do cancel(orders, add(orders)) end
   t.equal(orders:find("idx", back.client_order_id), back)
   t.equal(orders:find("idx", nil, "x-1"), back)
   t.equal(back._owner, "s")
@@ -258,13 +265,13 @@ t.test("an order whose fills are asked for stays known as well", function()
   local order = add(orders, { order_id = "x-1" })
   orders:apply(order, { status = "canceled", cum_qty = D "1" })
   t.ok(order:is_missing_fills())
-  for _ = 1, 1300 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 1300 do cancel(orders, add(orders)) end
   t.equal(orders:find("idx", nil, "x-1"), order)
 end)
 
 -- So many others finish that the oldest finished ones are forgotten.
 local function finish_others(orders)
-  for _ = 1, 1300 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 1300 do cancel(orders, add(orders)) end
 end
 
 t.test("an order that is held stays known until it is let go, and a while after", function()
@@ -326,12 +333,12 @@ t.test("who ended twice is not forgotten in place of the one that stands for it"
   local orders = new()
   local old = add(orders, { order_id = "x-1" })
   orders:apply(old, { status = "rejected", is_inferred = true })
-  for _ = 1, 600 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 600 do cancel(orders, add(orders)) end
   orders:apply(old, { status = "canceled" })                  -- it had arrived after all
-  for _ = 1, 700 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 700 do cancel(orders, add(orders)) end
   t.equal(orders:find("idx", nil, "x-1"), nil)
   local order = add(orders, { order_id = "x-1", client_order_id = old.client_order_id })
-  for _ = 1, 1000 do orders:apply(add(orders), { status = "canceled" }) end
+  for _ = 1, 1000 do cancel(orders, add(orders)) end
   t.equal(orders:find("idx", nil, "x-1"), order)
   t.equal(orders:find("idx", old.client_order_id, nil), order)
 end)
@@ -342,17 +349,31 @@ t.test("finished orders stay known for late fills, the oldest are forgotten in t
   orders:apply(first, { status = "canceled" })
   local open = add(orders, { order_id = "open" })
   for i = 1, 1000 do
-    orders:apply(add(orders, { order_id = "x" .. i }), { status = "canceled" })
+    cancel(orders, add(orders, { order_id = "x" .. i }))
   end
   t.equal(orders:find("idx", nil, "first"), first)
   t.equal(orders:find("idx", first.client_order_id, nil), first)
   for i = 1001, 3000 do
-    orders:apply(add(orders, { order_id = "x" .. i }), { status = "canceled" })
+    cancel(orders, add(orders, { order_id = "x" .. i }))
   end
   t.equal(orders:find("idx", nil, "first"), nil)
   t.equal(orders:find("idx", first.client_order_id, nil), nil)
   t.ok(orders:find("idx", nil, "x3000"))
   t.equal(orders:find("idx", nil, "open"), open)
+end)
+
+t.test("one that is to be forgotten and comes back within the event stays known", function()
+  local orders = new()
+  local order = add(orders, { order_id = "x-1" })
+  orders:apply(order, { status = "rejected", is_inferred = true })
+  for _ = 1, 1199 do cancel(orders, add(orders)) end
+  orders:apply(add(orders), { status = "canceled" })          -- takes its place
+  orders:apply(order, { status = "new" })
+  orders:apply(order, { status = "canceled" })
+  while dispatch.door() do end
+  t.equal(orders:find("idx", nil, "x-1"), order)
+  finish_others(orders)
+  t.equal(orders:find("idx", nil, "x-1"), nil)
 end)
 
 t.test("an order is restored where there is no archive to recall from", function()
