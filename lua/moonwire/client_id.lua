@@ -59,6 +59,7 @@ local SEQUENCE_DIGITS = 20            -- room for so many more: no run lives to 
 
 local Maker = { __name = "moonwire.ClientIdMaker" }
 Maker.__index = Maker
+M.Maker = Maker
 
 -- Ids that begin with `head` and go on with the number behind `last`, digits in this base.
 local function maker(head, last, base)

@@ -27,7 +27,8 @@ function M.new(config)
   local self = setmetatable({
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
-    positions = {}, books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
+    positions = {}, last_position = false,   -- last_position: of the fill before
+    books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, console = false, stopping = false,
     unwritten = {}, unsettled = {},          -- see lookback.lua
     halted = false,                            -- why no new order is sent
@@ -132,6 +133,18 @@ function Desk:on_order_changed(order)
   end
 end
 
+-- As a rule it is the one that the last fill was of: no key has to be made to find it then.
+local function position_of(self, order)
+  local last = self.last_position
+  if last and last.strategy == order._owner and last.venue == order.venue
+    and last.symbol == order.symbol then
+    return last
+  end
+  last = self:position(order._owner, order.venue, order.symbol)
+  self.last_position = last
+  return last
+end
+
 function Desk:on_order_filled(order, fill)
   self.fill_count = self.fill_count + 1
   local runner = self.runners[order._owner]
@@ -140,7 +153,7 @@ function Desk:on_order_filled(order, fill)
   if not runner then return end
   local held = order._position
   if not held then
-    held = self:position(order._owner, order.venue, order.symbol)
+    held = position_of(self, order)
     order._position = held
   end
   Position.apply(held, fill, order)
@@ -172,6 +185,7 @@ end
 --- A position of an earlier run goes on.
 function Desk:take_position(held)
   self.positions[position_key(held.strategy, held.venue, held.symbol)] = held
+  self.last_position = false
 end
 
 --- The position of a strategy in a symbol (position.lua); created flat.

@@ -6,9 +6,11 @@ local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
+local orders = require "moonwire.orders"
 local rate = require "moonwire.rate"
 local risk = require "moonwire.risk"
 
+local Maker, Orders = client_id.Maker, orders.Orders
 local Out = {}                        -- methods of moonwire.Desk
 
 local function check_precision(market, order)
@@ -21,7 +23,8 @@ local function check_precision(market, order)
   if order.qty and market.min_qty and order.qty < market.min_qty then
     return nil, ("qty %s is below the venue's minimum %s"):format(order.qty, market.min_qty)
   end
-  local notional = order.amount or order.price and order.qty and order.price * order.qty
+  local notional = rawget(order, "amount")             -- an order looks for it in a function
+    or order.price and order.qty and order.price * order.qty
   if notional and market.min_notional and notional < market.min_notional then
     return nil, ("notional %s is below the venue's minimum %s"):format(notional,
                                                                        market.min_notional)
@@ -53,7 +56,8 @@ local function open_qty(self, draft, reference)
 end
 
 local function risk_context(self, draft, market, sent_times)
-  local runner, book = self.runners[draft.strategy], self:book(draft.venue, draft.symbol)
+  local runner, books = self.runners[draft.strategy], self.books[draft.venue]
+  local book = books and books[draft.symbol]
   local context = self.risk_context
   context.open_orders, context.market = self.orders.own_count, market
   context.now, context.sent_times = dispatch.now(), sent_times or runner.sent_times
@@ -141,7 +145,7 @@ function Out:prepare(draft)
   if not ok then return nil, err end
   local maker = id_maker(self, session.protocol.client_order_ids == "number", draft.strategy)
   self.order_count = self.order_count + 1
-  return self.orders:add(order_module.record(draft, maker:next(), dispatch.now()))
+  return Orders.add(self.orders, order_module.record(draft, Maker.next(maker), dispatch.now()))
 end
 
 -- What an order would be with another price or quantity; nil and why it cannot be.

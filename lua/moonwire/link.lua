@@ -47,7 +47,7 @@ function M.new(session, name, spec)
     random = random.new(tonumber(host.seed()), session.name .. name),
     waiting = {}, expected = {}, next_request = 0, bad_frames = 0, state = "down",
   }, Link)
-  self.turns = spec.one_at_a_time and turns.new(self)
+  self.turns = spec.one_at_a_time and turns.new(self) or false
   return self
 end
 

@@ -96,7 +96,7 @@ end
 -- away on the other side waits and cannot trade badly. A stop is measured from where it triggers.
 local function check_collar(limits, order, context)
   local collar = limits.price_collar
-  local reference = order.stop_price or context.reference_price
+  local reference = rawget(order, "stop_price") or context.reference_price
   if not collar or not reference or is_market(order) then return nil end
   local is_buy = order.side == "buy"
   local bound = reference * (is_buy and ONE + collar or ONE - collar)

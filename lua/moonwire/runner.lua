@@ -191,7 +191,7 @@ local function finish_callback(self, name, told, ok, err)
     keep_persist(self, told)
     if self.op_count ~= self.kept_count then
       self.asks[name] = true
-      self:keep()
+      Runner.keep(self)
     end
     return true
   end

@@ -6,7 +6,7 @@ local Trading = {}                    -- methods of moonwire.Runner
 
 function Trading:submit(draft)
   if self.state ~= "running" then return nil, "the strategy is " .. self.state end
-  draft.strategy = self.name                               -- whatever the instance says it is
+  rawset(draft, "strategy", self.name)                     -- whatever the instance says it is
   local order, err = self.desk:prepare(draft)
   if not order then return nil, err end
   self:ask(self.desk, "send", "discard", order)

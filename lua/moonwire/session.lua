@@ -232,7 +232,7 @@ end
 function Session:may_submit(symbol)
   local now, guard = dispatch.now(), self.countdown
   if not guard or guard:is_ready(symbol) then
-    local ok, err = self:take_place(symbol, now)
+    local ok, err = Session.take_place(self, symbol, now)
     return ok, err
   end
   local ok, err = check_open(self, now)
@@ -279,7 +279,7 @@ end
 function Session:submit(order)
   local guard = self.countdown
   if guard and not guard:is_ready(order.symbol) then return guard:hold(order) end
-  return self:send_order(order)
+  return Session.send_order(self, order)
 end
 
 --- Sends an order now. It is sent once: whatever is doubtful is asked about.
@@ -287,7 +287,9 @@ function Session:send_order(order)
   order._sent_at = dispatch.now()
   local ok
   local request, err = build(self, "submit", order)
-  if request then ok, err = self:send_request(request, self, "on_submit_answer", order) end
+  if request then
+    ok, err = Session.send_request(self, request, self, "on_submit_answer", order)
+  end
   if not (request and ok) then
     return self:apply(order, { status = "rejected", reason = "not sent: " .. err })
   end
@@ -317,7 +319,7 @@ function Session:apply(order, report)
   local _, is_missing = Orders.apply(self.orders, order, report)
   if is_missing or report.is_provisional then self.reconciler:ask_fills(order) end
   if report.needs_asking then self.reconciler:ask(order, report.needs_asking == "to_the_end") end
-  if not had_id and rawget(order, "order_id") then self:on_identified(order) end
+  if not had_id and rawget(order, "order_id") then Session.on_identified(self, order) end
 end
 
 --- Applies a report that the venue was asked for.

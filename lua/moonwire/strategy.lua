@@ -10,6 +10,7 @@ local sorted = require "moonwire.sorted"
 local spelling = require "moonwire.spelling"
 
 local M = {}
+local Runner = runners.Runner
 
 -- What belongs to the runtime is reached through here, never through the strategy's own table.
 local runner_of = setmetatable({}, { __mode = "k" })
@@ -98,12 +99,12 @@ end
 
 function Api:buy(request)
   local draft = checked_draft(self, request, "buy")
-  return runner(self):submit(draft)
+  return Runner.submit(runner(self), draft)
 end
 
 function Api:sell(request)
   local draft = checked_draft(self, request, "sell")
-  return runner(self):submit(draft)
+  return Runner.submit(runner(self), draft)
 end
 
 --- Asks the venue to cancel. True when the request leaves (now or as soon as the venue's limit lets
