@@ -18,7 +18,7 @@ local ffi = require "moonwire.cdef"
 local order_view = require "moonwire.order_view"
 local order_wait = require "moonwire.order_wait"
 local trades = require "moonwire.trades"
-local C, Trades = ffi.C, trades.Trades
+local C = ffi.C
 
 local Order = { __name = "moonwire.Order" }
 
@@ -282,18 +282,10 @@ local function book_known_trade(self, report, x, key)
   return nil, amend(self, report, x, provisional.price)
 end
 
-local function counted_trades(self)
-  local counted = self._trades
-  if not counted then
-    counted = trades.new()
-    self._trades = counted
-  end
-  return counted
-end
-
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
-  local is_new = Trades.add(counted_trades(self), key)
+  local is_new, held = trades.add(self._trades, key)
+  self._trades = held
   if not is_new then return book_known_trade(self, report, x, key) end
   if report.is_provisional then
     self._provisional = self._provisional or {}
@@ -301,7 +293,7 @@ local function book_trade(self, report, x)
   end
   local ok, fill, amended = pcall(self._estimated and book_estimated or count, self, report, x)
   if ok then return fill, amended end
-  self._trades:take_back()                                 -- it was not counted
+  self._trades = trades.take_back(held)                    -- it was not counted
   if self._provisional then self._provisional[key] = nil end
   error(fill, 0)
 end

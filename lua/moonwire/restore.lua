@@ -23,8 +23,8 @@ end
 -- the venue tells of it.
 local function count(order, fill)
   if fill.trade_id then
-    order._trades = order._trades or trades.new()
-    order._trades:add(trades.key(fill.trade_id))
+    local _, held = trades.add(order._trades, trades.key(fill.trade_id))
+    order._trades = held
   end
   if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
     return ("impossible execution of %s at %s"):format(fill.qty, fill.price)

@@ -1,20 +1,18 @@
---- The trade ids that were counted for one order: each once. Venues number trades upward, so a new
---- id is as a rule greater than all before and goes to the end of a list, which is read and written
---- where it was last; whatever comes otherwise (text, a number out of order) goes into a table
---- beside it.
+--- The trade ids that were counted for one order: each once. What an order holds of them is false,
+--- the only one, which is a number (most orders have one trade), or a set. Venues number trades
+--- upward, so a new id is as a rule greater than all before and goes to the end of the set's list,
+--- which is read and written where it was last; whatever comes otherwise (text, a number out of
+--- order) goes into a table beside it.
 
 local ffi = require "moonwire.cdef"
 local C = ffi.C
 
-local Trades = { __name = "moonwire.Trades" }
-Trades.__index = Trades
+local M = {}
 
-local M = { Trades = Trades }
-
--- The listed ids are those of `list` and then `last`: most orders have one trade, and no list.
-function M.new()
-  return setmetatable({ count = 0, last = false, list = false, others = false, last_other = false,
-                        was_listed = false }, Trades)
+-- The listed ids are those of `list` and then `last`.
+local function new_set()
+  return { count = 0, last = false, list = false, others = false, last_other = false,
+           was_listed = false }
 end
 
 --- What an id is kept as: a number where that is its one usual form (C says), else the text.
@@ -48,18 +46,7 @@ local function append(self, key)
   self.count, self.last, self.was_listed = self.count + 1, key, true
 end
 
---- Takes back the key that was added last.
-function Trades:take_back()
-  if self.was_listed then
-    self.count = self.count - 1
-    self.last = self.count > 0 and self.list[self.count]
-  else
-    self.others[self.last_other] = nil
-  end
-end
-
---- Adds a key; false when it was there already.
-function Trades:add(key)
+local function add_to_set(self, key)
   if is_beyond(self, key) then
     append(self, key)
     return true
@@ -69,6 +56,39 @@ function Trades:add(key)
   if self.others[key] then return false end
   self.others[key], self.last_other, self.was_listed = true, key, false
   return true
+end
+
+local function set_of(held)
+  if type(held) == "table" then return held end
+  local set = new_set()
+  if held then append(set, held) end
+  return set
+end
+
+--- Adds a key to what an order holds.
+---@param held table|number|false
+---@param key string|number  of M.key
+---@return boolean is_new        false when it was there already
+---@return table|number held     what the order holds now
+function M.add(held, key)
+  if not held and type(key) == "number" then return true, key end
+  if held == key then return false, held end
+  local set = set_of(held)
+  return add_to_set(set, key), set
+end
+
+--- Takes back the key that was added last; returns what the order holds then.
+---@param held table|number
+---@return table|false held
+function M.take_back(held)
+  if type(held) == "number" then return false end
+  if held.was_listed then
+    held.count = held.count - 1
+    held.last = held.count > 0 and held.list[held.count]
+  else
+    held.others[held.last_other] = nil
+  end
+  return held
 end
 
 return M

@@ -7,9 +7,11 @@ local trades = require "moonwire.trades"
 
 -- The ids that count, of those that come one after the other: "1 2" for 1, 2, 1.
 local function counted(ids)
-  local set, words = trades.new(), {}
+  local held, words = false, {}
   for _, id in ipairs(ids) do
-    if set:add(trades.key(id)) then
+    local is_new
+    is_new, held = trades.add(held, trades.key(id))
+    if is_new then
       words[#words + 1] = type(id) == "number" and ("%.0f"):format(id) or id
     end
   end
@@ -79,12 +81,26 @@ t.test("an id is the same whether it comes as a number, as a text or by the deco
 end)
 
 t.test("two orders have two sets", function()
-  local one, two = trades.new(), trades.new()
-  t.equal(one:add(1), true)
-  t.equal(one:add "x", true)
-  t.equal(two:add(1), true)
-  t.equal(two:add "x", true)
-  t.equal(one:add(1), false)
+  local _, one = trades.add(false, 1)
+  _, one = trades.add(one, "x")
+  local is_new, two = trades.add(false, 1)
+  t.equal(is_new, true)
+  t.equal(trades.add(two, "x"), true)
+  t.equal(trades.add(one, 1), false)
+end)
+
+t.test("the id that was added last can be taken back, and is new again", function()
+  for _, ids in ipairs { { 5 }, { "x" }, { 5, 6 }, { 5, 3 }, { 5, "x" }, { "x", 5 },
+                        { 5, 6, 7 } } do
+    local held, last = false, ids[#ids]
+    for _, id in ipairs(ids) do held = select(2, trades.add(held, id)) end
+    held = trades.take_back(held)
+    for i = 1, #ids - 1 do t.equal(trades.add(held, ids[i]), false) end
+    local is_new
+    is_new, held = trades.add(held, last)
+    t.equal(is_new, true)
+    for _, id in ipairs(ids) do t.equal(trades.add(held, id), false) end
+  end
 end)
 
 -- Ids from a small range, so that many are repeated; mostly ascending, as venues number them, with
@@ -100,12 +116,14 @@ end
 
 t.test("random ids are counted as a plain set of texts counts them", function()
   for seed = 1, 200 do
-    local source, set, plain = random.new(seed), trades.new(), {}
+    local source, held, plain = random.new(seed), false, {}
     for step = 1, 80 do
       local id = random_id(source, step)
       local is_new = not plain[id]
       plain[id] = true
-      t.equal(set:add(trades.key(id)), is_new, ("seed %d, step %d, id %s"):format(seed, step, id))
+      local is_added
+      is_added, held = trades.add(held, trades.key(id))
+      t.equal(is_added, is_new, ("seed %d, step %d, id %s"):format(seed, step, id))
     end
   end
 end)
