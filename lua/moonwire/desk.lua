@@ -5,6 +5,7 @@ local client_id = require "moonwire.client_id"
 local desk_orders = require "moonwire.desk_orders"
 local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
+local few = require "moonwire.few"
 local holdings = require "moonwire.holdings"
 local host = require "moonwire.host"
 local log = require "moonwire.log"
@@ -208,6 +209,15 @@ function Desk:book(venue, symbol)
   return of_venue and of_venue[symbol]
 end
 
+-- Each strategy has a book of its own; `last` gets this one, when nobody else wants it.
+local function offer_book(last, i, self, book)
+  local runner = self.runner_list[i]
+  if not runner:hears(book.venue, "book", book.symbol) then return last end
+  if last then last:hear("on_book", book:copy()) end
+  return runner
+end
+local offer_books = few(offer_book)
+
 function Desk:on_book(book)
   local of_venue = self.books[book.venue]
   if not of_venue then
@@ -215,13 +225,7 @@ function Desk:on_book(book)
     self.books[book.venue] = of_venue
   end
   of_venue[book.symbol] = { mid = book:mid(), time = book.time }
-  local last                                    -- each strategy has one of its own; the last, this
-  for _, runner in ipairs(self.runner_list) do
-    if runner:hears(book.venue, "book", book.symbol) then
-      if last then last:hear("on_book", book:copy()) end
-      last = runner
-    end
-  end
+  local last = offer_books(#self.runner_list, nil, self, book)
   if last then last:hear("on_book", book) end
 end
 

@@ -4,6 +4,7 @@
 local book = require "moonwire.book"
 local decimal = require "moonwire.decimal"
 local dispatch = require "moonwire.dispatch"
+local few = require "moonwire.few"
 local json = require "moonwire.json"
 local sorted = require "moonwire.sorted"
 local rest = require "moonwire.venues.instamrkt.rest"
@@ -95,12 +96,14 @@ function M.tell_book(s, pool, market)
   s.desk:on_book(now)
 end
 
---- Tells it of each target that somebody asked for.
-function M.tell_books(s, pool)
-  for _, market in ipairs(pool.markets) do
-    if s.subscriptions["book\0" .. market.symbol] then M.tell_book(s, pool, market) end
-  end
+local function tell_if_asked(_, i, s, pool)
+  local market = pool.markets[i]
+  if s.subscriptions["book\0" .. market.symbol] then M.tell_book(s, pool, market) end
 end
+local tell_all = few(tell_if_asked)
+
+--- Tells it of each target that somebody asked for.
+function M.tell_books(s, pool) tell_all(#pool.markets, nil, s, pool) end
 
 --- What backs a target now.
 function M.update(pool, target, backing) set_target(pool, target, backing) end

@@ -3,6 +3,7 @@
 --- page.
 
 local decode = require "moonwire.decode"
+local few = require "moonwire.few"
 local json = require "moonwire.json"
 local pools = require "moonwire.venues.instamrkt.pools"
 local rest = require "moonwire.venues.instamrkt.rest"
@@ -129,15 +130,18 @@ local function read_new_pool(link, message)
   if not pools.takes_bets(game) then s:in_task("game", pools.refresh, game) end
 end
 
+local function read_target(_, i, pool, decoder)
+  local fields = decoder:row(i - 1)
+  local target, backing = decode.text(fields[TARGET]), decode.decimal(fields[BACKING])
+  if target and backing then pools.update(pool, target, backing) end
+end
+local read_targets = few(read_target)
+
 local function read_distribution(link, decoder)
   local s = link.session
   local pool = s.memory.pools[decode.text(decoder.head[POOL]) or ""]
   if not pool then return end
-  for r = 0, decoder.row_count - 1 do
-    local fields = decoder:row(r)
-    local target, backing = decode.text(fields[TARGET]), decode.decimal(fields[BACKING])
-    if target and backing then pools.update(pool, target, backing) end
-  end
+  read_targets(decoder.row_count, nil, pool, decoder)
   pools.tell_books(s, pool)
 end
 
