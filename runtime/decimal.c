@@ -227,6 +227,12 @@ int mw_decimal_round(struct mw_decimal *out, const struct mw_decimal *a,
 int mw_decimal_is_multiple(const struct mw_decimal *a, const struct mw_decimal *step)
 {
     struct mw_decimal rounded;
+    int shift = exponent_of(a) - exponent_of(step);
+    if (sign_of(step) > 0 && !((a->w[1] | step->w[1]) & HIGH_MASK) && abs(shift) <= SMALL_SHIFT) {
+        uint64_t value = a->w[0], unit = step->w[0], *finer = shift > 0 ? &value : &unit;
+        if (!__builtin_mul_overflow(*finer, powers[abs(shift)], finer)) /* it is almost always so */
+            return value % unit == 0;
+    }
     return mw_decimal_round(&rounded, a, step, MW_ROUND_DOWN) == 0 &&
            mw_decimal_cmp(&rounded, a) == 0;
 }

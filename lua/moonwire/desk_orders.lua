@@ -23,11 +23,12 @@ local function check_precision(market, order)
   if order.qty and market.min_qty and order.qty < market.min_qty then
     return nil, ("qty %s is below the venue's minimum %s"):format(order.qty, market.min_qty)
   end
+  local least = market.min_notional
+  if not least then return true end
   local notional = rawget(order, "amount")             -- an order looks for it in a function
     or order.price and order.qty and order.price * order.qty
-  if notional and market.min_notional and notional < market.min_notional then
-    return nil, ("notional %s is below the venue's minimum %s"):format(notional,
-                                                                       market.min_notional)
+  if notional and notional < least then
+    return nil, ("notional %s is below the venue's minimum %s"):format(notional, least)
   end
   return true
 end
