@@ -117,8 +117,17 @@ static int l_print_line(lua_State *L)
     return 1;
 }
 
+/* host.is_output_gone() -> whether nobody will read what is printed any more */
+static int l_is_output_gone(lua_State *L)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    lua_pushboolean(L, poll(&output, 1, 0) > 0); /* only what went wrong is told unasked */
+    return 1;
+}
+
 const luaL_Reg mw_lua_log[] = {
     {"log", l_log},       {"log_setup", l_log_setup},
     {"redact", l_redact}, {"print_line", l_print_line},
-    {"masked", l_masked}, {NULL, NULL},
+    {"masked", l_masked}, {"is_output_gone", l_is_output_gone},
+    {NULL, NULL},
 };

@@ -38,9 +38,13 @@ local function show(self, rows)
   self.table:print(cells)
 end
 
--- All that is there now. False when it failed, which was said.
+-- All that is there now. False when it failed, which was said, or nobody reads it any more.
 local function show_all(self)
   repeat
+    if host.is_output_gone() then
+      host.stop(0)
+      return false
+    end
     local rows, err = self.reader:next()
     if not rows then
       fail(err)
@@ -53,7 +57,7 @@ local function show_all(self)
 end
 
 function Listing:follow()
-  if not show_all(self) then self.timer:cancel() end
+  if not show_all(self) then self.timer:stop() end
 end
 
 --- SIGINT and SIGTERM end what follows.

@@ -98,6 +98,16 @@ test("--follow shows what comes, until it is stopped", function()
   equal(run:stop(), 0)
 end)
 
+test("--follow ends with its reader", function()
+  local run = resting(e2e.sim "indodax")
+  local piped = e2e.spawn { "/bin/sh", "-c", '"$0" journal "$1" orders --follow | head -n 1',
+                            e2e.program, run.journal }
+  equal(piped:wait_exit(), 0, "of the shell, which waits for both")
+  has(piped:out(), "time (UTC)")
+  equal(piped:err(), "")
+  equal(run:stop(), 0)
+end)
+
 test("why tells the request as it was sent, its answer, and each change", function()
   local sim = e2e.sim "indodax"
   local run = resting(sim)
