@@ -135,7 +135,7 @@ function Events:on_book(book)
   local waiters = self.book_waiters[key]
   if not waiters then return end
   self.book_waiters[key] = nil
-  self.runner.feeds[book.venue .. "\0book\0" .. book.symbol] = nil      -- one was wanted
+  self.runner.feeds.book[book.venue][book.symbol] = nil                 -- one was wanted
   for _, waiter in ipairs(waiters) do dispatch.defer(waiter, "wake", book) end
 end
 

@@ -224,7 +224,12 @@ function Desk:on_book(book)
     of_venue = {}
     self.books[book.venue] = of_venue
   end
-  of_venue[book.symbol] = { mid = book:mid(), time = book.time }
+  local kept = of_venue[book.symbol]
+  if not kept then
+    kept = {}
+    of_venue[book.symbol] = kept
+  end
+  kept.mid, kept.time = book:mid(), book.time
   local last = offer_books(#self.runner_list, nil, self, book)
   if last then last:hear("on_book", book) end
 end

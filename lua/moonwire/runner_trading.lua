@@ -70,13 +70,17 @@ function Trading:subscribe(feed, symbol, venue)
 end
 
 function Trading:begin_feed(feed, what)
-  self.feeds[what.venue .. "\0" .. feed .. "\0" .. what.symbol] = true
+  local of_feed = self.feeds[feed] or {}
+  local symbols = of_feed[what.venue] or {}
+  self.feeds[feed], of_feed[what.venue], symbols[what.symbol] = of_feed, symbols, true
   self.desk:session(what.venue):subscribe(feed, what.symbol)
 end
 
 --- Whether this strategy asked for that feed.
 function Trading:hears(venue, feed, symbol)
-  return self.feeds[venue .. "\0" .. feed .. "\0" .. symbol]
+  local of_feed = self.feeds[feed]
+  local symbols = of_feed and of_feed[venue]
+  return symbols and symbols[symbol]
 end
 
 function Trading:position(symbol, venue)

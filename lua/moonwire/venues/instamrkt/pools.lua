@@ -38,8 +38,9 @@ function M.parts(symbol) return symbol:match "^([^#]+)#(.+)/[^/]+$" end
 local function set_target(pool, target, backing)
   local held = pool.targets[target]
   if not held then return end
-  pool.total = pool.total - held.backing + backing
-  held.backing = backing
+  decimal.add_to(pool.total, backing, 1)
+  decimal.add_to(pool.total, held.backing, -1)
+  decimal.set(held.backing, backing)
 end
 
 local function new_market(pool, target)
@@ -49,7 +50,7 @@ local function new_market(pool, target)
   return {
     symbol = symbol, base = base, quote = pool.currency, price_step = decimal "0.0000000001",
     qty_step = CENT, unit_cost = ONE, names = { base }, pool_id = pool.id, game_id = pool.game_id,
-    target = target, description = pool.description,
+    target = target, description = pool.description, book_key = "book\0" .. symbol,
     content = ('"pool_id":%s,"target":%s,"amount":"'):format(json.encode(pool.id),
                                                               json.encode(target)),
   }
@@ -61,14 +62,15 @@ function M.add(s, row, game)
     id = wire.id(row.pool_id) or error("a pool without an id", 0), game_id = game.id,
     currency = game.currency, action_id = wire.id(row.action_id),
     is_blocked = row.is_blocked == true,
-    stop_at = wire.seconds(row.stop_accepting_bets_at), total = ZERO, targets = {}, markets = {},
+    stop_at = wire.seconds(row.stop_accepting_bets_at), total = decimal.sum(ZERO),
+    targets = {}, markets = {},
     description = wire.given(row.description) or wire.given(row.name),
   }
   for _, entry in ipairs(row.distribution) do
     local target = wire.id(entry.target_id)
     local market = target and new_market(pool, target)
     if market then
-      pool.targets[target] = { backing = ZERO }
+      pool.targets[target] = { backing = decimal.sum(ZERO) }
       set_target(pool, target, wire.amount(entry.backing_money) or ZERO)
       pool.markets[#pool.markets + 1] = market
     else
@@ -91,21 +93,22 @@ end
 function M.tell_book(s, pool, market)
   local held = pool.targets[market.target]
   local now = book.new(s.name, market.symbol, {}, {}, dispatch.now())
-  now.pool = { multiplier = M.multiplier(pool.total, held.backing), backing = held.backing,
-               total = pool.total, is_blocked = pool.is_blocked }
+  now.pool = { multiplier = M.multiplier(pool.total, held.backing),
+               backing = decimal.copy(held.backing), total = decimal.copy(pool.total),
+               is_blocked = pool.is_blocked }
   s.desk:on_book(now)
 end
 
 local function tell_if_asked(_, i, s, pool)
   local market = pool.markets[i]
-  if s.subscriptions["book\0" .. market.symbol] then M.tell_book(s, pool, market) end
+  if s.subscriptions[market.book_key] then M.tell_book(s, pool, market) end
 end
 local tell_all = few(tell_if_asked)
 
 --- Tells it of each target that somebody asked for.
 function M.tell_books(s, pool) tell_all(#pool.markets, nil, s, pool) end
 
---- What backs a target now.
+--- What backs a target now, a decimal or a sum.
 function M.update(pool, target, backing) set_target(pool, target, backing) end
 
 -- Games -------------------------------------------------------------------------------------------

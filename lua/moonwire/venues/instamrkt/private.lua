@@ -2,6 +2,7 @@
 --- bets. Answers name no request: one is on its way at a time. Sections 3 to 6 and 9 of the venue's
 --- page.
 
+local decimal = require "moonwire.decimal"
 local decode = require "moonwire.decode"
 local few = require "moonwire.few"
 local json = require "moonwire.json"
@@ -130,10 +131,14 @@ local function read_new_pool(link, message)
   if not pools.takes_bets(game) then s:in_task("game", pools.refresh, game) end
 end
 
+local backing = decimal.sum(decimal.ZERO)                    -- one for all
+
 local function read_target(_, i, pool, decoder)
   local fields = decoder:row(i - 1)
-  local target, backing = decode.text(fields[TARGET]), decode.decimal(fields[BACKING])
-  if target and backing then pools.update(pool, target, backing) end
+  local target = decode.text(fields[TARGET])
+  if target and decode.decimal_into(backing, fields[BACKING]) then
+    pools.update(pool, target, backing)
+  end
 end
 local read_targets = few(read_target)
 
