@@ -185,12 +185,12 @@ static bool begin_row(struct mw_decoder *d)
     return true;
 }
 
-static struct mw_schema_node *child_at(struct mw_schema_node *node, uint32_t position)
+/* The first of these that is for elements of an array: rows, or positions from the lowest on. */
+static struct mw_schema_node *first_element(struct mw_schema_node *child)
 {
-    for (struct mw_schema_node *child = node->children; child; child = child->next)
-        if (!child->name && (child->is_rows || child->position == position))
-            return child;
-    return NULL;
+    while (child && child->name)
+        child = child->next;
+    return child;
 }
 
 static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
@@ -199,8 +199,12 @@ static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_sc
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == ']')
         return p + 1;
+    struct mw_schema_node *next = node ? first_element(node->children) : NULL;
     for (uint32_t position = 0;; position++) {
-        struct mw_schema_node *child = node ? child_at(node, position) : NULL;
+        bool is_wanted = next && (next->is_rows || next->position == position);
+        struct mw_schema_node *child = is_wanted ? next : NULL;
+        if (child && !child->is_rows)
+            next = first_element(child->next);
         if (child && child->is_rows && position == 0 && d->view.row_count)
             return mw_scan_fail(d, p, "the rows only once expected");
         if (child && child->is_rows) {

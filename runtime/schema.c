@@ -76,13 +76,23 @@ bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t l
     return true;
 }
 
-/* The child for a step, made at the end of the list when it is new: members come in this order. */
-static struct mw_schema_node *child_for(struct mw_schema_node *parent, const struct step *step)
+/* Where in the list of children a new one for this step goes: at the end, because members come in
+ * this order; of positions the lower ones come first. */
+static struct mw_schema_node **place_for(struct mw_schema_node *parent, const struct step *step)
 {
     struct mw_schema_node **link = &parent->children;
-    for (; *link; link = &(*link)->next)
-        if (is_same(*link, step))
-            return *link;
+    while (*link &&
+           (!step->is_position || (*link)->name || (*link)->position < step->position))
+        link = &(*link)->next;
+    return link;
+}
+
+static struct mw_schema_node *child_for(struct mw_schema_node *parent, const struct step *step)
+{
+    for (struct mw_schema_node *known = parent->children; known; known = known->next)
+        if (is_same(known, step))
+            return known;
+    struct mw_schema_node **link = place_for(parent, step);
     struct mw_schema_node *child = calloc(1, sizeof *child);
     if (!child)
         return NULL;
@@ -99,6 +109,7 @@ static struct mw_schema_node *child_for(struct mw_schema_node *parent, const str
     child->is_in_row = parent->is_in_row || step->is_rows;
     child->slot = -1;
     child->fields = MW_SCHEMA_UNUSED;
+    child->next = *link;
     *link = child;
     return child;
 }
