@@ -81,8 +81,7 @@ bool mw_schema_set_text(struct mw_schema_text *text, const char *bytes, size_t l
 static struct mw_schema_node **place_for(struct mw_schema_node *parent, const struct step *step)
 {
     struct mw_schema_node **link = &parent->children;
-    while (*link &&
-           (!step->is_position || (*link)->name || (*link)->position < step->position))
+    while (*link && (!step->is_position || (*link)->name || (*link)->position < step->position))
         link = &(*link)->next;
     return link;
 }
