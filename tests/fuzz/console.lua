@@ -43,7 +43,7 @@ local BTC = { symbol = "BTC/IDR", id = "btcidr", pair = "btc_idr", base = "BTC",
               taker_fee = decimal "0.002", names = { "btcidr" } }
 local ENDED_AFTER = 0.2               -- seconds, of code that never ends
 local KINDS = { hello = true, out = true, line = true, ask = true, bye = true, done = true,
-                screen = true, completions = true }
+                screen = true, watch = true, completions = true }
 
 local function silent() end
 

@@ -203,8 +203,11 @@ local function check_said(desk, text)
   for _, fill in ipairs(desk.fills) do
     local id = tostring(fill.trade_id)
     local key = id .. " of " .. tostring(fill.order.client_order_id or fill.order.order_id)
-    if fill.trade_id and seen[key] then error("trade " .. key .. " counts twice") end
-    seen[key] = true
+    -- One that amends has another price or other fees for what was counted.
+    if fill.trade_id and not fill.amends then
+      if seen[key] then error("trade " .. key .. " counts twice") end
+      seen[key] = true
+    end
     if said[id] then
       local info = said[id].fillInformation
       local qty = decimal.parse(info.qty) or decimal.parse(info.fillQty)
