@@ -14,10 +14,7 @@ static int add(struct mw_decimal *out, const struct mw_decimal *a, const struct 
 
 static int add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
 {
-    struct mw_decimal term = *a;
-    if (sign < 0 && sign_of(a) != 0)
-        term.w[1] ^= SIGN_BIT;
-    return add_alike(sum, sum, &term) ? 0 : mw_decimal_add_to(sum, &term, 1);
+    return sign > 0 && add_alike(sum, sum, a) ? 0 : mw_decimal_add_to(sum, a, sign);
 }
 
 /* Assets --------------------------------------------------------------------------------------- */
@@ -158,8 +155,8 @@ int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
     int lowest_price_sign = x->liquidity == MW_POOL ? 0 : 1;
     if (sign_of(&x->qty) <= 0 || sign_of(&x->price) < lowest_price_sign)
         return MW_ORDER_IMPOSSIBLE;
-    if (add(&cum, &totals->cum, &x->qty) < 0 ||
-        mw_decimal_mul(&product, &x->price, &x->qty) < 0 || add_to(&value, &product, 1) < 0)
+    if (add(&cum, &totals->cum, &x->qty) < 0 || mw_decimal_mul(&product, &x->price, &x->qty) < 0 ||
+        add_to(&value, &product, 1) < 0)
         return -1;
     if (totals->has_qty && compare(&cum, &totals->qty) > 0)
         return MW_ORDER_IMPOSSIBLE;
@@ -268,8 +265,7 @@ int mw_position_count(struct mw_position_totals *totals, const struct mw_executi
     struct mw_decimal qty = totals->qty, cost = totals->cost, cash = totals->cash, value;
     bool closes = sign_of(&totals->qty) == -sign;
     if (!closes &&
-        (mw_decimal_mul(&value, &x->price, &x->qty) < 0 ||
-         add_to(&cost, &value, sign) < 0 ||
+        (mw_decimal_mul(&value, &x->price, &x->qty) < 0 || add_to(&cost, &value, sign) < 0 ||
          add_to(&cash, &value, -sign) < 0 || add_to(&qty, &x->qty, sign) < 0))
         return -1;
     if (mw_position_add_fees(totals, x) < 0)

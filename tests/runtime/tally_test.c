@@ -19,6 +19,7 @@ static void assets(void)
     CHECK_TEXT(mw_asset_name(asset("1inch-x_\xc3\xa9")), "1INCH-X_\xc3\xa9");
     CHECK_INT(mw_asset_number("", 0), 0);
     CHECK_INT(mw_asset_number("ID\0R", 4), 0);
+    CHECK_INT(mw_asset_number("IDR\0", 4), 0);
     CHECK_INT(mw_asset_number(longest, MW_ASSET_NAME_MAX + 1), 0);
     unsigned number = mw_asset_number(longest, MW_ASSET_NAME_MAX);
     CHECK(number > 0);
@@ -122,6 +123,7 @@ static void order_totals(void)
 {
     struct mw_order_totals totals;
     struct mw_decimal qty = dec("1"), half = dec("0.5"), much = dec("3");
+    static const char *const senseless[] = {"-1", "-0.5", "-2.000000000000000000000000000000001"};
     struct mw_execution x = execution("0.3", "100", NULL, NULL);
     mw_order_totals_init(&totals, &qty);
     CHECK_INT(mw_order_state(&totals), 0);
@@ -158,6 +160,16 @@ static void order_totals(void)
     mw_order_told(&totals, &qty);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_MISSING);
     mw_order_told(&totals, &much); /* more than there is: all of it */
+    CHECK_DECIMAL(totals.told, "1");
+    mw_order_totals_init(&totals, &qty);
+    for (size_t i = 0; i < COUNT(senseless); i++) {
+        struct mw_decimal told = dec(senseless[i]);
+        mw_order_told(&totals, &told);
+        CHECK_DECIMAL(totals.told, "0");
+        CHECK_INT(mw_order_state(&totals), 0);
+    }
+    struct mw_decimal wide = dec("18446744073709551616");
+    mw_order_told(&totals, &wide); /* more than there is: 0 in the low word */
     CHECK_DECIMAL(totals.told, "1");
     mw_order_totals_init(&totals, NULL); /* by amount: it is never known to be complete */
     mw_order_told(&totals, &much);
