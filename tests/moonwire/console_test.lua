@@ -166,7 +166,10 @@ t.test("a book is waited for, and shown once", function()
   local text, ok = p:type 'book "BTC/IDR"'
   t.ok(ok and text:find "1549999000  1550000000", text)
   t.equal(p:type 'book "BTC/IDR"', nil)
+  local runner = s.desk.runners[console.NAME]
+  t.ok(runner:hears("idx", "book", "BTC/IDR"))
   s:book({ { "950000000", "2" } }, { { "951000000" } })
+  t.ok(not runner:hears("idx", "book", "BTC/IDR"), "one was wanted")
   text = p:take("done")[1].text
   t.equal(text, "bid_qty        bid        ask  ask_qty\n      2  950000000  951000000        1")
   s:book({ { "950000000", "2" } }, { { "951000000" } })

@@ -3,6 +3,8 @@
 local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
+local order_module = require "moonwire.order"
+local position = require "moonwire.position"
 local mw = require "moonwire"
 
 local D = decimal
@@ -303,6 +305,61 @@ t.test("an order and its fill go to the strategy that sent it", function()
   t.equal(tostring(s.desk:position("two", "idx", "BTC/IDR").qty), "0.0004")
   t.equal(tostring(s.desk:position("one", "idx", "BTC/IDR").qty), "0")
   t.equal(s.desk.fill_count, 1)
+end)
+
+-- An order that was executed, of that strategy, venue and symbol.
+local function execute(s, strategy, venue, symbol, qty)
+  local order = order_module.new({
+    client_order_id = strategy .. venue .. symbol .. qty, venue = venue, symbol = symbol,
+    side = "buy", type = "limit", time_in_force = "gtc", price = D "100", qty = D(qty),
+    strategy = strategy }, 0)
+  s.desk.orders:add(order)
+  s.desk.orders:apply(order, { status = "filled", trade_id = 1, last_qty = D(qty),
+                               last_price = D "100" })
+  s:settle()
+end
+
+t.test("fills in turn go to the position of their own strategy, venue and symbol", function()
+  local s = play(nil, { "one", "two" })
+  local held = {}
+  for turn = 1, 3 do
+    for i, of in ipairs { { "one", "idx", "BTC/IDR" }, { "one", "idx", "ETH/IDR" },
+                          { "two", "idx", "ETH/IDR" }, { "two", "fin", "ETH/IDR" } } do
+      execute(s, of[1], of[2], of[3], tostring(i * 10 ^ turn))
+      held[i] = (held[i] or 0) + i * 10 ^ turn
+      t.equal(tostring(s.desk:position(unpack(of)).qty), tostring(held[i]))
+    end
+  end
+end)
+
+t.test("fills behind the return of an earlier run's position are in that one", function()
+  local s = play()
+  execute(s, "one", "idx", "BTC/IDR", "1")
+  local earlier = position.new { strategy = "one", venue = "idx", symbol = "BTC/IDR" }
+  s.desk:take_position(earlier)
+  execute(s, "one", "idx", "BTC/IDR", "2")
+  t.equal(tostring(earlier.qty), "2")
+end)
+
+t.test("each feed, venue and symbol is asked for by itself", function()
+  local s = play()
+  local asked = {}
+  for _, name in ipairs { "second", "third" } do
+    s.desk:add_session { name = name, subscribe = function(_, feed, symbol)
+      asked[#asked + 1] = name .. " " .. feed .. " " .. symbol
+    end }
+  end
+  local runner = s.runners.one
+  local wanted = { { "second", "book", "A/B" }, { "second", "book", "C/D" },
+                   { "third", "book", "A/B" }, { "second", "trades", "A/B" } }
+  for i, of in ipairs(wanted) do
+    t.ok(not runner:hears(unpack(of)), "not yet")
+    runner:begin_feed(of[2], { venue = of[1], symbol = of[3] })
+    for j = 1, i do t.ok(runner:hears(unpack(wanted[j])), table.concat(wanted[j], " ")) end
+  end
+  t.equal(#asked, 4)
+  t.ok(not runner:hears("third", "trades", "A/B"))
+  t.ok(not runner:hears("third", "book", "C/D"))
 end)
 
 t.test("an execution of somebody else's order is in nobody's position", function()

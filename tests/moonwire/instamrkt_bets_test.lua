@@ -97,7 +97,10 @@ t.test("a book is what a target stands at, told at once and with each bet of any
   t.equal(#book.bids + #book.asks, 0)
   t.equal(tostring(book.pool.multiplier), "2.5")
   t.equal(tostring(book.pool.total), "10")
+  local backing = tostring(book.pool.backing)
   s:hear(frames.distribution)
+  t.equal(tostring(book.pool.total), "10", "a book does not change")
+  t.equal(tostring(book.pool.backing), backing)
   t.equal(tostring(s.trader.book.pool.multiplier), "1.9230769231")
   t.equal(tostring(s.trader.book.pool.backing), "6.5")
   s:hear '{"res":368,"pool_id":"6b0e","blocked_at":1}'

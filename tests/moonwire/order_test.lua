@@ -205,6 +205,36 @@ t.test("even all of a canceled order's quantity, come late, leaves it canceled",
   is(order, { status = "canceled", cum_qty = "3" })
 end)
 
+t.test("a trade that could not be counted is new when it comes again", function()
+  for _, id in ipairs { 5, "x" } do
+    local order = order_in "new"
+    t.raises(order.apply, "impossible execution", order, trade(id, "4"))
+    local _, fill = order:apply(trade(id, "3"))
+    t.ok(fill, "the first trade")
+    order = order_in "new"
+    order:apply(trade(4, "1"))
+    t.raises(order.apply, "impossible execution", order, trade(id, "4"))
+    _, fill = order:apply(trade(id, "2"))
+    t.ok(fill, "the second one")
+    is(order, { cum_qty = "3", status = "filled" })
+    t.equal(select(2, order:apply(trade(4, "1"))), nil, "the one before is known")
+  end
+end)
+
+t.test("a report says whether fills are missing behind it", function()
+  local function missing(order, report) return (select(4, order:apply(report))) end
+  local order = order_in "new"
+  t.equal(missing(order, status "new"), false)
+  t.equal(missing(order, status("new", { cum_qty = D "1" })), true)
+  t.equal(missing(order, trade("a", "1")), false)
+  t.equal(missing(order, status "filled"), true, "all of it, though no total came along")
+  t.equal(missing(order, trade("b", "2")), false)
+  order = order_in "canceled"
+  t.equal(missing(order, status("canceled", { cum_qty = D "1" })), true)
+  order = order_in "canceled"
+  t.equal(missing(order, status "filled"), true, "of an order that has ended, too")
+end)
+
 t.test("filled is believed only when all of it is counted", function()
   local order = order_in "new"
   t.equal(order:apply(status("filled", { cum_qty = D "3" })), false)

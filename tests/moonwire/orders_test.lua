@@ -362,6 +362,25 @@ t.test("finished orders stay known for late fills, the oldest are forgotten in t
   t.equal(orders:find("idx", nil, "open"), open)
 end)
 
+t.test("the oldest is forgotten when all that the event has left to do is done", function()
+  local orders = new()
+  local oldest = add(orders, { order_id = "x-1" })
+  cancel(orders, oldest)
+  for _ = 1, 1199 do cancel(orders, add(orders)) end
+  local known = {}
+  local probe = {}
+  function probe:look(again)
+    known[#known + 1] = orders:find("idx", nil, "x-1") ~= nil
+    if again then dispatch.defer(self, "look") end
+  end
+  orders:apply(add(orders), { status = "canceled" })
+  dispatch.defer(probe, "look", true)                         -- a callback, and what it sends
+  while dispatch.door() do end
+  probe:look()
+  t.equal(table.concat({ tostring(known[1]), tostring(known[2]), tostring(known[3]) }, " "),
+          "true true false")
+end)
+
 t.test("one that is to be forgotten and comes back within the event stays known", function()
   local orders = new()
   local order = add(orders, { order_id = "x-1" })
