@@ -26,7 +26,7 @@ BENCH_TOOLS := $(patsubst tests/bench/%.c,%,$(wildcard tests/bench/*.c))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef
 BASE_FLAGS = -std=c11 -D_GNU_SOURCE $(WARNINGS) -Iruntime -MMD -MP -fstack-protector-strong \
-    $(shell pkg-config --cflags $(MODULES)) $(CFLAGS)
+    $(DEFINES) $(shell pkg-config --cflags $(MODULES)) $(CFLAGS)
 FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug := -O1 -g -Werror
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -54,10 +54,11 @@ $(B)/%.o: runtime/%.c
 	@echo "  cc      $<"
 	$(Q)$(CC) $(BASE_FLAGS) $(FLAGS_$(VARIANT)) -c -o $@ $<
 
-# The program knows which declarations of its structs it was built with (cli.lua compares).
+# The program knows which declarations of its structs it was built with (cli.lua compares). Not in
+# CFLAGS: what a user gives there would replace it.
 LUA_HOST := $(B)/lua_host.o build/fuzz-objects/lua_host.o
 $(LUA_HOST): lua/moonwire/cdef.lua
-$(LUA_HOST): CFLAGS += -DMW_CDEF_SHA256='"$(shell sha256sum lua/moonwire/cdef.lua | cut -c1-64)"'
+$(LUA_HOST): DEFINES := -DMW_CDEF_SHA256='"$(shell sha256sum lua/moonwire/cdef.lua | cut -c1-64)"'
 
 $(B)/%.o: tests/%.c
 	@mkdir -p $(@D)

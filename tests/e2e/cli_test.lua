@@ -138,6 +138,14 @@ test("a library of another build is refused before anything starts", function()
   end
 end)
 
+test("a user's own CFLAGS do not part the program from its library", function()
+  local process = e2e.spawn({ "make", "-n", "V=1", "CFLAGS=-O1", "-W", "lua/moonwire/cdef.lua",
+                              "build/release/lua_host.o" }, ENVIRONMENT)
+  equal(process:wait_exit(20), 0)
+  has(process:out(), "-O1")
+  has(process:out(), "-DMW_CDEF_SHA256=")
+end)
+
 test("more accounts than one runtime locks are refused before anything starts", function()
   local venue = '{ protocol = "indodax", environment = "demo", key = env "MW_KEY", '
     .. 'rest_url = "https://v%d.test", secret = env "MW_SECRET" }'
