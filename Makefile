@@ -10,7 +10,7 @@ LUAJIT_TEST_FLAGS ?=
 # What the build and the tests need beyond a bare Debian: package names.
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libluajit-5.1-dev libev-dev libwebsockets-dev \
     libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libwslay-dev libintelrdfpmath-dev \
-    libsqlite3-dev liblz4-dev libedit-dev lua-cjson
+    libsqlite3-dev liblz4-dev libedit-dev lua-cjson ca-certificates
 TEST_PACKAGES := python3 python3-websocket nodejs node-ws openssl curl
 LINT_PACKAGES := clang-tidy cppcheck lua-check clang
 MODEL_PACKAGES := spin
