@@ -128,7 +128,7 @@ function Desk:on_order_changed(order)
   if order._cancel.must_end then self.sessions[order.venue]:insist(order) end
   if self.watch then self.watch:on_order(order) end
   if self.console then self.console:on_order(order) end
-  if runner then
+  if runner and runner.class.on_order then               -- no table for one that does not listen
     runner:hear("on_order", order._view, { previous = rawget(order, "previous_status"),
                                        reason = rawget(order, "reason") })
   end

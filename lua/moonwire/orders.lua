@@ -165,10 +165,12 @@ function Orders:claim(strategy)
 end
 
 local function forget(self, order)
-  order._owner, self.foreign[order] = false, nil
+  order._owner = false
+  if self.foreign[order] then self.foreign[order] = nil end    -- LuaJIT adds a key even for nil
   forget_ids(self, order, order)
   local chain = chain_module.of(order)
-  for _, link in ipairs(chain and chain.links or {}) do forget_ids(self, order, link) end
+  if not chain then return end
+  for _, link in ipairs(chain.links) do forget_ids(self, order, link) end
 end
 
 -- One that is to be forgotten has come back and ended again.
