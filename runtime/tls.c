@@ -1,4 +1,5 @@
 #include "tls.h"
+#include "wire.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -7,8 +8,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { READ_BUFFER = 64 * 1024 }; /* many records for one system call */
 
 /* One context for each store of certificates: reading the system's takes tens of milliseconds. */
 struct context {
@@ -19,14 +18,17 @@ struct context {
 
 struct mw_tls {
     struct context *contexts;
+    BIO_METHOD *wires;
 };
 
 struct mw_tls *mw_tls_new(struct mw_err *err)
 {
     struct mw_tls *tls = calloc(1, sizeof *tls);
-    if (!tls)
-        mw_err_set(err, "tls: out of memory");
-    return tls;
+    if (tls && (tls->wires = mw_wire_method()))
+        return tls;
+    mw_err_set(err, "tls: out of memory");
+    free(tls);
+    return NULL;
 }
 
 static void free_context(struct context *context)
@@ -47,6 +49,7 @@ void mw_tls_free(struct mw_tls *tls)
         free_context(tls->contexts);
         tls->contexts = next;
     }
+    BIO_meth_free(tls->wires);
     free(tls);
 }
 
@@ -85,8 +88,6 @@ static SSL_CTX *find_context(struct mw_tls *tls, const char *ca_file, struct mw_
     SSL_CTX_set_verify(context->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(context->ssl,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    SSL_CTX_set_read_ahead(context->ssl, 1);
-    SSL_CTX_set_default_read_buffer_len(context->ssl, READ_BUFFER);
     if (load_store(context->ssl, ca_file, err) < 0) {
         free_context(context);
         return NULL;
@@ -106,16 +107,18 @@ SSL *mw_tls_open(struct mw_tls *tls, const char *ca_file, const char *host, int 
     unsigned char address[16];
     SSL_CTX *context = find_context(tls, ca_file, err);
     SSL *ssl = context ? SSL_new(context) : NULL;
-    if (!ssl) {
+    BIO *wire = ssl ? mw_wire_new(tls->wires, fd) : NULL;
+    if (!wire) {
         if (context)
             mw_err_set(err, "out of memory");
         goto fail;
     }
+    SSL_set_bio(ssl, wire, wire); /* which owns it now */
     bool is_address =
         inet_pton(AF_INET, host, address) == 1 || inet_pton(AF_INET6, host, address) == 1;
     int ok = is_address ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host)
                         : SSL_set1_host(ssl, host) && SSL_set_tlsext_host_name(ssl, host);
-    if (!ok || !SSL_set_fd(ssl, fd)) {
+    if (!ok) {
         mw_err_set(err, "%s", openssl_reason());
         goto fail;
     }

@@ -1,5 +1,6 @@
 #include "ws_session.h"
 #include "record.h"
+#include "wire.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -163,11 +164,18 @@ static void advance(struct session *session)
     }
 }
 
+/* Before TLS is asked, which takes longer; but it may hold more than its wire knows. */
+static bool may_have_more(struct session *session)
+{
+    return !session->ssl || ev_is_active(&session->again) ||
+           mw_wire_has_more(SSL_get_rbio(session->ssl));
+}
+
 static void poll_sessions(void *arg)
 {
     struct mw_ws_pool *pool = arg;
     for (int i = 0; i < POLLED_MAX; i++)
-        if (pool->polled[i] && pool->polled[i]->phase == OPEN)
+        if (pool->polled[i] && pool->polled[i]->phase == OPEN && may_have_more(pool->polled[i]))
             read_messages(pool->polled[i]);
 }
 
