@@ -9,7 +9,7 @@ LUAJIT_TEST_FLAGS ?=
 
 # What the build and the tests need beyond a bare Debian: package names.
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libluajit-5.1-dev libev-dev libwebsockets-dev \
-    libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libwslay-dev libintelrdfpmath-dev \
+    libwebsockets-evlib-ev libssl-dev libcurl4-openssl-dev libintelrdfpmath-dev \
     libsqlite3-dev liblz4-dev libedit-dev lua-cjson ca-certificates
 TEST_PACKAGES := python3 python3-websocket nodejs node-ws openssl curl
 LINT_PACKAGES := clang-tidy cppcheck lua-check clang
@@ -31,7 +31,7 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug := -O1 -g -Werror
 FLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=undefined -Werror
-LIBS = $(shell pkg-config --libs $(MODULES)) -lev -lwslay -l:libbidgcc000.a -lm -rdynamic $(LDFLAGS)
+LIBS = $(shell pkg-config --libs $(MODULES)) -lev -l:libbidgcc000.a -lm -rdynamic $(LDFLAGS)
 
 B := build/$(VARIANT)
 OBJECTS := $(SOURCES:runtime/%.c=$(B)/%.o)

@@ -5,7 +5,6 @@
 #include "decimal.h"
 
 #include <stdbool.h>
-#include <stdlib.h>
 
 /* The encoding: sign in the top bit, then 14 bits of exponent + BIAS, then 113 bits of digits. */
 enum { BIAS = 6176, EXPONENT_SHIFT = 49, DIGITS_MAX = 34, EXPONENT_MAX = 60 };
@@ -81,20 +80,6 @@ static inline bool add_alike(struct mw_decimal *out, const struct mw_decimal *a,
     out->w[0] = word;
     out->w[1] = a->w[1];
     return true;
-}
-
-/* mw_decimal_cmp, quickly where neither is below 0 and both have digits of one word. */
-static inline int compare(const struct mw_decimal *a, const struct mw_decimal *b)
-{
-    int shift = exponent_of(a) - exponent_of(b);
-    if (((a->w[1] | b->w[1]) & (SIGN_BIT | HIGH_MASK)) || abs(shift) > SMALL_SHIFT)
-        return mw_decimal_cmp(a, b);
-    uint128 x = a->w[0], y = b->w[0];
-    if (shift > 0)
-        x *= powers[shift];
-    else
-        y *= powers[-shift];
-    return (x > y) - (x < y);
 }
 
 #endif

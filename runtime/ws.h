@@ -1,5 +1,5 @@
-/* ws.h: WebSocket client sessions on the host's loop: OpenSSL below, the frames of libwslay on top.
- * Knows frames, no venue and no Lua. Each session ends with exactly one event ws_close. */
+/* ws.h: WebSocket client sessions on the host's loop: OpenSSL below, frames (ws_frame.h) on top.
+ * Knows no venue and no Lua. Each session ends with exactly one event ws_close. */
 #ifndef MW_WS_H
 #define MW_WS_H
 
@@ -14,9 +14,9 @@ struct mw_ws_options {
     const char *url; /* wss://host[:port]/path; ws:// on loopback only */
     const struct mw_header *headers;
     size_t header_count;
-    const char *origin;  /* NULL: no Origin header is sent */
-    const char *ca_file; /* NULL: the system's store */
-    int64_t silence_ns;  /* give up when nothing arrives for this long; 0: never */
+    const char *origin;   /* NULL: no Origin header is sent */
+    const char *ca_file;  /* NULL: the system's store */
+    int64_t silence_ns;   /* give up when nothing arrives for this long; 0: never */
     int64_t handshake_ns; /* for name, TCP, TLS and upgrade together; 0: 10 s */
     size_t limit_bytes;   /* of a message; 0: MW_WS_MESSAGE_MAX */
 };

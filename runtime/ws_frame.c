@@ -2,48 +2,47 @@
 #include "buffer.h"
 #include "utf8.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <wslay/wslay.h>
 
 enum { CONTROL_MAX = 125, PROTOCOL_ERROR = 1002, BAD_DATA = 1007, TOO_BIG = 1009 };
+enum {
+    READ_SIZE = 16 * 1024,
+    WHOLE_MAX = READ_SIZE / 2, /* frames up to that are read in one piece */
+};
+
+struct frame {
+    bool is_last; /* FIN */
+    bool has_reserved, is_masked;
+    int opcode; /* 0: a continuation */
+    uint8_t mask[4];
+    uint64_t len, got; /* of its payload; so much of that was taken */
+};
 
 struct mw_ws_reader {
-    wslay_frame_context_ptr frames;
     mw_ws_read_fn *read;
     void *arg;
     size_t limit;
     bool has_ended, from_client;
-    bool is_drained;           /* the source has nothing at present */
-    uint64_t frame_got;        /* bytes so far of the frame that is being read */
-    int opcode;                /* of the message that is being put together; 0: none */
-    struct mw_buffer message;  /* its bytes so far */
-    char control[CONTROL_MAX]; /* a control frame may come between fragments */
-    size_t control_len;
+    uint8_t *bytes; /* READ_SIZE; what was read and not taken yet: from `at` to `len` */
+    size_t at, len;
+    bool is_in_frame; /* its header was taken */
+    struct frame frame;
+    int opcode;               /* of the message that is being put together; 0: none */
+    struct mw_buffer message; /* its bytes so far */
 };
-
-static ssize_t on_read(uint8_t *buf, size_t len, int flags, void *arg)
-{
-    (void)flags;
-    struct mw_ws_reader *reader = arg;
-    ssize_t got = reader->read(reader->arg, buf, len);
-    reader->is_drained = got <= 0;
-    if (got < 0)
-        reader->has_ended = true;
-    return got > 0 ? got : -1;
-}
 
 struct mw_ws_reader *mw_ws_reader_new(mw_ws_read_fn *read, void *arg, size_t limit,
                                       bool from_client, struct mw_err *err)
 {
-    struct wslay_frame_callbacks callbacks = {.recv_callback = on_read};
     struct mw_ws_reader *reader = calloc(1, sizeof *reader);
-    if (!reader || wslay_frame_context_init(&reader->frames, &callbacks, reader) != 0) {
+    uint8_t *bytes = reader ? malloc(READ_SIZE) : NULL;
+    if (!bytes) {
         mw_err_set(err, "out of memory");
         free(reader);
         return NULL;
     }
+    reader->bytes = bytes;
     reader->read = read;
     reader->arg = arg;
     reader->limit = limit;
@@ -55,9 +54,24 @@ void mw_ws_reader_free(struct mw_ws_reader *reader)
 {
     if (!reader)
         return;
-    wslay_frame_context_free(reader->frames);
     mw_buffer_fini(&reader->message);
+    free(reader->bytes);
     free(reader);
+}
+
+/* Reads behind what is there, which is less than WHOLE_MAX. False: nothing comes now, or never. */
+static bool read_more(struct mw_ws_reader *reader)
+{
+    size_t left = reader->len - reader->at;
+    if (left && reader->at)
+        memmove(reader->bytes, reader->bytes + reader->at, left);
+    reader->at = 0;
+    reader->len = left;
+    ssize_t got = reader->read(reader->arg, reader->bytes + left, READ_SIZE - left);
+    if (got < 0)
+        reader->has_ended = true;
+    reader->len += got > 0 ? (size_t)got : 0;
+    return got > 0;
 }
 
 static enum mw_ws_read_result violation(struct mw_ws_message *message, int code, struct mw_err *err,
@@ -68,27 +82,60 @@ static enum mw_ws_read_result violation(struct mw_ws_message *message, int code,
     return MW_WS_VIOLATION;
 }
 
-/* What is wrong with a frame's header, or NULL (RFC 6455, 5.2 to 5.5). */
-static const char *check_header(const struct mw_ws_reader *reader,
-                                const struct wslay_frame_iocb *frame)
+/* Takes a header (5.2): 1; 0 when it has not all come; -1 when its length is written wrongly. */
+static int take_header(struct mw_ws_reader *reader)
 {
-    bool is_control = frame->opcode >= 8;
-    if (frame->mask != reader->from_client)
+    const uint8_t *p = reader->bytes + reader->at;
+    size_t there = reader->len - reader->at;
+    if (there < 2)
+        return 0;
+    struct frame *frame = &reader->frame;
+    unsigned form = p[1] & 0x7f;
+    size_t more = form == 127 ? 8 : form == 126 ? 2 : 0, size = 2 + more + (p[1] & 0x80 ? 4 : 0);
+    if (there < size)
+        return 0;
+    frame->is_last = p[0] & 0x80;
+    frame->has_reserved = p[0] & 0x70;
+    frame->opcode = p[0] & 0x0f;
+    frame->is_masked = p[1] & 0x80;
+    frame->got = 0;
+    frame->len = more ? 0 : form;
+    for (size_t i = 0; i < more; i++)
+        frame->len = frame->len << 8 | p[2 + i];
+    if (frame->is_masked)
+        memcpy(frame->mask, p + 2 + more, sizeof frame->mask);
+    reader->at += size;
+    if (more == 2)
+        return frame->len < 126 ? -1 : 1;
+    return more == 8 && (frame->len < 65536 || frame->len >> 63) ? -1 : 1;
+}
+
+/* What is wrong with a frame's header, or NULL (RFC 6455, 5.2 to 5.5). */
+static const char *check_header(const struct mw_ws_reader *reader)
+{
+    const struct frame *frame = &reader->frame;
+    bool is_control = frame->opcode >= MW_WS_CLOSE;
+    if (frame->is_masked != reader->from_client)
         return reader->from_client ? "a client's frame without a mask"
                                    : "a server's frame with a mask";
-    if (frame->rsv)
+    if (frame->has_reserved)
         return "reserved bits are set";
-    if (is_control && (!frame->fin || frame->payload_length > CONTROL_MAX))
+    if (is_control && (!frame->is_last || frame->len > CONTROL_MAX))
         return "a control frame is fragmented or longer than 125 bytes";
-    if (is_control && frame->opcode > MW_WS_PONG)
-        return "unknown opcode";
-    if (!is_control && frame->opcode > MW_WS_BINARY)
+    if (is_control ? frame->opcode > MW_WS_PONG : frame->opcode > MW_WS_BINARY)
         return "unknown opcode";
     if (!is_control && frame->opcode == 0 && !reader->opcode)
         return "a continuation of nothing";
     if (!is_control && frame->opcode != 0 && reader->opcode)
         return "a new message inside a fragmented one";
     return NULL;
+}
+
+static bool is_too_long(const struct mw_ws_reader *reader)
+{
+    const struct frame *frame = &reader->frame;
+    size_t before = frame->opcode ? 0 : reader->message.len;
+    return frame->opcode < MW_WS_CLOSE && frame->len > reader->limit - before;
 }
 
 /* 7.4: codes that may stand in a close frame. */
@@ -126,83 +173,82 @@ static enum mw_ws_read_result finish(struct mw_ws_message *message, struct mw_er
     return MW_WS_MESSAGE;
 }
 
-/* One piece of a control frame. */
-static bool take_control(struct mw_ws_reader *reader, const struct wslay_frame_iocb *frame,
-                         struct mw_ws_message *message)
-{
-    if (reader->frame_got == 0)
-        reader->control_len = 0;
-    if (frame->data_length) /* never more than CONTROL_MAX: the header was checked */
-        memcpy(reader->control + reader->control_len, frame->data, frame->data_length);
-    reader->control_len += frame->data_length;
-    if (reader->control_len < frame->payload_length)
-        return false;
-    message->opcode = frame->opcode;
-    message->data = reader->control;
-    message->len = reader->control_len;
-    return true;
-}
+enum progress { NEEDS_MORE, GOES_ON, IS_COMPLETE, NO_MEMORY };
 
-/* One piece of a text or binary message: 1 when that completed it, 0 when not, -1 without memory.
- * */
-static int take_data(struct mw_ws_reader *reader, const struct wslay_frame_iocb *frame,
-                     struct mw_ws_message *message)
+/* A message that comes in pieces. As it seldom does: its code is kept out of the usual way. */
+static __attribute__((cold)) enum progress put_together(struct mw_ws_reader *reader,
+                                                        const uint8_t *piece, size_t len,
+                                                        bool is_first,
+                                                        struct mw_ws_message *message)
 {
-    bool is_whole = reader->frame_got + frame->data_length == frame->payload_length;
-    if (frame->opcode && frame->fin && is_whole && reader->frame_got == 0) {
-        message->opcode = frame->opcode; /* all of it in one piece: no copy */
-        message->data = frame->data_length ? (const char *)frame->data : "";
-        message->len = frame->data_length;
-        return 1;
-    }
-    if (frame->opcode && reader->frame_got == 0) {
+    const struct frame *frame = &reader->frame;
+    if (frame->opcode && is_first) {
         reader->opcode = frame->opcode;
         reader->message.len = 0;
     }
-    if (mw_buffer_append(&reader->message, frame->data, frame->data_length, reader->limit) < 0)
-        return -1;
-    if (!frame->fin || !is_whole)
-        return 0;
+    if (mw_buffer_append(&reader->message, piece, len, reader->limit) < 0)
+        return NO_MEMORY;
+    if (!frame->is_last || frame->got < frame->len)
+        return GOES_ON;
     message->opcode = reader->opcode;
     message->data = reader->message.bytes;
     message->len = reader->message.len;
     reader->opcode = 0;
-    return 1;
+    return IS_COMPLETE;
+}
+
+static __attribute__((cold)) void unmask(const struct frame *frame, uint8_t *piece, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        piece[i] ^= frame->mask[(frame->got + i) & 3];
+}
+
+/* Takes what there is of the frame's payload, if that is all of it or more than is waited for. */
+static enum progress take_payload(struct mw_ws_reader *reader, struct mw_ws_message *message)
+{
+    struct frame *frame = &reader->frame;
+    uint8_t *piece = reader->bytes + reader->at;
+    size_t there = reader->len - reader->at;
+    bool is_all = frame->len - frame->got <= there, is_first = frame->got == 0;
+    if (!is_all && (there == 0 || frame->len <= WHOLE_MAX))
+        return NEEDS_MORE;
+    size_t len = is_all ? (size_t)(frame->len - frame->got) : there;
+    if (frame->is_masked)
+        unmask(frame, piece, len);
+    reader->at += len;
+    frame->got += len;
+    reader->is_in_frame = !is_all;
+    if (frame->opcode < MW_WS_CLOSE && !(is_all && is_first && frame->opcode && frame->is_last))
+        return put_together(reader, piece, len, is_first, message);
+    message->opcode = frame->opcode;
+    message->data = (const char *)piece;
+    message->len = len;
+    return IS_COMPLETE;
 }
 
 enum mw_ws_read_result mw_ws_reader_next(struct mw_ws_reader *reader, struct mw_ws_message *message,
                                          struct mw_err *err)
 {
     for (;;) {
-        struct wslay_frame_iocb frame;
-        memset(&frame, 0, sizeof frame);
-        ssize_t got = wslay_frame_recv(reader->frames, &frame);
-        if (got == WSLAY_ERR_WANT_READ && !reader->is_drained)
-            continue; /* libwslay stops at a short read; TLS may hold more, unseen by epoll */
-        if (got == WSLAY_ERR_WANT_READ || got == WSLAY_ERR_INVALID_CALLBACK)
-            return reader->has_ended ? MW_WS_ENDED : MW_WS_AGAIN;
-        if (got < 0)
-            return violation(message, PROTOCOL_ERROR, err, "a malformed frame");
-        if (reader->frame_got == 0) {
-            const char *why = check_header(reader, &frame);
+        if (!reader->is_in_frame) {
+            int header = take_header(reader);
+            const char *why = header > 0   ? check_header(reader)
+                              : header < 0 ? "a malformed frame"
+                                           : NULL;
             if (why)
                 return violation(message, PROTOCOL_ERROR, err, why);
-            uint64_t before = frame.opcode ? 0 : reader->message.len;
-            if (frame.opcode < 8 && frame.payload_length > reader->limit - before)
+            reader->is_in_frame = header > 0;
+            if (header > 0 && is_too_long(reader))
                 return violation(message, TOO_BIG, err, "a message larger than the limit");
         }
-        int is_complete;
-        if (frame.opcode >= 8)
-            is_complete = take_control(reader, &frame, message);
-        else
-            is_complete = take_data(reader, &frame, message);
-        reader->frame_got += frame.data_length;
-        if (reader->frame_got == frame.payload_length)
-            reader->frame_got = 0;
-        if (is_complete < 0)
-            return violation(message, TOO_BIG, err, "no memory for a message");
-        if (is_complete)
+        enum progress progress = reader->is_in_frame ? take_payload(reader, message) : NEEDS_MORE;
+        if (progress == IS_COMPLETE)
             return finish(message, err);
+        if (progress == NO_MEMORY)
+            return violation(message, TOO_BIG, err, "no memory for a message");
+        /* (A short read is no reason to stop: TLS may hold more, unseen by epoll.) */
+        if (progress == NEEDS_MORE && !read_more(reader))
+            return reader->has_ended ? MW_WS_ENDED : MW_WS_AGAIN;
     }
 }
 
