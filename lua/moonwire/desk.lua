@@ -158,7 +158,7 @@ function Desk:on_order_filled(order, fill)
     order._position = held
   end
   Position.apply(held, fill, order)
-  runner:hear("on_fill", fill, fill.order)
+  runner:hear("on_fill", fill, order._view)
 end
 
 function Desk:on_fill_amended(order, fill)

@@ -3,6 +3,7 @@
 --- the rest; a script gets all of it.
 
 local decimal = require "moonwire.decimal"
+local fill_module = require "moonwire.fill"
 local fitting = require "moonwire.fitting"
 local json = require "moonwire.json"
 local order_module = require "moonwire.order"
@@ -289,7 +290,7 @@ local fill_fields = { "client_order_id", "order_id", "trade_id", "strategy", "ve
 local function fields_of(value)
   local meta = getmetatable(value)
   if order_view.order(value) then return order_fields end
-  return meta == order_module.Order and order_fields or meta == order_module.Fill and fill_fields
+  return meta == order_module.Order and order_fields or meta == fill_module.Fill and fill_fields
 end
 
 local function field_lines(value, names)

@@ -15,6 +15,7 @@ local bit = require "bit"
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
+local fill_module = require "moonwire.fill"
 local order_view = require "moonwire.order_view"
 local order_wait = require "moonwire.order_wait"
 local trades = require "moonwire.trades"
@@ -193,61 +194,26 @@ end
 -- The status of a working order follows from what was counted.
 local function working(state) return has(state, BEGUN) and "partially_filled" or "new" end
 
---- A fill: an execution that was counted, and of its order what belongs to it.
-local Fill = { __name = "moonwire.Fill" }
-M.Fill = Fill
-
-local of_execution = {
-  qty = function(x) return decimal.copy(x.qty) end,
-  price = function(x) return decimal.copy(x.price) end,
-  fees = execution.fees,
-  liquidity = execution.liquidity,
-  time = function(x) return x.time > 0 and x.time or nil end,
-}
-local function trade_id(fill)
-  local id = fill._trade_id
-  return type(id) == "number" and ("%.0f"):format(id) or id
-end
-local of_order = { client_order_id = true, order_id = true, venue = true, symbol = true,
-                   side = true, strategy = true }
-
-function Fill:__index(key)
-  local derive = of_execution[key]
-  if derive then return derive(self._execution or error("a fill without its execution", 2)) end
-  if of_order[key] then return self.order[key] end
-  if key == "trade_id" then return trade_id(self) end
-end
-
-function Fill:__newindex(key)
-  error(("a fill is not changed by writing to it (%s): it is what was executed, %s at %s"):format(
-    tostring(key), tostring(self.qty), tostring(self.price)), 2)
-end
-
-local function new_fill(self, report, x)
-  return setmetatable({ order = self._view, _trade_id = report.trade_id, _execution = x,
-                        _number = 0 }, Fill)                    -- in the journal (record.lua)
-end
-
---- A fill of an execution that was counted before.
-function M.fill(order, trade, x) return new_fill(order, { trade_id = trade }, x) end
-
 -- A trade that was counted before by total or at a provisional price: only the money changes.
 local function amend(self, report, x, old_price)
   decimal.add_product(self._totals.value, x.price - old_price, x.qty, 1)
-  local fill = new_fill(self, report, x)
+  local fill = fill_module.new(self._view, report.trade_id, x)
   rawset(fill, "amends", true)
   rawset(fill, "old_price", old_price)
   return fill
 end
 
-local function count(self, report, x)
+-- Counts an execution; nil and why when that makes no sense.
+local function try_count(self, report, x)
   local result = C.mw_order_count(self._totals, x)
-  if result ~= 0 then
-    error(("%s of %s at %s on %s"):format(result == IMPOSSIBLE and "impossible execution"
-      or "a total beyond 34 digits: execution", tostring(x.qty), tostring(x.price),
-      tostring(self)), 0)
-  end
-  return new_fill(self, report, x)
+  if result == 0 then return fill_module.new(self._view, report.trade_id, x) end
+  return nil, ("%s of %s at %s on %s"):format(result == IMPOSSIBLE and "impossible execution"
+    or "a total beyond 34 digits: execution", tostring(x.qty), tostring(x.price), tostring(self))
+end
+
+local function count(self, report, x)
+  local fill, err = try_count(self, report, x)
+  return fill or error(err, 0)
 end
 
 -- Part of an execution; its fees stay with the other part.
@@ -282,6 +248,13 @@ local function book_known_trade(self, report, x, key)
   return nil, amend(self, report, x, provisional.price)
 end
 
+-- A trade that makes no sense was not counted.
+local function refuse_trade(self, key, why)
+  self._trades = trades.take_back(self._trades)
+  if self._provisional then self._provisional[key] = nil end
+  error(why, 0)
+end
+
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
   local is_new, held = trades.add(self._trades, key)
@@ -291,11 +264,13 @@ local function book_trade(self, report, x)
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }
   end
-  local ok, fill, amended = pcall(self._estimated and book_estimated or count, self, report, x)
-  if ok then return fill, amended end
-  self._trades = trades.take_back(held)                    -- it was not counted
-  if self._provisional then self._provisional[key] = nil end
-  error(fill, 0)
+  if self._estimated then
+    local ok, fill, amended = pcall(book_estimated, self, report, x)
+    if ok then return fill, amended end
+    return refuse_trade(self, key, fill)
+  end
+  local fill, why = try_count(self, report, x)
+  return fill or refuse_trade(self, key, why)
 end
 
 -- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one

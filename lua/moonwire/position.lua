@@ -8,6 +8,7 @@
 local decimal = require "moonwire.decimal"
 local execution = require "moonwire.execution"
 local ffi = require "moonwire.cdef"
+local fill_module = require "moonwire.fill"
 local view = require "moonwire.view"
 local C = ffi.C
 
@@ -112,7 +113,7 @@ local function share(cost, part, whole)
 end
 
 local function execution_of(fill)
-  return fill._execution or execution.of { last_qty = fill.qty, last_price = fill.price,
+  return fill_module.execution(fill) or execution.of { last_qty = fill.qty, last_price = fill.price,
                                            fees = fill.fees, liquidity = fill.liquidity }
 end
 

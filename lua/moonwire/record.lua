@@ -4,6 +4,7 @@
 
 local budget = require "moonwire.budget"
 local ffi = require "moonwire.cdef"
+local fill_module = require "moonwire.fill"
 local host = require "moonwire.host"
 local terminal = require("moonwire.order").terminal
 local C = ffi.C
@@ -70,7 +71,7 @@ end
 -- in a function.
 local function numbered(fill, is_provisional)
   last_fill = last_fill + 1
-  fill._number = last_fill
+  fill_module.set_number(fill, last_fill)
   return (rawget(fill, "amends") and AMENDS or 0) + (rawget(fill, "is_estimate") and IS_ESTIMATE
     or 0) + (is_provisional and PROVISIONAL or 0), last_fill
 end
@@ -78,16 +79,16 @@ end
 --- An execution that was counted, or one counted before whose price or fees are known now.
 function M.fill(order, fill, is_provisional)
   if not recorder then return end
-  local id = fill._trade_id
+  local id = fill_module.trade_id(fill)
   local flags, number = numbered(fill, is_provisional)
-  C.mw_record_fill(recorder, order._totals.number, flags, fill._execution, text(id),
+  C.mw_record_fill(recorder, order._totals.number, flags, fill_module.execution(fill), text(id),
                    type(id) == "number" and id or 0, number)
 end
 
 --- M.fill and M.status at once.
 function M.executed(order, fill, is_provisional)
   if not recorder then return end
-  local id, w = fill._trade_id, executed
+  local id, w = fill_module.trade_id(fill), executed
   local trade_id, status, order_id, reason = text(id), kept_status(order),
     text(rawget(order, "order_id")), text(rawget(order, "reason"))
   w.trade_id, w.trade_id_len = trade_id, trade_id and #trade_id or 0
@@ -95,13 +96,13 @@ function M.executed(order, fill, is_provisional)
   w.order_id, w.order_id_len = order_id, order_id and #order_id or 0
   w.reason, w.reason_len = reason, reason and #reason or 0
   local flags, number = numbered(fill, is_provisional)
-  C.mw_record_executed(recorder, flags, fill._execution, type(id) == "number" and id or 0, number,
-                       order._totals, w)
+  C.mw_record_executed(recorder, flags, fill_module.execution(fill),
+                       type(id) == "number" and id or 0, number, order._totals, w)
 end
 
 --- A strategy has heard of its fills up to that one; see M.persist, which can say it as well.
 ---@param strategy string
----@param fill integer  its _number
+---@param fill integer  its number
 function M.told(strategy, fill)
   if recorder then C.mw_record_told(recorder, strategy, #strategy, fill) end
 end

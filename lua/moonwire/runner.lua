@@ -5,6 +5,7 @@
 local budget = require "moonwire.budget"
 local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
+local fill_module = require "moonwire.fill"
 local log = require "moonwire.log"
 local persist = require "moonwire.persist"
 local record = require "moonwire.record"
@@ -246,7 +247,8 @@ function Runner:call(name, a, b)
   if is_busy() then return dispatch.defer(self, "call", name, a, b) end
   local method = self.class[name]
   if not method then return end
-  local told = name == "on_fill" and a._number or 0      -- before the strategy has it in hand
+  -- Before the strategy has it in hand.
+  local told = name == "on_fill" and fill_module.number(a) or 0
   begin_callback(self, name, method)
   return finish_callback(self, name, told, xpcall(method, explain, self.instance, a, b))
 end

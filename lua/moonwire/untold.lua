@@ -4,7 +4,7 @@
 --- strategy keeps until it is told; what is about to be told is no longer recorded, so nothing is
 --- told twice.
 
-local order_module = require "moonwire.order"
+local fill_module = require "moonwire.fill"
 local persist = require "moonwire.persist"
 local record = require "moonwire.record"
 local restore = require "moonwire.restore"
@@ -57,8 +57,8 @@ end
 -- What earlier runs did not come to tell ----------------------------------------------------------
 
 local function fill_of(order, archived)
-  local fill = order_module.fill(order, archived.trade_id, restore.execution(archived))
-  fill._number = archived.number
+  local fill = fill_module.new(order._view, archived.trade_id, restore.execution(archived))
+  fill_module.set_number(fill, archived.number)
   if archived.is_estimate then rawset(fill, "is_estimate", true) end
   return fill
 end

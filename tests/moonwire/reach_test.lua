@@ -238,7 +238,7 @@ end)
 t.test("a fill's execution has no array to write beyond", function()
   local s, instance = with_order [[
     function S:on_fill(fill)
-      local x = fill._execution
+      local x = fill[3]
       self.ok = {
         pcall(function() x.assets[4] = 0x0101 end), pcall(function() x.fees[4] = x.qty end),
         pcall(function() x[1] = x end), pcall(function() x.qty.low = 1 end) }
@@ -250,7 +250,7 @@ end)
 t.test("a count that a strategy writes is no index: only its own figures are spoiled", function()
   local s, instance = with_order [[
     function S:on_fill(fill)
-      fill._execution.fee_count, fill._execution.liquidity = 200, 200
+      fill[3].fee_count, fill[3].liquidity = 200, 200
       self.count, self.liquidity, self.fees = #fill.fees, fill.liquidity, self:position().fees
       self.second = self.second or assert(self:buy(BUY))
     end]]
@@ -361,7 +361,7 @@ end)
 t.test("a fill without its execution is an error, not the end", function()
   local s, instance = with_order [[
     function S:on_fill(fill)
-      fill._execution = nil
+      fill[3] = nil
       self.ok = pcall(function() return fill.fees end)
     end]]
   s:push(s:fill(instance.order, "0.001", "0.001"))
