@@ -104,7 +104,9 @@ function Decoder:is_empty_object() return self.view.text_len == 2 and self.view.
 --- The text of a string, a number, an object or an array; nil for anything else.
 function M.text(field)
   local kind = field.type
-  if kind == 0 or kind == NULL or kind == TRUE or kind == FALSE then return nil end
+  if kind ~= STRING and (kind == 0 or kind == NULL or kind == TRUE or kind == FALSE) then
+    return nil
+  end
   return ffi.string(field.text, field.len)
 end
 

@@ -10,14 +10,12 @@ local M = {}
 
 local event = ffi.cast("const struct mw_event *", host.event())
 local kinds = host.event_kinds()
-local WS_MESSAGE
-local methods = {}                    -- kind -> name of the method that hears it
-for i, name in ipairs(kinds) do
-  methods[i - 1] = "on_" .. name
-  if name == "ws_message" then WS_MESSAGE = i - 1 end
-end
+local methods, kind_of = {}, {}       -- kind -> name of the method that hears it; its name -> kind
+for i, name in ipairs(kinds) do methods[i - 1], kind_of[name] = "on_" .. name, i - 1 end
+local WS_MESSAGE = kind_of.ws_message
 
 local bound = {}                      -- id -> object
+local last_id, last_object = 0, false -- of the last message: as a rule the next is for it as well
 local timers = {}                     -- id of a timer -> timer
 local listeners = { start = {}, signal = {}, file_changed = {}, raised = {} }
 local RAISED = -1                     -- in place of a kind: what handled an event raised
@@ -25,8 +23,12 @@ local later, later_first, later_last = {}, 1, 0
 local chores, chore_count = {}, 0     -- object and method, in turn
 
 --- Sends all events of `id` to `object`, as object:on_KIND(id, ...).
-function M.bind(id, object) bound[id] = object end
-function M.unbind(id) bound[id] = nil end
+function M.bind(id, object)
+  bound[id], last_id = object, 0
+end
+function M.unbind(id)
+  bound[id], last_id = nil, 0
+end
 
 --- Adds an object that hears `start` (on_start(text)), `signal` (on_signal(number)), `file_changed`
 --- (on_file_changed(paths), each ended by NUL) or that an event could not be handled (on_raised()).
@@ -184,7 +186,7 @@ local function handle(kind, id, num, data, text, num2)
   local is_served = name:find "^server_" or name:find "^console_"
   local object = bound[id] or is_served and bound[num2]
   if object then object[methods[kind]](object, id, arguments[name](num, data, text, num2)) end
-  if name == "ws_close" or name == "http_done" or name == "compiled" then bound[id] = nil end
+  if name == "ws_close" or name == "http_done" or name == "compiled" then M.unbind(id) end
 end
 
 -- What was asked for until the end of the event is done in calls of its own, without a kind: the
@@ -193,8 +195,8 @@ end
 -- once, which would be more than it can handle. After an error the next call has RAISED for a kind.
 local function door(kind, id, num, data, text, num2)
   if kind == WS_MESSAGE then
-    local object = bound[id]
-    if object then object:on_ws_message(id) end
+    if id ~= last_id then last_id, last_object = id, bound[id] end
+    if last_object then last_object:on_ws_message(id) end
   elseif kind then
     handle(kind, id, num, data, text, num2)
   else

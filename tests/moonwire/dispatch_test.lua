@@ -64,6 +64,31 @@ t.test("an event comes to the object that is bound to its id, with its arguments
   t.equal(object:said(), "on_http_done 6 200 body headers true")
 end)
 
+t.test("each message comes to who is bound to its id at that moment", function()
+  stage.new()
+  local a, b = notes("on_ws_message", "on_ws_close"), notes "on_ws_message"
+  dispatch.bind(5, a)
+  dispatch.bind(6, b)
+  for _ = 1, 2 do
+    door("ws_message", 5)
+    door("ws_message", 6)
+    door("ws_message", 6)
+    t.equal(a:said(), "on_ws_message 5")
+    t.equal(b:said(), "on_ws_message 6|on_ws_message 6")
+  end
+  dispatch.bind(6, a)
+  door("ws_message", 6)
+  t.equal(a:said(), "on_ws_message 6")
+  dispatch.unbind(6)
+  door("ws_message", 6)
+  door("ws_message", 5)
+  t.equal(a:said(), "on_ws_message 5")
+  door("ws_close", 5, 1000, nil, "")
+  a:said()
+  door("ws_message", 5)
+  t.equal(a:said() .. b:said(), "")
+end)
+
 t.test("an id ends with its close or its answer, and with unbind", function()
   stage.new()
   local object = notes("on_ws_open", "on_ws_close", "on_http_done", "on_ws_message")
