@@ -92,6 +92,9 @@ end
 --- Whether anything is left of the message.
 function Decoder:has_more() return self.view.has_more ~= 0 end
 
+--- The fields of the first row of a decoder, where there is one: without the way of Decoder.row.
+function M.first_row(decoder) return decoder.view.rows end
+
 --- The fields of row r (from 0).
 function Decoder:row(r) return self.view.rows + r * self.view.row_width end
 

@@ -11,7 +11,7 @@ return function()
   return function(session, field)
     local name = decode.text_like(field, last) or ""
     local market = session.by_venue_symbol[name]
-    if market then last = name end
+    if market and name ~= last then last = name end
     return market, name
   end
 end

@@ -215,7 +215,7 @@ end
 function M.read(link, decoder)
   local head, rows = decoder.head, decoder.row_count
   if rows > 0 then
-    if rows == 1 then return read_update(link, decoder:row(0)) end
+    if rows == 1 then return read_update(link, decode.first_row(decoder)) end
     return read_updates(link, decoder)
   end
   local id = decode.integer(head[AT_ID])
