@@ -366,7 +366,8 @@ function Order:apply(report)
   local fill, amended = book(self, report)
   local reported, state = report.status, C.mw_order_state(self._totals)
   if fill or evidence[reported] then self._was_seen = true end
-  if terminal[before] then
+  -- (Compared with first: what most fills are of, and what they leave as it is.)
+  if before ~= "partially_filled" and terminal[before] then
     if fill and self._is_inferred and has(state, COMPLETE) then reported = "filled" end
     if reported then state = conclude(self, reported, report, state) end
     return self.status ~= before, fill, amended, has(state, MISSING)
@@ -375,7 +376,7 @@ function Order:apply(report)
     reported = self._final or reported == "filled" and "filled" or "partially_filled"
   end
   if has(state, COMPLETE) then reported = "filled" end
-  if reported then state = conclude(self, reported, report, state) end
+  if reported and reported ~= before then state = conclude(self, reported, report, state) end
   return self.status ~= before, fill, amended, has(state, MISSING)
 end
 
