@@ -28,10 +28,19 @@ static int parse_exponent(const char *text, const char *end, int *exponent)
     return 0;
 }
 
+/* The number of `count` digits, 1 to 8, the first one lowest in `bytes`; false: they are none. */
+static bool read_number(uint64_t bytes, size_t count, uint64_t *digits)
+{
+    const uint64_t zeros = UINT64_C(0x3030303030303030);
+    if (count < 8) /* zeros in front */
+        bytes = bytes << (8 * (8 - count)) | zeros >> (8 * count);
+    return mw_eight_digits(bytes, digits);
+}
+
 /* Eight bytes or fewer, digits and at most one point between them; false: look closer. */
 static bool parse_short(struct mw_decimal *out, const char *text, size_t len)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), zeros = '0' * ones;
+    const uint64_t ones = UINT64_C(0x0101010101010101);
     uint64_t bytes = mw_read_bytes(text, len), differs = bytes ^ ('.' * ones), digits;
     uint64_t points = (differs - ones) & ~differs & (0x80 * ones); /* the lowest bit is right */
     size_t count = len, decimals = 0;
@@ -44,11 +53,20 @@ static bool parse_short(struct mw_decimal *out, const char *text, size_t len)
             return false;
         bytes = (bytes & before) | ((bytes >> 8) & ~before);
     }
-    if (count < 8) /* zeros in front */
-        bytes = bytes << (8 * (8 - count)) | zeros >> (8 * count);
-    if (!mw_eight_digits(bytes, &digits))
+    if (!read_number(bytes, count, &digits))
         return false;
     encode(out, false, digits, digits ? -(int)decimals : 0);
+    return true;
+}
+
+/* "0." and up to eight digits, as most quantities and fees are; false: look closer. */
+static bool parse_fraction(struct mw_decimal *out, const char *text, size_t len)
+{
+    uint64_t digits;
+    if (len < 3 || len > 10 || text[0] != '0' || text[1] != '.' ||
+        !read_number(mw_read_bytes(text + 2, len - 2), len - 2, &digits))
+        return false;
+    encode(out, false, digits, digits ? -(int)(len - 2) : 0);
     return true;
 }
 
@@ -74,7 +92,8 @@ static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
 
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
 {
-    if (len - 1 < 8 ? parse_short(out, text, len) : parse_plain(out, text, len))
+    if (parse_fraction(out, text, len) ||
+        (len - 1 < 8 ? parse_short(out, text, len) : parse_plain(out, text, len)))
         return 0;
     const char *p = text, *end = text + len;
     bool negative = p < end && *p == '-';

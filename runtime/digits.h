@@ -40,27 +40,6 @@ static inline bool mw_eight_digits(uint64_t bytes, uint64_t *number)
 
 /* Continues `value` with the digits from p on; leaves in *behind the first byte that is none, or
  * `end`. The caller sees to it that no more than 19 come. */
-static inline uint64_t mw_read_digits(uint64_t value, const char *p, const char *end,
-                                      const char **behind)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    while (end - p >= 8) {
-        uint64_t word, number;
-        memcpy(&word, p, 8);
-        if (!mw_eight_digits(word, &number))
-            break;
-        value = value * 100000000 + number;
-        p += 8;
-    }
-#endif
-    for (; p < end; p++) {
-        unsigned digit = (unsigned)(*p - '0');
-        if (digit > 9)
-            break;
-        value = value * 10 + digit;
-    }
-    *behind = p;
-    return value;
-}
+uint64_t mw_read_digits(uint64_t value, const char *p, const char *end, const char **behind);
 
 #endif

@@ -21,6 +21,11 @@ static void texts(void)
         {"1550000000", "1550000000"},
         {"100", "100"},
         {"0.1", "0.1"},
+        {"0.00000000", "0"},
+        {"0.00000001", "0.00000001"}, /* 8, 9 digits: two ways meet here as well */
+        {"0.99999999", "0.99999999"},
+        {"0.000000001", "0.000000001"},
+        {"0.999999999", "0.999999999"},
         {"9007199254740993", "9007199254740993"},
         {"18446744073709551615", "18446744073709551615"}, /* around 2^64 */
         {"18446744073709551616", "18446744073709551616"},
@@ -47,12 +52,28 @@ static void texts(void)
     }
 }
 
+/* Fractions of each length, as they stand and behind a zero more, which is read another way. */
+static void fractions(void)
+{
+    for (int digits = 1; digits <= 10; digits++) {
+        for (int64_t n = 1; n < 10000000000; n = n * 3 + 7) {
+            char text[40], longer[48];
+            (void)snprintf(text, sizeof text, "0.%0*" PRId64, digits, n);
+            (void)snprintf(longer, sizeof longer, "0%s", text);
+            struct mw_decimal d = decimal(text), other = decimal(longer);
+            CHECK_INT(mw_decimal_cmp(&d, &other), 0);
+            CHECK_INT(memcmp(&d, &other, sizeof d), 0);
+        }
+    }
+}
+
 static void no_decimals(void)
 {
     /* clang-format off */
     static const char *const rows[] = {
         "", " ", "+", "-", ".", "e", "e5", ".5", "5.", "-.5", "5.e3", "1e", "1e+", "1e-", "1e+-1",
         "--1", "+-1", "1-", "1+", "1 ", " 1", "1,5", "1_000", "1.2.3", "1..2", "1e5.0", "1e1e1",
+        "0.", "0..1", "0.1.2", "0.x", "0.-1", "0.+1", "0.1e", "0.1234567x", "0.1234.678", "0. 1",
         "0x10", "1f", "inf", "nan", "Infinity", "NaN", "-inf", "1e99999", "1e00001", "\xd9\xa1",
         "1e61", "1e-61", "-1e61", "1.5e-60", "1e999", "1e-999", /* beyond the exponent's range */
         (NINES_33 "91"), (NINES_33 "9.1"), ("0." NINES_33 "91"), ("1" NINES_33 "9") /* 35 digits */
@@ -329,6 +350,7 @@ static void units(void)
 static const struct test_case cases[] = {
     {"plain digits are units of a power of ten, anything else is refused", units},
     {"plain and e notation read as the number that they write", texts},
+    {"a fraction reads the same whichever way it is read", fractions},
     {"what is no decimal, or too long or far, is refused", no_decimals},
     {"every text of six characters reads as the grammar says", every_short_text},
     {"a byte that is no digit is seen in every place", one_other_byte},
