@@ -155,6 +155,7 @@ static const struct mw_decimal *zero(void)
 
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty)
 {
+    memset(totals, 0, sizeof *totals);
     totals->cum = totals->value = totals->told = *zero();
     totals->has_qty = qty != NULL;
     totals->qty = qty ? *qty : *zero();
@@ -198,6 +199,50 @@ int mw_order_state(const struct mw_order_totals *totals)
     if (totals->has_qty && compare(&totals->cum, &totals->qty) >= 0)
         state |= MW_ORDER_COMPLETE;
     return state;
+}
+
+/* The ids of its trades -------------------------------------------------------------------------
+ */
+
+static uint32_t trade_count_of(const struct mw_order_totals *totals)
+{
+    return totals->trade_count < MW_TRADES_MAX ? totals->trade_count : MW_TRADES_MAX;
+}
+
+int mw_trades_add(struct mw_order_totals *totals, double id)
+{
+    uint32_t count = trade_count_of(totals);
+    if (count == 0 || id > totals->trades[count - 1]) {
+        if (count == MW_TRADES_MAX)
+            return MW_TRADE_FULL;
+        totals->trades[count] = id;
+        totals->trade_count = count + 1;
+        return MW_TRADE_NEW;
+    }
+    while (count-- > 0)
+        if (totals->trades[count] == id)
+            return MW_TRADE_KNOWN;
+    return MW_TRADE_LOWER;
+}
+
+uint32_t mw_trades_move(struct mw_order_totals *totals, double *out)
+{
+    uint32_t count = trade_count_of(totals);
+    if (count < 2)
+        return 0;
+    memcpy(out, totals->trades, (count - 1) * sizeof *out);
+    totals->trades[0] = totals->trades[count - 1];
+    totals->trade_count = 1;
+    return count - 1;
+}
+
+int mw_trades_take_back(struct mw_order_totals *totals, double id)
+{
+    uint32_t count = trade_count_of(totals);
+    if (count == 0 || totals->trades[count - 1] != id)
+        return 0;
+    totals->trade_count = count - 1;
+    return 1;
 }
 
 /* Positions ------------------------------------------------------------------------------------ */

@@ -10,7 +10,10 @@
 #include "decimal.h"
 #include "decode.h"
 
-enum { MW_FEES_MAX = 4, MW_FEE_ASSETS_MAX = 8, MW_ASSET_NAME_MAX = 31 };
+enum { MW_FEES_MAX = 4, MW_FEE_ASSETS_MAX = 8, MW_ASSET_NAME_MAX = 31, MW_TRADES_MAX = 8 };
+
+/* What became of the id of a trade. */
+enum mw_trade { MW_TRADE_KNOWN, MW_TRADE_NEW, MW_TRADE_FULL, MW_TRADE_LOWER };
 
 /* What an execution was to the market. MW_POOL: a stake in a pool that was paid out. It leaves no
  * position: its price is what came back for each unit, the stake included, and 0 when it was lost.
@@ -29,8 +32,10 @@ struct mw_execution {
  * largest total that the venue has told. */
 struct mw_order_totals {
     struct mw_decimal qty, cum, value, told;
-    uint32_t has_qty; /* 0: a market order by amount */
-    uint32_t number;  /* the order's in the journal, in this run; 0: not recorded */
+    uint32_t has_qty;             /* 0: a market order by amount */
+    uint32_t number;              /* the order's in the journal, in this run; 0: not recorded */
+    double trades[MW_TRADES_MAX]; /* ids that were counted, ascending: the greatest of all */
+    uint32_t trade_count;
 };
 
 /* A position's: quantity held (below 0: short), what it stands for, and what all fills paid and
@@ -68,6 +73,14 @@ void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_
  * MW_ORDER_IMPOSSIBLE: not above 0 (the price of a stake that was lost is), or more than is left of
  * the order. */
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
+/* Counts the id of a trade that is a number (trades.lua has the rest). MW_TRADE_FULL: nothing was
+ * done, room is to be made first; MW_TRADE_LOWER: nothing was done, it is none of these and lower
+ * than the greatest. */
+int mw_trades_add(struct mw_order_totals *totals, double id);
+/* Moves all but the greatest to `out`, which has room for MW_TRADES_MAX - 1; how many. */
+uint32_t mw_trades_move(struct mw_order_totals *totals, double *out);
+/* Takes the id back if it is the greatest: 1; 0: it is not. */
+int mw_trades_take_back(struct mw_order_totals *totals, double id);
 /* Bits of MW_ORDER_: something was counted; less than told; all of the quantity. */
 int mw_order_state(const struct mw_order_totals *totals);
 

@@ -85,6 +85,8 @@ struct mw_execution {
 struct mw_order_totals {
   struct mw_decimal qty, cum, value, told;
   uint32_t has_qty, number;
+  double trade_1, trade_2, trade_3, trade_4, trade_5, trade_6, trade_7, trade_8;
+  uint32_t trade_count;
 };
 struct mw_position_totals {
   struct mw_decimal qty, cost, cash, fee_1, fee_2, fee_3, fee_4, fee_5, fee_6, fee_7, fee_8;
@@ -101,6 +103,9 @@ void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decima
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
 int mw_order_state(const struct mw_order_totals *totals);
+int mw_trades_add(struct mw_order_totals *totals, double id);
+uint32_t mw_trades_move(struct mw_order_totals *totals, double *out);
+int mw_trades_take_back(struct mw_order_totals *totals, double id);
 void mw_position_totals_init(struct mw_position_totals *totals);
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign);
 unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,

@@ -250,16 +250,14 @@ end
 
 -- A trade that makes no sense was not counted.
 local function refuse_trade(self, key, why)
-  self._trades = trades.take_back(self._trades)
+  trades.take_back(self, key)
   if self._provisional then self._provisional[key] = nil end
   error(why, 0)
 end
 
 local function book_trade(self, report, x)
   local key = trades.key(report.trade_id)
-  local is_new, held = trades.add(self._trades, key)
-  self._trades = held
-  if not is_new then return book_known_trade(self, report, x, key) end
+  if not trades.add(self, key) then return book_known_trade(self, report, x, key) end
   if report.is_provisional then
     self._provisional = self._provisional or {}
     self._provisional[key] = { price = decimal.copy(x.price), has_fees = x.fee_count > 0 }

@@ -23,8 +23,7 @@ end
 -- the venue tells of it.
 local function count(order, fill)
   if fill.trade_id then
-    local _, held = trades.add(order._trades, trades.key(fill.trade_id))
-    order._trades = held
+    trades.add(order, trades.key(fill.trade_id))
   end
   if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
     return ("impossible execution of %s at %s"):format(fill.qty, fill.price)

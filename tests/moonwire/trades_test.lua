@@ -2,16 +2,20 @@
 
 local t = require "tests.tap"
 local decode = require "moonwire.decode"
+local ffi = require "moonwire.cdef"
 local random = require "moonwire.random"
 local trades = require "moonwire.trades"
 
+-- What of an order counts here.
+local function new_order()
+  return { _totals = ffi.new "struct mw_order_totals", _trades = false }
+end
+
 -- The ids that count, of those that come one after the other: "1 2" for 1, 2, 1.
 local function counted(ids)
-  local held, words = false, {}
+  local order, words = new_order(), {}
   for _, id in ipairs(ids) do
-    local is_new
-    is_new, held = trades.add(held, trades.key(id))
-    if is_new then
+    if trades.add(order, trades.key(id)) then
       words[#words + 1] = type(id) == "number" and ("%.0f"):format(id) or id
     end
   end
@@ -81,26 +85,43 @@ t.test("an id is the same whether it comes as a number, as a text or by the deco
 end)
 
 t.test("two orders have two sets", function()
-  local _, one = trades.add(false, 1)
-  _, one = trades.add(one, "x")
-  local is_new, two = trades.add(false, 1)
-  t.equal(is_new, true)
+  local one, two = new_order(), new_order()
+  trades.add(one, 1)
+  trades.add(one, "x")
+  t.equal(trades.add(two, 1), true)
   t.equal(trades.add(two, "x"), true)
   t.equal(trades.add(one, 1), false)
 end)
 
 t.test("the id that was added last can be taken back, and is new again", function()
-  for _, ids in ipairs { { 5 }, { "x" }, { 5, 6 }, { 5, 3 }, { 5, "x" }, { "x", 5 },
-                        { 5, 6, 7 } } do
-    local held, last = false, ids[#ids]
-    for _, id in ipairs(ids) do held = select(2, trades.add(held, id)) end
-    held = trades.take_back(held)
-    for i = 1, #ids - 1 do t.equal(trades.add(held, ids[i]), false) end
-    local is_new
-    is_new, held = trades.add(held, last)
-    t.equal(is_new, true)
-    for _, id in ipairs(ids) do t.equal(trades.add(held, id), false) end
+  local many = {}
+  for i = 1, 40 do many[i] = 10 * i end
+  local histories = { { 5 }, { "x" }, { 5, 6 }, { 5, 3 }, { 5, "x" }, { "x", 5 }, { 5, 6, 7 } }
+  for count = 7, 40 do                 -- as many as fit with the totals, and more
+    histories[#histories + 1] = { unpack(many, 1, count) }
+    for _, last in ipairs { 5, 75, 10 * count - 5, "x" } do
+      local history = { unpack(many, 1, count) }
+      history[count + 1] = last
+      histories[#histories + 1] = history
+    end
   end
+  for _, ids in ipairs(histories) do
+    local order, last = new_order(), ids[#ids]
+    for _, id in ipairs(ids) do t.equal(trades.add(order, id), true) end
+    trades.take_back(order, last)
+    for i = 1, #ids - 1 do t.equal(trades.add(order, ids[i]), false) end
+    t.equal(trades.add(order, last), true)
+    for _, id in ipairs(ids) do t.equal(trades.add(order, id), false) end
+  end
+end)
+
+t.test("a count that a strategy writes is no index", function()
+  local order = new_order()
+  for i = 1, 20 do trades.add(order, i) end
+  order._totals.trade_count = 4000000000
+  t.equal(trades.add(order, 21), true)
+  t.equal(trades.add(order, 22), true)
+  t.equal(trades.add(order, 22), false)
 end)
 
 -- Ids from a small range, so that many are repeated; mostly ascending, as venues number them, with
@@ -116,14 +137,13 @@ end
 
 t.test("random ids are counted as a plain set of texts counts them", function()
   for seed = 1, 200 do
-    local source, held, plain = random.new(seed), false, {}
-    for step = 1, 80 do
+    local source, order, plain = random.new(seed), new_order(), {}
+    for step = 1, 160 do
       local id = random_id(source, step)
       local is_new = not plain[id]
       plain[id] = true
-      local is_added
-      is_added, held = trades.add(held, trades.key(id))
-      t.equal(is_added, is_new, ("seed %d, step %d, id %s"):format(seed, step, id))
+      t.equal(trades.add(order, trades.key(id)), is_new,
+              ("seed %d, step %d, id %s"):format(seed, step, id))
     end
   end
 end)

@@ -30,6 +30,40 @@ static void assets(void)
     CHECK_INT(asset("idr"), idr); /* for ever */
 }
 
+/* The ids of trades --------------------------------------------------------------------------- */
+
+static void trade_ids(void)
+{
+    struct mw_order_totals totals;
+    double moved[MW_TRADES_MAX - 1] = {0};
+    mw_order_totals_init(&totals, NULL);
+    CHECK_INT(mw_trades_take_back(&totals, 0), 0);
+    CHECK_INT(mw_trades_move(&totals, moved), 0);
+    CHECK_INT(mw_trades_add(&totals, 0), MW_TRADE_NEW); /* 0 is an id */
+    CHECK_INT(mw_trades_add(&totals, 0), MW_TRADE_KNOWN);
+    CHECK_INT(mw_trades_move(&totals, moved), 0); /* the greatest stays */
+    for (int i = 1; i < MW_TRADES_MAX; i++)
+        CHECK_INT(mw_trades_add(&totals, 10 * i), MW_TRADE_NEW);
+    CHECK_INT(mw_trades_add(&totals, 1000), MW_TRADE_FULL);
+    CHECK_INT(mw_trades_add(&totals, 75), MW_TRADE_FULL);
+    CHECK_INT(mw_trades_add(&totals, 65), MW_TRADE_LOWER);
+    for (int i = 0; i < MW_TRADES_MAX; i++)
+        CHECK_INT(mw_trades_add(&totals, 10 * i), MW_TRADE_KNOWN);
+    CHECK_INT(mw_trades_take_back(&totals, 60), 0); /* not the greatest */
+    CHECK_INT(mw_trades_take_back(&totals, 70), 1);
+    CHECK_INT(mw_trades_add(&totals, 70), MW_TRADE_NEW);
+    CHECK_INT(mw_trades_move(&totals, moved), MW_TRADES_MAX - 1);
+    for (int i = 0; i < MW_TRADES_MAX - 1; i++)
+        CHECK(moved[i] == 10 * i);
+    CHECK_INT(mw_trades_add(&totals, 70), MW_TRADE_KNOWN);
+    CHECK_INT(mw_trades_add(&totals, 60), MW_TRADE_LOWER);
+    CHECK_INT(mw_trades_add(&totals, 80), MW_TRADE_NEW);
+    totals.trade_count = UINT32_MAX; /* whoever writes that spoils what is counted, and no more */
+    CHECK_INT(mw_trades_add(&totals, 1e15), MW_TRADE_FULL);
+    CHECK_INT(mw_trades_move(&totals, moved), MW_TRADES_MAX - 1);
+    CHECK_INT(mw_trades_add(&totals, 1e15), MW_TRADE_NEW);
+}
+
 /* Last of all cases: no asset can be made behind it. */
 static void too_many_assets(void)
 {
@@ -346,6 +380,7 @@ static const struct test_case cases[] = {
     {"an execution has up to four fees, and none of nothing", fees_of_an_execution},
     {"a fee is read as a message has it, and needs its asset", fees_of_a_message},
     {"an order's totals and its state follow what is counted and told", order_totals},
+    {"the greatest ids of its trades are at hand, and make room when there is none", trade_ids},
     {"a stake leaves its profit or its loss, and no position", stakes},
     {"an order's totals that do not fit are refused and nothing changes", order_limits},
     {"a position adds what opens it and leaves what closes it", position_totals},
