@@ -20,7 +20,9 @@ static void written(void)
     CHECK(memcmp(out, "\x88\x80\x37\xfa\x21\x3d", 6) == 0);
 }
 
-static const size_t lengths[] = {0, 1, 124, 125, 126, 127, 128, 256, 65535, 65536, 65537, 200000};
+/* Around every change of the length's form, and of what the reader takes in one piece. */
+static const size_t lengths[] = {0,    1,    124,   125,   126,   127,   128,   256,   8190,  8191,
+                                 8192, 8193, 16383, 16384, 16385, 65535, 65536, 65537, 200000};
 
 static void written_lengths(void)
 {
