@@ -87,6 +87,17 @@ t.test("from acknowledged to filled in two executions", function()
   is(order, { status = "filled", cum_qty = "3", leaves_qty = "0", avg_price = "98" })
 end)
 
+t.test("what the venue did not tell of a fill it does not have", function()
+  local report = trade(nil, "1", "100", { by_total = true, cum_qty = D "1" })
+  report.time, report.liquidity, report.fees = nil, nil, nil
+  local _, fill = new_order():apply(report)
+  is(fill, { qty = "1", price = "100" })
+  for _, name in ipairs { "trade_id", "time", "liquidity", "amends", "none of its" } do
+    t.equal(fill[name], nil, name)
+  end
+  t.equal(#fill.fees, 0)
+end)
+
 t.test("an average price that does not end is rounded at its twelfth decimal", function()
   local order = new_order()
   order:apply(trade("a", "1", "100"))
