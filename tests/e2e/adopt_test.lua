@@ -30,6 +30,15 @@ local function has(text, part)
   if not text:find(part, 1, true) then error(("no %q in:\n%s"):format(part, text), 2) end
 end
 
+-- The guardian has taken it from the ring: it outlives both processes.
+local function await_recorded(run)
+  local path = run.config:gsub("[^/]+$", "moonwire.db")
+  e2e.await("the adopted order in the journal", function()
+    local process = e2e.moonwire { "journal", path, "orders", "--json" }
+    return process:wait_exit() == 0 and process:out():find '"strategy":"console"'
+  end)
+end
+
 -- An order of a runtime that is gone, and another runtime that sees it and has adopted it.
 local function start(venue)
   local sim = e2e.sim "indodax"
@@ -45,6 +54,7 @@ local function start(venue)
   has(err, "the order is somebody else's: adopt(")
   said(run, "adopt(orders()[1].order_id)")
   equal(said(run, "orders()[1].strategy, orders()[1].external"), '"console"\nnil')
+  await_recorded(run)
   return sim, run
 end
 
