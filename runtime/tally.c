@@ -201,8 +201,7 @@ int mw_order_state(const struct mw_order_totals *totals)
     return state;
 }
 
-/* The ids of its trades -------------------------------------------------------------------------
- */
+/* Trade ids ------------------------------------------------------------------------------------ */
 
 static uint32_t trade_count_of(const struct mw_order_totals *totals)
 {

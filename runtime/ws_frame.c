@@ -175,7 +175,7 @@ static enum mw_ws_read_result finish(struct mw_ws_message *message, struct mw_er
 
 enum progress { NEEDS_MORE, GOES_ON, IS_COMPLETE, NO_MEMORY };
 
-/* A message that comes in pieces. As it seldom does: its code is kept out of the usual way. */
+/* A message that comes in pieces. Few do, so the code is kept out of the way of the others. */
 static __attribute__((cold)) enum progress put_together(struct mw_ws_reader *reader,
                                                         const uint8_t *piece, size_t len,
                                                         bool is_first,
@@ -203,7 +203,7 @@ static __attribute__((cold)) void unmask(const struct frame *frame, uint8_t *pie
         piece[i] ^= frame->mask[(frame->got + i) & 3];
 }
 
-/* Takes what there is of the frame's payload, if that is all of it or more than is waited for. */
+/* Of a frame's payload: all of it; what there is of a longer one than is waited for. */
 static enum progress take_payload(struct mw_ws_reader *reader, struct mw_ws_message *message)
 {
     struct frame *frame = &reader->frame;

@@ -113,8 +113,9 @@ local function share(cost, part, whole)
 end
 
 local function execution_of(fill)
-  return fill_module.execution(fill) or execution.of { last_qty = fill.qty, last_price = fill.price,
-                                           fees = fill.fees, liquidity = fill.liquidity }
+  return fill_module.execution(fill)
+    or execution.of { last_qty = fill.qty, last_price = fill.price, fees = fill.fees,
+                      liquidity = fill.liquidity }
 end
 
 -- 1 for a buy, -1 for a sell

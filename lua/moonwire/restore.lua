@@ -22,9 +22,7 @@ end
 -- is wrong with a fill that cannot be counted; its trade is known all the same, and not new when
 -- the venue tells of it.
 local function count(order, fill)
-  if fill.trade_id then
-    trades.add(order, trades.key(fill.trade_id))
-  end
+  if fill.trade_id then trades.add(order, trades.key(fill.trade_id)) end
   if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
     return ("impossible execution of %s at %s"):format(fill.qty, fill.price)
   end
