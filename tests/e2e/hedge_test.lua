@@ -53,11 +53,20 @@ local function await_flat(run, idx, fin, seconds)
     tostring(executed(fin)), run:out(), run:err()), 2)
 end
 
+local function await_open(run, idx, what, is_enough, seconds)
+  local ok = pcall(e2e.await, what, function() return is_enough(idx:orders(true)) end, seconds)
+  if not ok then error("no " .. what .. "\n" .. run:out() .. "\n" .. run:err(), 3) end
+end
+
 local function await_quotes(run, idx, how_many, seconds)
-  local ok = pcall(e2e.await, "quotes", function()
-    return #idx:orders(true) >= (how_many or 2)
-  end, seconds)
-  if not ok then error("no quotes\n" .. run:out() .. "\n" .. run:err(), 2) end
+  await_open(run, idx, "quotes", function(open) return #open >= (how_many or 2) end, seconds)
+end
+
+-- One that a trade of the market's other side will meet.
+local function await_quote(run, idx, side)
+  await_open(run, idx, "quote to " .. side, function(open)
+    for _, order in ipairs(open) do if order.side == side then return true end end
+  end, 20)
 end
 
 -- The market meets one of our quotes.
@@ -114,7 +123,7 @@ end)
 test("killed between a fill and its hedge, however often, it ends flat", function()
   local run, idx, fin = start 'on_crash = "cancel",'
   for round = 1, 4 do
-    await_quotes(run, idx, 1, 20)
+    await_quote(run, idx, round % 2 == 0 and "sell" or "buy")
     if round == 2 then fin:control("fault", { fault = "delay:add:300ms:before:1" }) end
     if round == 3 then fin:control("fault", { fault = "delay:add:300ms:after:1" }) end
     trade(idx, round % 2 == 0 and "buy" or "sell", "0.0006")
