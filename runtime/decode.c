@@ -326,7 +326,7 @@ static const char *follow(struct mw_decoder *d, const char *p)
             step = step->other;
             continue;
         }
-        if (step->kind == MW_STEP_STRING) {
+        if (__builtin_expect(step->kind == MW_STEP_STRING, 1)) { /* looked for first */
             p = parse_text(d, at, step->leaf);
         } else if (step->kind == MW_STEP_NUMBER) {
             p = parse_number(d, at);

@@ -17,11 +17,15 @@ static inline uint64_t mw_read_bytes(const char *p, size_t len)
         memcpy(&high, p + len - 4, 4);
         return low | (uint64_t)high << (8 * (len - 4));
     }
-#endif
+    size_t middle = len / 2, last = len - 1; /* of 1 to 3; some may be the same */
+    const unsigned char *bytes = (const unsigned char *)p;
+    return bytes[0] | (uint64_t)bytes[middle] << (8 * middle) | (uint64_t)bytes[last] << (8 * last);
+#else
     uint64_t bytes = 0;
     for (size_t i = 0; i < len; i++)
         bytes |= (uint64_t)(unsigned char)p[i] << (8 * i);
     return bytes;
+#endif
 }
 
 /* Eight digits, the first one lowest: their number, or false. */

@@ -56,7 +56,7 @@ static inline const char *find_special(const char *p, const char *end)
             _mm_cmplt_epi8(bytes, space));
         int mask = _mm_movemask_epi8(special);
         if (mask)
-            return p + __builtin_ctz((unsigned)mask);
+            return p + (unsigned)__builtin_ctz((unsigned)mask);
     }
 #endif
     while (p < end && *p != '"' && *p != '\\' && (signed char)*p >= ' ')
@@ -108,6 +108,17 @@ static inline const char *parse_string(struct mw_decoder *d, const char *p, stru
 
 static inline const char *digits(const char *p, const char *end)
 {
+#ifdef __SSE2__
+    if (end - p >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
+        __m128i others = _mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8('0')),
+                                      _mm_cmpgt_epi8(bytes, _mm_set1_epi8('9')));
+        int mask = _mm_movemask_epi8(others);
+        if (mask)
+            return p + (unsigned)__builtin_ctz((unsigned)mask);
+        p += 16;
+    }
+#endif
     while (p < end && (unsigned)(*p - '0') < 10)
         p++;
     return p;

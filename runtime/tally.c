@@ -15,7 +15,10 @@ static int add(struct mw_decimal *out, const struct mw_decimal *a, const struct 
 
 static int add_to(struct mw_decimal *sum, const struct mw_decimal *a, int sign)
 {
-    return sign > 0 && add_alike(sum, sum, a) ? 0 : mw_decimal_add_to(sum, a, sign);
+    struct mw_decimal term = *a;
+    if (sign < 0)
+        term.w[1] ^= SIGN_BIT;
+    return add_alike(sum, sum, &term) ? 0 : mw_decimal_add_to(sum, a, sign);
 }
 
 /* mw_decimal_cmp, quickly where neither is below 0 and both have digits of one word. Not inlined:
@@ -74,14 +77,12 @@ static unsigned find_short(const char *name, size_t len)
     return 0;
 }
 
-unsigned mw_asset_number(const char *name, size_t len)
+/* Of any other name, which may be a new one. Not inlined: see compare_shifted. */
+static __attribute__((noinline)) unsigned find_or_add(const char *name, size_t len)
 {
     struct asset wanted = {.len = 0};
-    if (len == 0 || len > MW_ASSET_NAME_MAX)
+    if (len > MW_ASSET_NAME_MAX)
         return 0;
-    unsigned found = len <= 8 ? find_short(name, len) : 0;
-    if (found)
-        return found;
     for (unsigned i = 0; i < asset_count; i++)
         if (assets[i].len == len && is_named(&assets[i], name, len))
             return i + 1;
@@ -94,6 +95,14 @@ unsigned mw_asset_number(const char *name, size_t len)
     wanted.len = (uint8_t)len;
     assets[asset_count++] = wanted;
     return asset_count;
+}
+
+unsigned mw_asset_number(const char *name, size_t len)
+{
+    if (len == 0)
+        return 0;
+    unsigned found = len <= 8 ? find_short(name, len) : 0;
+    return found ? found : find_or_add(name, len);
 }
 
 const char *mw_asset_name(unsigned number)
@@ -257,27 +266,16 @@ static uint32_t fee_count_of(const struct mw_position_totals *totals)
     return totals->fee_count < MW_FEE_ASSETS_MAX ? totals->fee_count : MW_FEE_ASSETS_MAX;
 }
 
-/* What was there before a fee was added. */
-struct change {
-    struct mw_decimal before;
-    uint32_t place, fee_count;
-    uint16_t asset;
-};
-
 static int add_fee(struct mw_position_totals *totals, const struct mw_decimal *amount,
-                   uint16_t asset, struct change *change)
+                   uint16_t asset)
 {
     uint32_t i = 0, count = fee_count_of(totals);
     while (i < count && totals->assets[i] != asset)
         i++;
-    if (i == MW_FEE_ASSETS_MAX)
-        return -1;
-    change->before = totals->fees[i];
-    change->place = i;
-    change->fee_count = totals->fee_count;
-    change->asset = totals->assets[i];
     if (i < count)
         return add_to(&totals->fees[i], amount, 1);
+    if (i == MW_FEE_ASSETS_MAX)
+        return -1;
     totals->fees[i] = *amount;
     totals->assets[i] = asset;
     totals->fee_count = count + 1;
@@ -293,53 +291,50 @@ unsigned mw_position_fee(const struct mw_position_totals *totals, unsigned i,
     return totals->assets[i];
 }
 
-/* Its old sums are put back from the last to the first: two fees may be of one asset. */
-static void take_back(struct mw_position_totals *totals, const struct change *changes, int count)
+/* After a failure some are added. */
+static int add_fees(struct mw_position_totals *totals, const struct mw_execution *x)
 {
-    while (count-- > 0) {
-        totals->fees[changes[count].place] = changes[count].before;
-        totals->assets[changes[count].place] = changes[count].asset;
-        totals->fee_count = changes[count].fee_count;
-    }
+    int count = x->fee_count < MW_FEES_MAX ? x->fee_count : MW_FEES_MAX;
+    for (int i = 0; i < count; i++)
+        if (add_fee(totals, &x->fees[i], x->assets[i]) < 0)
+            return -1;
+    return 0;
 }
 
 int mw_position_add_fees(struct mw_position_totals *totals, const struct mw_execution *x)
 {
-    struct change changes[MW_FEES_MAX];
-    int count = x->fee_count < MW_FEES_MAX ? x->fee_count : MW_FEES_MAX;
-    for (int i = 0; i < count; i++) {
-        if (add_fee(totals, &x->fees[i], x->assets[i], &changes[i]) < 0) {
-            take_back(totals, changes, i);
-            return -1;
-        }
-    }
-    return 0;
+    struct mw_position_totals before = *totals;
+    if (add_fees(totals, x) == 0)
+        return 0;
+    *totals = before;
+    return -1;
+}
+
+/* After a failure some of it is counted. */
+static int count_trade(struct mw_position_totals *totals, const struct mw_execution *x, int sign)
+{
+    struct mw_decimal value;
+    if (mw_decimal_mul(&value, &x->price, &x->qty) < 0 || add_to(&totals->cost, &value, sign) < 0 ||
+        add_to(&totals->cash, &value, -sign) < 0)
+        return -1;
+    return add_to(&totals->qty, &x->qty, sign);
 }
 
 static int count_stake(struct mw_position_totals *totals, const struct mw_execution *x)
 {
-    struct mw_decimal cash = totals->cash;
-    if (mw_decimal_add_product(&cash, &x->price, &x->qty, 1) < 0 ||
-        add_to(&cash, &x->qty, -1) < 0 || mw_position_add_fees(totals, x) < 0)
+    if (mw_decimal_add_product(&totals->cash, &x->price, &x->qty, 1) < 0)
         return -1;
-    totals->cash = cash;
-    return 0;
+    return add_to(&totals->cash, &x->qty, -1);
 }
 
 int mw_position_count(struct mw_position_totals *totals, const struct mw_execution *x, int sign)
 {
-    if (x->liquidity == MW_POOL)
-        return count_stake(totals, x);
-    struct mw_decimal qty = totals->qty, cost = totals->cost, cash = totals->cash, value;
-    bool closes = sign_of(&totals->qty) == -sign;
-    if (!closes &&
-        (mw_decimal_mul(&value, &x->price, &x->qty) < 0 || add_to(&cost, &value, sign) < 0 ||
-         add_to(&cash, &value, -sign) < 0 || add_to(&qty, &x->qty, sign) < 0))
-        return -1;
-    if (mw_position_add_fees(totals, x) < 0)
-        return -1;
-    totals->qty = qty;
-    totals->cost = cost;
-    totals->cash = cash;
-    return closes;
+    struct mw_position_totals before = *totals;
+    bool is_stake = x->liquidity == MW_POOL;
+    bool closes = !is_stake && sign_of(&totals->qty) == -sign;
+    int counted = is_stake ? count_stake(totals, x) : closes ? 0 : count_trade(totals, x, sign);
+    if (counted == 0 && add_fees(totals, x) == 0)
+        return closes;
+    *totals = before;
+    return -1;
 }

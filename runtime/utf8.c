@@ -16,10 +16,13 @@ size_t mw_ascii_prefix(const char *text, size_t len)
         if (_mm_movemask_epi8(_mm_or_si128(low, high)))
             break;
     }
-    for (; i + 16 <= len; i += 16) {
+    while (i < len && len >= 16) {
+        if (i > len - 16)
+            i = len - 16; /* the rest, and of what is before it as much as it takes */
         int high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)(text + i)));
         if (high)
             return i + (size_t)__builtin_ctz((unsigned)high);
+        i += 16;
     }
 #endif
     while (i < len && (unsigned char)text[i] < 0x80)

@@ -18,6 +18,24 @@ static void numbers(void)
     }
 }
 
+/* Digits are looked at 16 at a time as long as so many bytes are left. */
+static void lengths_of_numbers(void)
+{
+    OPEN("[0]", "[1]");
+    for (int digits = 1; digits <= 40; digits++) {
+        for (int behind = 0; behind <= 20; behind++) {
+            char number[48], text[160];
+            for (int i = 0; i < digits; i++)
+                number[i] = (char)('1' + i % 9);
+            number[digits] = '\0';
+            (void)snprintf(text, sizeof text, "[%s,%s%*s]", number, number, behind, "");
+            CHECK_INT(read_text(text), 1);
+            CHECK_FIELD(view->head[0], NUMBER, number);
+            CHECK_FIELD(view->head[1], NUMBER, number);
+        }
+    }
+}
+
 static void integers(void)
 {
     static const struct {
@@ -284,6 +302,7 @@ static void word_limits(void)
 
 static const struct test_case cases[] = {
     {"numbers are handed on as they stand", numbers},
+    {"a number may be of any length, anywhere in a message", lengths_of_numbers},
     {"whole numbers are exact or not a number", integers},
     {"a text is a number when it is written in the usual way", integers_of_texts},
     {"a field is a text when it is a string of its bytes", equal_strings},
