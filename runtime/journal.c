@@ -168,22 +168,27 @@ static void learn(struct mw_journal *journal, struct mw_record *r)
     memset(text, 0, r->text_len);
 }
 
+static void copy_masked(const struct mw_journal *journal, char *to, char *from, size_t len)
+{
+    if (mw_redact_copy(journal->redactor, to, from, len))
+        memcpy(from, to, len);
+}
+
 /* Copies one record without its secrets, and leaves it so. */
 static void take(struct mw_journal *journal, struct mw_record *r)
 {
     char *to = journal->taken + journal->len, *from = (char *)r;
-    size_t begin = sizeof *r, end = sizeof *r + r->data_len + r->text_len;
+    size_t text = sizeof *r + r->data_len, end = text + r->text_len;
     journal->is_first = journal->is_first || r->number <= journal->number;
     journal->number = r->number;
     if (r->kind == MW_RECORD_secret) {
         learn(journal, r);
         return;
     }
-    if (has_numbers(r->kind))
-        begin += r->data_len;
-    memcpy(to, from, begin);
-    if (mw_redact_copy(journal->redactor, to + begin, from + begin, end - begin))
-        memcpy(from + begin, to + begin, end - begin);
+    memcpy(to, from, has_numbers(r->kind) ? text : sizeof *r);
+    if (!has_numbers(r->kind))
+        copy_masked(journal, to + sizeof *r, from + sizeof *r, r->data_len);
+    copy_masked(journal, to + text, from + text, r->text_len); /* what is masked ends with each */
     memset(to + end, 0, r->size - end);
     if (journal->is_first)
         ((struct mw_record *)(void *)to)->flags |= MW_RECORD_FIRST;

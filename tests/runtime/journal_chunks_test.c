@@ -299,6 +299,22 @@ static void secrets_are_nowhere(void)
     CHECK_TEXT(ask("SELECT client_order_id FROM orders"), "mw-a-1");
 }
 
+/* Data and text stand side by side; a signature at the end of one takes nothing of the other. */
+static void a_mask_ends_with_its_text(void)
+{
+    static const char body[] =
+        "sign=5f2d9c0e7b1a4483a6c1f0e2d3b4a596878899aabbccddeeff00112233445566";
+    struct mw_record request = {.kind = MW_RECORD_http_request, .data_len = sizeof body - 1};
+    begin();
+    put_run();
+    put(request, body, "POST https://127.0.0.1/", 23);
+    CHECK_INT(drain(), 0);
+    CHECK_TEXT(ask("SELECT instr(unpacked(bytes), CAST('5f2d9c0e' AS BLOB)),"
+                   " instr(unpacked(bytes), CAST(']POST https://127.0.0.1/' AS BLOB)) > 0"
+                   " FROM chunks"),
+               "0|1");
+}
+
 static void no_record(void)
 {
     begin();
@@ -324,6 +340,7 @@ static const struct test_case cases[] = {
     {"a limit of size does not take what has no rows yet", undrawn_is_kept},
     {"a file of version 1 becomes one of version 2", upgraded},
     {"no secret is anywhere, and ids stay as they are", secrets_are_nowhere},
+    {"what is masked at the end of data leaves the text as it is", a_mask_ends_with_its_text},
     {"what was masked and could not be stored is taken again", masked_before},
     {"what is no record is refused, and nothing of it is taken", no_record},
 };
