@@ -59,7 +59,8 @@ function S:targets(book)
   return list
 end
 
--- An order that stands near enough to a target serves it; the others go, and what is missing comes.
+-- An order that stands near enough to a target serves it; the others, which are returned, go, and
+-- what is missing comes.
 function S:match(targets, mid)
   local slack, free, orders = mid * self.tolerance, {}, self.orders
   for _, order in ipairs(orders) do free[order] = true end
@@ -74,7 +75,9 @@ function S:match(targets, mid)
     end
     if target.order then free[target.order] = nil end
   end
-  return free
+  local others = {}
+  for _, order in ipairs(orders) do if free[order] then others[#others + 1] = order end end
+  return others
 end
 
 function S:on_book(book)
@@ -83,7 +86,7 @@ function S:on_book(book)
   if not mid or since >= 0 and since < self.params.min_interval then return end
   self.looked_at = mw.now()
   local targets = self:targets(book)
-  for order in pairs(self:match(targets, mid)) do
+  for _, order in ipairs(self:match(targets, mid)) do
     if order.status ~= "pending_cancel" then self:cancel(order) end
   end
   for _, target in ipairs(targets) do

@@ -438,7 +438,9 @@ function Countdown:stop()
   for _, name in ipairs { "timer", "turn_timer", "retry_timer", "finish_timer" } do
     if self[name] then self[name]:stop() end
   end
-  for _, pair in pairs(self.pairs.by_symbol) do pair.held:refuse "the session was stopped" end
+  for _, pair in ipairs(self.pairs:pick(function() return true end)) do
+    pair.held:refuse "the session was stopped"
+  end
 end
 
 return M

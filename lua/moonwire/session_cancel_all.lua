@@ -9,6 +9,7 @@ local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
 local order_fills = require "moonwire.order_fills"
 local order_module = require "moonwire.order"
+local sorted = require "moonwire.sorted"
 
 local CancelAll = {}                  -- methods of moonwire.Session
 local cancel_of = order_module.cancel_of
@@ -73,13 +74,15 @@ end
 -- What the venue tells of orders that are no longer open and have traded: { cum_qty = } by order.
 local function read_ends(self, symbol, orders, asked_at)
   local since, ends = asked_at, {}
-  for order in pairs(orders) do
+  local is_asked_for = {}
+  for _, order in ipairs(orders) do
     since = math.min(since, order._sent_at or order.created_at or since)
+    is_asked_for[order] = true
   end
   local reports, err = self.protocol.fetch_finished_orders(self, symbol, since)
   for _, report in ipairs(reports or {}) do
     local order = self.orders:find(self.name, report.client_order_id, report.order_id)
-    if order and orders[order] then
+    if order and is_asked_for[order] then
       self:examine(order, report, asked_at)
       local known = ends[order]
       if report.cum_qty and (not known or report.cum_qty > known) then
@@ -109,7 +112,7 @@ local function settle_gone(self, symbol, orders, asked_at)
     ends, err = read_ends(self, symbol, orders, asked_at)
   end
   if err then self.log.warn("what canceled orders of %s executed: %s", symbol, err) end
-  for order in pairs(orders) do
+  for _, order in ipairs(orders) do
     if ends then settle_one(self, order, ends[order]) else self.reconciler:ask(order, true) end
   end
 end
@@ -129,12 +132,14 @@ local function confirm(self, orders)
   for _, order in ipairs(orders) do
     if order:is_open() and reports and order._was_seen and not listed[order] then
       gone[order.symbol] = gone[order.symbol] or {}
-      gone[order.symbol][order] = true
+      table.insert(gone[order.symbol], order)
     elseif order:is_open() then
       self:cancel(order)
     end
   end
-  for symbol, of_symbol in pairs(gone) do settle_gone(self, symbol, of_symbol, asked_at) end
+  for _, symbol in ipairs(sorted.keys(gone)) do
+    settle_gone(self, symbol, gone[symbol], asked_at)
+  end
 end
 
 local function confirm_all(self, orders)

@@ -6,6 +6,7 @@ local dispatch = require "moonwire.dispatch"
 local each = require "moonwire.each"
 local lookback = require "moonwire.lookback"
 local record = require "moonwire.record"
+local sorted = require "moonwire.sorted"
 local task = require "moonwire.task"
 
 local State = {}                      -- methods of moonwire.Session
@@ -52,8 +53,8 @@ function State:on_link_live(which)
   which.log.info("%s connection live", which.name)
   if which == self.market then
     self.is_market_lost = nil
-    for _, subscription in pairs(self.subscriptions) do
-      self:ask_for(subscription)
+    for _, key in ipairs(sorted.keys(self.subscriptions)) do
+      self:ask_for(self.subscriptions[key])
     end
   else
     if self.market and self.market.state == "down" and next(self.subscriptions)

@@ -261,6 +261,41 @@ t.test("pairs shows the fields of an order, and not the runtime's own order behi
   raises("local x\nfor k in pairs(x) do end", "^script:2: bad argument #1 to 'pairs'")
 end)
 
+t.test("pairs goes through keys in an order that is the same each time", function()
+  local listed = [[
+    local words = {}
+    local t = { b = 1, [3] = 1, a = 1, [true] = 1, [1] = 1, [-1.5] = 1, [false] = 1, c = 1 }
+    for key, value in pairs(t) do words[#words + 1] = tostring(key) .. "=" .. value end
+    return table.concat(words, " ")]]
+  t.equal(run(listed), "-1.5=1 1=1 3=1 a=1 b=1 c=1 false=1 true=1")
+  local trusted = sandbox.environment { trusted = true, print = print, seed = 7, root = ROOT,
+    clock = os.time, read = function() end, keep = function() end }
+  t.equal(run(listed, trusted), "-1.5=1 1=1 3=1 a=1 b=1 c=1 false=1 true=1")
+  for i = 1, 20 do                       -- wherever the number lies in memory
+    t.equal(run(([[local words, at, t = {}, 1, { one = 1, n%d = 2 }
+      t[at] = 3
+      for key in pairs(t) do words[#words + 1] = tostring(key) end
+      return table.concat(words, " ")]]):format(i)), ("1 n%d one"):format(i))
+  end
+  t.equal(run [[local n = 0; for key in pairs { [{}] = 1, [print] = 2, x = 3 } do n = n + 1 end
+    return n]], 3)
+end)
+
+t.test("pairs is as it always was otherwise", function()
+  t.equal(run [[local words = {}
+    for i, word in pairs { "x", "y", "z" } do words[#words + 1] = i .. word end
+    return table.concat(words)]], "1x2y3z")
+  t.equal(run "for key in pairs {} do return key end return 'none'", "none")
+  -- what was not visited yet may be taken away, and what was visited as well
+  t.equal(run [[local t, seen = { a = 1, b = 2, c = 3 }, ""
+    for key in pairs(t) do seen = seen .. key; t[key], t.b = nil, nil end
+    return seen .. tostring(next(t))]], "acnil")
+  t.equal(run [[local t = setmetatable({ a = 1 }, { __index = function() return 2 end })
+    for key, value in pairs(t) do t.a = nil; return key .. value end]], "a1")
+  raises("for key in pairs(nil) do end", "bad argument #1")
+  raises("for key in pairs() do end", "bad argument #1")
+end)
+
 t.test("the library cannot be written, and one script's changes are not another's", function()
   raises("require('moonwire').now = 1", "mw.now: the library cannot be changed")
   raises("require('moonwire').decimal.new = 1", "mw.decimal.new: the library cannot be changed")

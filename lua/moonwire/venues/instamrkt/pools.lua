@@ -182,8 +182,8 @@ end
 --- A game is over.
 function M.drop_game(s, game_id)
   s.memory.games[game_id], s.memory.ended[game_id] = nil, true
-  for id, pool in pairs(s.memory.pools) do
-    if pool.game_id == game_id then M.drop(s, id) end
+  for _, id in ipairs(sorted.keys(s.memory.pools)) do
+    if s.memory.pools[id].game_id == game_id then M.drop(s, id) end
   end
 end
 
@@ -191,7 +191,8 @@ end
 function M.block(s, message, is_blocked)
   local pool_id, action_id = wire.id(message.pool_id), wire.id(message.action_id)
   local game_id = wire.id(message.game_id)
-  for id, pool in pairs(s.memory.pools) do
+  for _, id in ipairs(sorted.keys(s.memory.pools)) do
+    local pool = s.memory.pools[id]
     if id == pool_id
       or not pool_id and pool.game_id == game_id and pool.action_id == action_id then
       pool.is_blocked = is_blocked

@@ -13,6 +13,7 @@ local json = require "moonwire.json"
 local levels = require "moonwire.levels"
 local market_reader = require "moonwire.market_reader"
 local rest = require "moonwire.venues.peatio.rest"
+local sorted = require "moonwire.sorted"
 local token = require "moonwire.venues.peatio.token"
 local values = require "moonwire.values"
 
@@ -285,7 +286,8 @@ end
 local function read_market(link, decoder)
   local message, err = json.decode(decoder:text())
   if type(message) ~= "table" then return link:on_bad_message(err or "no object") end
-  for stream, data in pairs(message) do
+  for _, stream in ipairs(sorted.keys(message)) do
+    local data = message[stream]
     local id, event = tostring(stream):match "^(%w+)%.([%w-]+)$"
     local market = id and link.session.by_venue_symbol[id]
     if market and read_event[event] then
