@@ -1,5 +1,6 @@
 /* The loop, the clock and the process itself, as Lua sees them. */
 #include "lua_api.h"
+#include "record.h"
 #include "shared.h"
 
 #include <stdlib.h>
@@ -40,13 +41,15 @@ static int l_spin(lua_State *L)
     return 0;
 }
 
-/* host.seed() -> a random whole number below 2^53, for the runtime's generator */
+/* host.seed() -> a random whole number below 2^53, for the runtime's generator; it is recorded */
 static int l_seed(lua_State *L)
 {
     uint64_t seed;
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         return luaL_error(L, "no random numbers from the kernel");
-    lua_pushnumber(L, (lua_Number)(seed >> 11)); /* seed */
+    struct mw_record fields = {.kind = MW_RECORD_seed, .num = (int64_t)(seed >> 11)};
+    mw_record_put(mw_api_of(L)->recorder, &fields, NULL, NULL);
+    lua_pushnumber(L, (lua_Number)fields.num); /* seed */
     return 1;
 }
 

@@ -44,7 +44,11 @@
     X(ws_handshake, "id: connection; text: the head of our request, values of its own headers"     \
                     " hidden; or of the answer, values of cookies hidden; num: HTTP status of the" \
                     " answer, -1 for one without, 0 of our request")                               \
-    X(http_cancel, "id: request, of which no http_done follows")
+    X(http_cancel, "id: request, of which no http_done follows")                                   \
+    X(seed, "num: a random number that Lua was given")                                             \
+    X(file, "code or configuration was read, and is not as it was when it was read last: text: its"\
+            " path; data: its text, or with num 0 why it could not be read")                       \
+    X(lag, "the journal's tables did not have all of this run yet, when they were asked for")
 
 #define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
 enum mw_record_kind { MW_RECORD_first = 63, MW_RECORD_KINDS(MW_RECORD_ENUM) MW_RECORD_end };

@@ -58,6 +58,7 @@ function Archive:lags()
   local lags, err = false, nil
   if self.tells_lag then lags, err = lag.lags(self.db) end
   if err then self.log.error("%s: %s", self.path, err) end
+  if lags then host.record("lag", "") end
   return lags or false
 end
 

@@ -4,6 +4,7 @@
 local budget = require "moonwire.budget"
 local dispatch = require "moonwire.dispatch"
 local host = require "moonwire.host"
+local reading = require "moonwire.reading"
 local sandbox = require "moonwire.sandbox"
 
 local M = {}
@@ -19,19 +20,7 @@ local LINE_SHOWN = 160                 -- bytes of a line that an error names
 
 local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
 
---- The text of a file, or nil, err.
----@param path string
----@return string|nil text
----@return string|nil err
-function M.read_file(path)
-  local file, err = io.open(path, "r")
-  if not file then return nil, err end
-  local text
-  text, err = file:read("*a")
-  file:close()
-  if not text then return nil, path .. ": " .. err end
-  return text
-end
+M.read_file = reading.text
 
 -- What modules keep (mw.keep) --------------------------------------------------------------------
 

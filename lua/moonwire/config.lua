@@ -4,6 +4,8 @@
 
 local fields = require "moonwire.fields"
 local keys = require "moonwire.config_keys"
+local reading = require "moonwire.reading"
+local record = require "moonwire.record"
 local source = require "moonwire.config_source"
 local sorted = require "moonwire.sorted"
 
@@ -193,15 +195,6 @@ local function check(value, state)
   return configuration, problems
 end
 
-local function read_text(path)
-  local file, err = io.open(path, "r")
-  if not file then return nil, err end
-  local text
-  text, err = file:read("*a")
-  file:close()
-  return text, err and path .. ": " .. err
-end
-
 --- Reads and checks a configuration.
 ---@param path string
 ---@param secrets table  env(name) -> handle or nil, err; file(path) -> handle or nil, err
@@ -213,7 +206,7 @@ end
 ---                        did you mean rest_url?", a line each
 function M.load(path, secrets, load_protocol, text)
   local err
-  if not text then text, err = read_text(path) end
+  if text then record.file(path, text) else text, err = reading.text(path) end
   if not text then
     return nil, err .. "; --config names the configuration, and `moonwire sim indodax` prints one "
       .. "to try"

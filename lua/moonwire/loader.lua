@@ -5,6 +5,7 @@ local code = require "moonwire.code"
 local config = require "moonwire.config"
 local desk_module = require "moonwire.desk"
 local host = require "moonwire.host"
+local reading = require "moonwire.reading"
 local session = require "moonwire.session"
 local sorted = require "moonwire.sorted"
 local strategy = require "moonwire.strategy"
@@ -32,7 +33,9 @@ local PROTOCOLS = { "finery", "indodax", "instamrkt", "peatio" }    -- for messa
 --- A venue's module: a name of lua/moonwire/venues, or the path of a Lua file.
 local function load_protocol(name)
   if name:find("/", 1, true) or name:find("%.lua$") then
-    local chunk, err = loadfile(name)
+    local text, err = reading.text(name)
+    local chunk
+    if text then chunk, err = loadstring(text, "@" .. name) end
     if not chunk then return nil, err end
     local ok, module = pcall(chunk)
     if not ok then return nil, module end

@@ -114,6 +114,21 @@ function M.run(name, version, config, epoch_ms)
   host.record("run", { name, version, config }, C.getpid(), epoch_ms)
 end
 
+local digests = {}                    -- path -> of what was read there last; false: it could not be
+
+--- A file of code, or the configuration, was read: what it holds, or nil and why not. What is
+--- as it was the last time is not recorded again.
+---@param path string
+---@param content string|nil
+---@param err string|nil
+function M.file(path, content, err)
+  if not recorder then return end
+  local digest = content and host.digest("sha256", { content }, "hex") or false
+  if digests[path] == digest then return end
+  digests[path] = digest
+  host.record("file", path, content and 1 or 0, 0, content or err or "")
+end
+
 --- A session's state is another one; why may be nil.
 function M.session(venue, state, why) host.record("session", { venue, state, why or "" }) end
 

@@ -9,6 +9,7 @@ local host = require "moonwire.host"
 local limit_names = require "moonwire.limit_names"
 local log = require "moonwire.log"
 local probation = require "moonwire.probation"
+local reading = require "moonwire.reading"
 local reload_change = require "moonwire.reload_change"
 local reload_config = require "moonwire.reload_config"
 local reload_library = require "moonwire.reload_library"
@@ -217,7 +218,7 @@ end
 local function note_library(self, paths)
   for path in pairs(paths) do
     local module = self.library[path]
-    if module and code.read_file(path) ~= module.text then library_unit(self, path) end
+    if module and reading.from_disk(path) ~= module.text then library_unit(self, path) end
   end
 end
 

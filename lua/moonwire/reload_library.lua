@@ -5,6 +5,7 @@ local code = require "moonwire.code"
 local holders = require "moonwire.holders"
 local log = require "moonwire.log"
 local patch = require "moonwire.patch"
+local reading = require "moonwire.reading"
 local versions = require "moonwire.versions"
 
 local M = {}
@@ -27,7 +28,7 @@ function M.modules()
   for name in pairs(package.loaded) do
     local is_ours = name:find("^moonwire%.") and name:sub(1, #VENUES) ~= VENUES
     local path = is_ours and package.searchpath(name, package.path)
-    local text = path and code.read_file(path)
+    local text = path and reading.from_disk(path)
     if text then modules[path] = { name = name, text = text } end
   end
   return modules
@@ -66,7 +67,7 @@ end
 
 --- As StrategyUnit:load; plan.waits: the text is good, and cannot come in under way.
 function Unit:load(plan)
-  local text, err = (plan.read or code.read_file)(self.path)
+  local text, err = (plan.read or reading.from_disk)(self.path)
   self.tried = { [self.path] = text or false }
   if not text then return nil, err end
   plan.waits = FIXED[self.name]

@@ -14,6 +14,7 @@ local levels = { [0] = "error", "warn", "info", "debug" }
 ---@field number integer
 ---@field ns integer            int64, since 1970
 ---@field kind string
+---@field kind_number integer   as C has it
 ---@field event integer|nil     number of the event that was handled
 ---@field id integer            of connection, request, timer or order
 ---@field num integer
@@ -27,22 +28,21 @@ local function read(bytes, at, run)
   local content = bytes + at + HEAD
   return {
     run = run, number = tonumber(r.number), ns = r.time_ns + 0LL,
-    kind = ffi.string(C.mw_record_name(r.kind)), event = r.event > 0 and tonumber(r.event) or nil,
+    kind = ffi.string(C.mw_record_name(r.kind)), kind_number = r.kind,
+    event = r.event > 0 and tonumber(r.event) or nil,
     id = tonumber(r.id), num = tonumber(r.num), num2 = tonumber(r.num2), flags = r.flags,
     data = ffi.string(content, r.data_len), text = ffi.string(content + r.data_len, r.text_len),
   }
 end
 
---- Calls visit(record) for each record of a chunk. True, or nil and what is wrong with the bytes.
----@param chunk string     as the journal has it
+--- Calls visit(record) for each of the records that stand in `len` bytes. True, or nil and what is
+--- wrong with the bytes.
+---@param bytes ffi.cdata*  const char *
+---@param len integer
 ---@param run integer
 ---@param visit fun(record: moonwire.Record)
-function M.each(chunk, run, visit)
-  local at, len = 0, tonumber(C.mw_chunk_len(chunk, #chunk))
-  local bytes = ffi.new("char[?]", math.max(len, 1))
-  if len < 0 or C.mw_chunk_unpack(chunk, #chunk, bytes, len) < 0 then
-    return nil, ("a chunk of run %d is damaged: it cannot be unpacked"):format(run)
-  end
+function M.each_of(bytes, len, run, visit)
+  local at = 0
   while at < len do
     local r = ffi.cast("const struct mw_record *", bytes + at)
     if len - at < HEAD or r.size < HEAD or r.size > len - at
@@ -53,6 +53,19 @@ function M.each(chunk, run, visit)
     at = at + r.size
   end
   return true
+end
+
+--- Calls visit(record) for each record of a chunk. True, or nil and what is wrong with the bytes.
+---@param chunk string     as the journal has it
+---@param run integer
+---@param visit fun(record: moonwire.Record)
+function M.each(chunk, run, visit)
+  local len = tonumber(C.mw_chunk_len(chunk, #chunk))
+  local bytes = ffi.new("char[?]", math.max(len, 1))
+  if len < 0 or C.mw_chunk_unpack(chunk, #chunk, bytes, len) < 0 then
+    return nil, ("a chunk of run %d is damaged: it cannot be unpacked"):format(run)
+  end
+  return M.each_of(bytes, len, run, visit)
 end
 
 -- In words ----------------------------------------------------------------------------------------
@@ -141,6 +154,8 @@ local told = {
   run = function(r, f) return joined(f.name, f.version, f.config, "pid " .. r.num) end,
   log = function(r) return (levels[r.num] or r.num) .. " " .. r.text end,
   signal = function(r) return "signal " .. r.num end,
+  seed = function(r) return ("%.0f"):format(r.num) end,
+  file = function(r) return joined(r.text, r.num == 0 and r.data) end,
   stop = function(r) return "exit " .. r.num .. " " .. r.text end,
   http_request = function(r) return joined(r.text, r.data) end,
   http_done = function(r)
