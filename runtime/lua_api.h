@@ -97,5 +97,6 @@ extern const luaL_Reg mw_lua_console[];
 extern const luaL_Reg mw_lua_term[];
 extern const luaL_Reg mw_lua_host[];
 extern const luaL_Reg mw_lua_guardian[];
+extern const luaL_Reg mw_lua_replay[];
 
 #endif

@@ -4,6 +4,7 @@
 #include "redact.h"
 
 #include <errno.h>
+#include <math.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,7 @@ static size_t read_fields(lua_State *L, int arg, struct mw_log_field *fields)
     return count;
 }
 
-/* host.log(level, message [, fields]) */
+/* host.log(level, message [, fields [, time]]); time: seconds since 1970, now without it */
 static int l_log(lua_State *L)
 {
     struct mw_log_field fields[FIELDS_MAX];
@@ -43,8 +44,9 @@ static int l_log(lua_State *L)
     const char *message = luaL_checklstring(L, 2, &len);
     luaL_argcheck(L, level >= 0, 1, "error, warn, info or debug expected");
     size_t count = read_fields(L, 3, fields);
-    mw_log_write(mw_api_of(L)->log, (enum mw_log_level)level, mw_host_clock_ns(), message, len,
-                 fields, count);
+    int64_t time_ns = lua_isnoneornil(L, 4) ? mw_host_clock_ns()
+                                            : (int64_t)llround(luaL_checknumber(L, 4) * 1e9);
+    mw_log_write(mw_api_of(L)->log, (enum mw_log_level)level, time_ns, message, len, fields, count);
     return 0;
 }
 

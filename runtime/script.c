@@ -181,6 +181,7 @@ static void register_host(lua_State *L, struct mw_script *script)
         mw_lua_host,   mw_lua_ws,    mw_lua_http,    mw_lua_server, mw_lua_timer,
         mw_lua_vault,  mw_lua_log,   mw_lua_journal, mw_lua_record, mw_lua_guardian,
         mw_lua_budget, mw_lua_watch, mw_lua_console, mw_lua_term,   mw_lua_compile,
+        mw_lua_replay,
     };
     lua_newtable(L); /* host */
     for (size_t i = 0; i < sizeof bindings / sizeof *bindings; i++)

@@ -130,6 +130,10 @@ bool mw_utf8_valid(const char *text, size_t len);
 int64_t mw_chunk_len(const void *chunk, size_t stored);
 int mw_chunk_unpack(const void *chunk, size_t stored, void *to, size_t len);
 struct mw_recorder;
+void mw_record_event(struct mw_recorder *recorder, const struct mw_event *event);
+void mw_record_event_end(struct mw_recorder *recorder);
+void mw_record_put(struct mw_recorder *recorder, const struct mw_record *fields, const void *data,
+                   const void *text);
 struct mw_order_words {
   const char *client_order_id, *order_id, *venue, *symbol, *side, *type, *time_in_force, *status,
              *strategy, *callback;

@@ -16,6 +16,8 @@ local commands = {
             about = "load everything, connect to nothing" },
   audit = { module = "moonwire.audit", line = "audit [--config FILE] [--repair]",
             about = "own orders, fills, balances against the venue's" },
+  replay = { module = "moonwire.replay", line = "replay JOURNAL [STRATEGY.lua ...]",
+             about = "run a recorded session again" },
   journal = { module = "moonwire.journal", line = "journal [FILE] [orders|fills|events|...]",
               about = "read the record; why ORDER, versions [NAME], diff NAME [A [B]]" },
   reload = { module = "moonwire.reload_command", line = "reload [--config FILE] [NAME ...]",
@@ -25,7 +27,7 @@ local commands = {
 }
 -- What the guardian starts before a command and behind it, with the same command line.
 local inner = { plan = "moonwire.plan", sweep = "moonwire.sweep" }
-local order = { "run", "repl", "reload", "sim", "check", "journal", "audit" }
+local order = { "run", "repl", "reload", "sim", "check", "journal", "replay", "audit" }
 
 local function print_line(text) host.print_line(text) end
 
@@ -166,8 +168,8 @@ function Start:on_start(text)
     print_help()
     return host.stop(0)
   elseif not name then
-    return M.usage_error("which command? run, repl, reload, sim, check, journal or audit; see "
-                         .. "moonwire --help")
+    return M.usage_error("which command? run, repl, reload, sim, check, journal, replay or "
+                         .. "audit; see moonwire --help")
   elseif not commands[name] then
     return M.usage_error(("unknown command %s%s; see moonwire --help"):format(
       name, meant(name, commands, "")))

@@ -214,9 +214,13 @@ local function contents(path, all)
   return text or "", err and path .. ": " .. err
 end
 
+--- Whether files that a configuration names must be there.
+M.looks_at_files = true
+
 function read.path(self, spec, value)
   if type(value) ~= "string" or value == "" or value:find("%z") then return nil end
   local path = M.resolve(self.directory, value)
+  if not M.looks_at_files then return path end
   if #path > (spec.longest or math.huge) then
     return nil, ("%d bytes, and a socket's path has %d at most: choose a shorter one"):format(
       #path, spec.longest)

@@ -39,8 +39,12 @@ function Watch:on_fill(fill, order)
   line("fill", order, ("%s @ %s  %s"):format(fill.qty, fill.price, fill.liquidity or ""))
 end
 
---- An order has just been handed to its connection: how long after the event that caused it?
-function Watch:on_sent() self.latencies[#self.latencies + 1] = host.event_age() end
+--- An order has just been handed to its connection: how long after the event that caused it? (0 in
+--- a replay, where that is not known.)
+function Watch:on_sent()
+  local age = host.event_age()
+  if age > 0 then self.latencies[#self.latencies + 1] = age end
+end
 
 local function percentile(ranked, p)
   return ranked[math.max(1, math.ceil(#ranked * p))]
