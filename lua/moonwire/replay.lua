@@ -1,6 +1,6 @@
 --- moonwire replay: runs a recorded session again, event by event, on nothing but its journal, and
---- says whether it does the same. Strategies on the command line take the place of those of the same
---- name: so it shows whether a change of code would have changed that day, and where.
+--- says whether it does the same. Strategies on the command line take the place of those of the
+--- same name: so it shows whether a change of code would have changed that day, and where.
 
 local cli = require "moonwire.cli"
 local dispatch = require "moonwire.dispatch"

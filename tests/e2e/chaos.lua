@@ -459,9 +459,24 @@ local function finish(self)
   return fills
 end
 
+-- Every run can be run again, up to its death: nothing that it did hung on what is not recorded.
+local function check_replays(self)
+  local count, run = 0, 0
+  while true do
+    run = run + 1
+    local replay = e2e.tool { "replay", "--quiet", "--run", tostring(run), self.journal }
+    local status, err = replay:wait_exit(60), replay:err()
+    if err:find("there is no run", 1, true) then return count end
+    if status == 0 then count = count + 1
+    elseif not err:find "only what `moonwire run` does" and not err:find "before it began" then
+      fail(self, "replay: %s%s", replay:out(), err:sub(-2000))
+    end
+  end
+end
+
 --- Kills a run `kills` times; `rate` is orders a second, `span` the most seconds that it trades
 --- between two deaths. Raises what is wrong, with the seed.
----@return table  what was done: orders, fills, requests
+---@return table  what was done: orders, fills, requests, replays
 function M.run(seed, kills, rate, span)
   local self = setmetatable({
     seed = seed, rate = rate, span = span, random = random.new(seed, "chaos"), round = 0,
@@ -476,7 +491,8 @@ function M.run(seed, kills, rate, span)
     one_round(self)
   end
   local fills = finish(self)
-  return { orders = self.orders, fills = fills, requests = self.heard.requests }
+  return { orders = self.orders, fills = fills, requests = self.heard.requests,
+           replays = check_replays(self) }
 end
 
 return M

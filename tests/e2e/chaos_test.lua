@@ -17,8 +17,8 @@ for first = 1, KILLS, AT_ONCE do
   e2e.test(("%d kills at random, seed %d: nothing lost, nothing twice, nothing open"):format(
     kills, seed), function()
     local done = chaos.run(seed, kills, RATE, SPAN)
-    print(("  seed %d: %d kills, %d orders, %d fills, %d requests"):format(
-      seed, kills, done.orders, done.fills, done.requests))
+    print(("  seed %d: %d kills, %d orders, %d fills, %d requests, %d runs replayed"):format(
+      seed, kills, done.orders, done.fills, done.requests, done.replays))
   end, kills * (SPAN + KILL_SECONDS))
 end
 

@@ -3,8 +3,8 @@
 
 local f = require "tests.moonwire.reload_fixture"
 local t = require "tests.tap"
-local code = require "moonwire.code"
 local host = require "moonwire.host"
+local reading = require "moonwire.reading"
 local risk = require "moonwire.risk"
 
 local ask = f.ask
@@ -17,8 +17,8 @@ function S:again()
 end]]
 
 local texts = {}                      -- path -> what is read in place of the file
-local read_file = code.read_file
-function code.read_file(path)
+local read_file = reading.from_disk
+function reading.from_disk(path)
   if texts[path] then return texts[path] end
   return read_file(path)
 end

@@ -61,7 +61,8 @@ return mw.strategy { venue = "idx", symbol = "BTC/IDR" }]])
 -- Commands and options ----------------------------------------------------------------------------
 
 t.test("no command, or one that is none, is bad usage", function()
-  refused "which command? run, repl, reload, sim, check, journal or audit; see moonwire --help"
+  refused("which command? run, repl, reload, sim, check, journal, replay or audit; see "
+          .. "moonwire --help")
   refused("unknown command trade; see moonwire --help", "trade")
   refused("unknown command ; see moonwire --help", "")
   refused("unknown command --config; see moonwire --help", "--config", EMPTY)

@@ -30,6 +30,7 @@ end
 
 -- What is a secret now may have been too short for a mask.
 local function says_same(recorded, again)
+  if recorded == again then return true end
   recorded, again = unmasked(recorded), unmasked(again)
   if recorded == again or not again:find(MASK, 1, true) then return recorded == again end
   local pattern = again:gsub("%W", "%%%0"):gsub("%%%[secret%%%]", "%.%-")
