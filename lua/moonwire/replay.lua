@@ -123,7 +123,7 @@ function M.run(options, files)
   past, err = past_module.copy(rec)
   if not past then return fail(err) end
   local self = setmetatable({ recording = rec, options = options, events = 0, count = 0,
-                              has_other_code = #files > 0 }, Replay)
+                              has_other_code = #files > 0 or options.config ~= nil }, Replay)
   local ok, why = replay_all(self, past, files)
   past:remove()
   if not ok then return fail(why) end

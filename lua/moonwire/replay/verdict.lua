@@ -40,11 +40,14 @@ end
 -- The number of the process is another one. A venue's file is the library's, which is told of once.
 local without = { run = { num = true }, reload = { data = true } }
 
--- An order's last word is the callback that sent it, with its line: other code has other lines.
+-- The last word of these is where something stands: the callback that sent an order, with its line,
+-- and the configuration. Of other code that is another place.
+local places = { order = true, run = true }
+
 -- The library may be in another directory.
 local function text_of(r, is_other_code)
   if r.kind == "reload" then return (r.text:gsub("%Z*/moonwire/venues/", "moonwire/venues/")) end
-  return is_other_code and r.kind == "order" and r.text:gsub("%Z*%z$", "") or r.text
+  return is_other_code and places[r.kind] and r.text:gsub("%Z*%z$", "") or r.text
 end
 
 local function is_same(a, b, is_other_code)
@@ -71,7 +74,7 @@ end
 ---@param event moonwire.Record
 ---@param recorded moonwire.Record[]
 ---@param again moonwire.Record[]
----@param is_other_code boolean  it need not stand in the same lines
+---@param is_other_code boolean  it, or its configuration, need not stand in the same place
 ---@return integer|nil count
 ---@return string|nil difference
 function M.compare(event, recorded, again, is_other_code)
