@@ -13,6 +13,7 @@ local dump = string.dump              -- before the sandbox takes it away
 local M = {}
 
 local TEXT, PING = 1, 9               -- opcodes of frames
+local OPENING, OPEN, CLOSING = 1, 2, 3 -- phases of a connection
 local PATIENCE = 10                   -- times longer than then may a callback run
 
 local kinds = {}                      -- of records: name -> number
@@ -35,22 +36,35 @@ local function next_id(self)
   return self.last_id
 end
 
-local function connections(self)
+-- What cannot be sent is not recorded: ws.c says the same of a connection that is not open.
+local function web_sockets(self)
+  local phases = self.phases
   local function send(id, opcode, text)
+    if phases[id] ~= OPEN then
+      return nil, "websocket session is " .. (phases[id] and "not open" or "closed")
+    end
     put(self, "ws_send", id, opcode, joined(text), "")
     return true
   end
   return {
     ws_open = function(options)
       local id = next_id(self)
+      phases[id] = OPENING
       put(self, "ws_opening", id, 0, "", (joined(options.url)))
       return id
     end,
     ws_send = function(id, text) return send(id, TEXT, text) end,
     ws_ping = function(id, text) return send(id, PING, text) end,
     ws_close = function(id, code, reason)
+      if not phases[id] or phases[id] == CLOSING then return end
+      phases[id] = CLOSING
       put(self, "ws_closing", id, code or 1000, "", reason or "")
     end,
+  }
+end
+
+local function requests(self)
+  return {
     http_request = function(request)
       local id = next_id(self)
       self.has_secret_answer[id] = request.has_secret_answer
@@ -118,11 +132,12 @@ function M.begin(tape, past, others)
     tape = tape, past = past, event = ffi.cast("struct mw_event *", host.event()),
     recorder = ffi.cast("struct mw_recorder *", host.recorder()),
     last_id = 0, seeds = {}, compiling = {},
+    phases = {},                         -- id of a connection -> its phase
     has_secret_answer = {},              -- id of a request -> true
     replaced = {},                       -- of the host: name -> its own function
   }, World)
-  for _, functions in ipairs { connections(self), time_and_chance(self), process(self),
-                               secrets.stand_in(), past:stand_in() } do
+  for _, functions in ipairs { web_sockets(self), requests(self), time_and_chance(self),
+                               process(self), secrets.stand_in(), past:stand_in() } do
     for name, stand_in in pairs(functions) do
       self.replaced[name], host[name] = host[name], stand_in
     end
@@ -149,6 +164,8 @@ function World:set(r, outcome)
   event.data, event.len, event.text, event.text_len = r.data, #r.data, r.text, #r.text
   event.num, event.num2 = r.num, r.num2
   self.last_id = math.max(self.last_id, r.id)              -- a prompt that connected, say
+  if r.kind == "ws_open" then self.phases[r.id] = OPEN
+  elseif r.kind == "ws_close" then self.phases[r.id] = nil end
   self.seeds = {}
   for _, what in ipairs(outcome) do
     if what.kind == "seed" then table.insert(self.seeds, what.num) end
