@@ -48,7 +48,9 @@
     X(seed, "num: a random number that Lua was given")                                             \
     X(file, "code or configuration was read, and is not as it was when it was read last: text: its"\
             " path; data: its text, or with num 0 why it could not be read")                       \
-    X(lag, "the journal's tables did not have all of this run yet, when they were asked for")
+    X(lag, "the journal's tables did not have all of this run yet, when they were asked for")      \
+    X(ws_lost, "id: connection, on which nothing is sent any more; the ws_send before this one"    \
+               " failed; text: why")
 
 #define MW_RECORD_ENUM(kind, carries) MW_RECORD_##kind,
 enum mw_record_kind { MW_RECORD_first = 63, MW_RECORD_KINDS(MW_RECORD_ENUM) MW_RECORD_end };

@@ -203,6 +203,12 @@ static const uint8_t *next_mask(struct mw_ws_pool *pool)
  * refused must never leave, not even when there is room again. What has come is still read. */
 static void mute(struct session *session)
 {
+    struct mw_record fields = {
+        .kind = MW_RECORD_ws_lost,
+        .id = session->id,
+        .text_len = (uint32_t)strlen(session->why.text),
+    };
+    mw_record_put(mw_host_recorder(session->pool->host), &fields, NULL, session->why.text);
     session->is_mute = true;
     session->out.at = session->out.len = 0;
     mw_session_set_deadline(session, mute_seconds);

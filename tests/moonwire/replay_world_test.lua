@@ -52,6 +52,28 @@ t.test("nothing is sent on a connection that is not open yet, or no more", funct
   t.equal(recorded(), "")
 end)
 
+t.test("a line that broke takes nothing more from where it broke then", function()
+  event "timer"
+  local a, b = host.ws_open { url = "wss://a.test/" }, host.ws_open { url = "wss://b.test/" }
+  event("ws_open", a)
+  event("ws_open", b)
+  recorded()
+  local function sent(id, at) return { kind = "ws_send", id = id, event = at } end
+  event("timer", 3, { sent(a, 1), sent(b, 1), sent(a, 1),
+                      { kind = "ws_lost", id = a, event = 1, text = "Broken pipe" },
+                      { kind = "ws_lost", id = b, text = "Connection reset" } })
+  t.equal(host.ws_send(a, "1"), true)
+  t.equal(host.ws_send(b, "1"), true)
+  t.equal(select(2, host.ws_send(a, "2")), "Broken pipe")
+  t.equal(select(2, host.ws_send(a, "3")), "websocket session is lost: Broken pipe")
+  t.equal(host.ws_send(b, "2"), true)
+  t.equal(recorded(), ("ws_send %d 1, ws_send %d 1, ws_send %d 2, ws_send %d 2"):format(a, b, a, b))
+  event "timer"
+  t.equal(select(2, host.ws_send(a, "4")), "websocket session is lost: Broken pipe")
+  t.equal(select(2, host.ws_send(b, "4")), "websocket session is lost: Connection reset")
+  t.equal(recorded(), "")
+end)
+
 t.test("ids are given in turn, and behind those that came from outside", function()
   event("console_open", 40)
   t.equal(host.timer_start(1), 41)

@@ -160,8 +160,8 @@ function Recording:each_event(visit)
     if is_event[r.kind] then
       if event then goes_on = visit(event, outcome) ~= false end
       event, outcome = r, {}
-    elseif event and r.event == event.event then
-      outcome[#outcome + 1] = r
+    elseif event and (r.event == event.event or r.kind == "ws_lost") then
+      outcome[#outcome + 1] = r              -- (a line may be lost between two events)
     end
   end)
   if ok and event and goes_on and ended_by_itself(self) then visit(event, outcome) end

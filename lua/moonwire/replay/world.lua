@@ -36,15 +36,21 @@ local function next_id(self)
   return self.last_id
 end
 
--- What cannot be sent is not recorded: ws.c says the same of a connection that is not open.
+-- What cannot be sent is not recorded, but for what showed that the line is lost. The words are
+-- those of ws.c and ws_session.c.
 local function web_sockets(self)
   local phases = self.phases
   local function send(id, opcode, text)
     if phases[id] ~= OPEN then
       return nil, "websocket session is " .. (phases[id] and "not open" or "closed")
     end
+    local loss = self.losses[id]
+    if loss and loss.sends_left == 0 then return nil, "websocket session is lost: " .. loss.why end
     put(self, "ws_send", id, opcode, joined(text), "")
-    return true
+    if not loss then return true end
+    loss.sends_left = loss.sends_left - 1
+    if loss.sends_left > 0 then return true end
+    return nil, loss.why
   end
   return {
     ws_open = function(options)
@@ -133,6 +139,8 @@ function M.begin(tape, past, others)
     recorder = ffi.cast("struct mw_recorder *", host.recorder()),
     last_id = 0, seeds = {}, compiling = {},
     phases = {},                         -- id of a connection -> its phase
+    losses = {},                         -- id -> why nothing is sent there any more, and behind how
+                                         -- many more of this event
     has_secret_answer = {},              -- id of a request -> true
     replaced = {},                       -- of the host: name -> its own function
   }, World)
@@ -155,6 +163,17 @@ function World:finish()
   host.budget_watch(false)
 end
 
+-- How often was sent, before that record, on its connection.
+local function sends_before(outcome, place)
+  local count = 0
+  for i = 1, place - 1 do
+    local r = outcome[i]
+    if r.kind == "ws_send" and r.id == outcome[place].id then count = count + 1 end
+  end
+  -- Between two events it was lost by what the host sent: this one's own were all sent.
+  return outcome[place].event and count or math.huge
+end
+
 --- Makes a recorded event the one that is being handled.
 ---@param r moonwire.Record
 ---@param outcome moonwire.Record[]  what it led to then: with the random numbers and the files
@@ -167,8 +186,12 @@ function World:set(r, outcome)
   if r.kind == "ws_open" then self.phases[r.id] = OPEN
   elseif r.kind == "ws_close" then self.phases[r.id] = nil end
   self.seeds = {}
-  for _, what in ipairs(outcome) do
-    if what.kind == "seed" then table.insert(self.seeds, what.num) end
+  for _, loss in pairs(self.losses) do loss.sends_left = 0 end
+  for i, what in ipairs(outcome) do
+    if what.kind == "seed" then table.insert(self.seeds, what.num)
+    elseif what.kind == "ws_lost" then
+      self.losses[what.id] = { why = what.text, sends_left = sends_before(outcome, i) }
+    end
   end
   self.files:expect(outcome)
   self.past:expect(outcome)
