@@ -6,6 +6,7 @@
 #include "record.h"
 #include "ring.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,22 @@ static int l_tape_gc(lua_State *L)
     return 0;
 }
 
+static volatile sig_atomic_t was_interrupted;
+
+static void on_signal(int number)
+{
+    (void)number;
+    was_interrupted = 1;
+}
+
+/* tape:is_interrupted() -> whether somebody wants an end of it: SIGINT or SIGTERM has come */
+static int l_tape_is_interrupted(lua_State *L)
+{
+    (void)luaL_checkudata(L, 1, TAPE);
+    lua_pushboolean(L, was_interrupted != 0);
+    return 1;
+}
+
 /* tape:take() -> all records since the last call, as in a journal's unpacked chunk */
 static int l_tape_take(lua_State *L)
 {
@@ -76,10 +93,12 @@ static int l_tape_take(lua_State *L)
 }
 
 /* host.tape() -> tape | nil, err: from now on what is recorded goes there. Once in a process that
- * has no journal. */
+ * has no journal. All of a replay is one event: signals that ask for an end are asked for. */
 static int l_tape(lua_State *L)
 {
-    static const luaL_Reg methods[] = {{"take", l_tape_take}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"take", l_tape_take}, {"is_interrupted", l_tape_is_interrupted}, {NULL, NULL}};
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct mw_err err;
     struct mw_api *api = mw_api_of(L);
     if (api->recorder)
@@ -95,6 +114,8 @@ static int l_tape(lua_State *L)
         return mw_api_fail(L, &err);
     api->recorder = tape->recorder;
     mw_log_set_recorder(api->log, tape->recorder);
+    (void)sigaction(SIGINT, &action, NULL); /* cannot fail for these two */
+    (void)sigaction(SIGTERM, &action, NULL);
     return 1;
 }
 

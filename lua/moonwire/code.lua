@@ -20,6 +20,7 @@ local LINE_SHOWN = 160                 -- bytes of a line that an error names
 
 local function directory_of(path) return path:match("^(.*)/[^/]*$") or "." end
 
+--- The text of a file, or nil, err; it is recorded.
 M.read_file = reading.text
 
 -- What modules keep (mw.keep) --------------------------------------------------------------------

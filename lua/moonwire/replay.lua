@@ -18,6 +18,7 @@ local M = {
   },
 }
 
+local stop = host.stop                -- a replay's own ends nothing
 local RAISED = -1                     -- to the door: what handled the event raised
 local Replay = { __name = "moonwire.Replay" }
 Replay.__index = Replay
@@ -76,6 +77,10 @@ local function replay_event(self, r, outcome)
   count, self.difference = verdict.compare(r, outcome, again, self.has_other_code)
   if not count then return false end
   self.count = self.count + count
+  if self.tape:is_interrupted() then
+    self.problem = ("interrupted behind %d events, which were as recorded"):format(self.events)
+    return false
+  end
 end
 
 -- Exit status: 0 when all of it was the same.
@@ -96,19 +101,20 @@ local function tell(self)
 end
 
 -- True, or nil and why it did not come to a verdict.
-local function replay_all(self, past, others)
-  local tape, err = host.tape()
-  if not tape then return nil, err end
-  self.world = world.begin(tape, past, others)
+local function replay_all(self, others)
+  local past, err = past_module.copy(self.recording, self.tape)
+  if not past then return nil, err end
+  self.world = world.begin(self.tape, past, others)
   local ok
   ok, err = self.recording:each_event(function(...) return replay_event(self, ...) end)
   self.world:finish()
+  past:remove()
   return ok and not self.problem or nil, err or self.problem
 end
 
 local function fail(message)
   io.stderr:write("moonwire: ", message, "\n")
-  host.stop(1)
+  stop(1)
 end
 
 function M.run(options, files)
@@ -119,15 +125,15 @@ function M.run(options, files)
   end
   local rec, err = recording.open(path, number)
   if not rec then return fail(err) end
-  local past
-  past, err = past_module.copy(rec)
-  if not past then return fail(err) end
-  local self = setmetatable({ recording = rec, options = options, events = 0, count = 0,
-                              has_other_code = #files > 0 or options.config ~= nil }, Replay)
-  local ok, why = replay_all(self, past, files)
-  past:remove()
+  local tape
+  tape, err = host.tape()
+  if not tape then return fail(err) end
+  local self = setmetatable({ recording = rec, tape = tape, options = options, events = 0,
+                              count = 0, has_other_code = #files > 0 or options.config ~= nil },
+                            Replay)
+  local ok, why = replay_all(self, files)
   if not ok then return fail(why) end
-  host.stop(tell(self))
+  stop(tell(self))
 end
 
 return M

@@ -170,9 +170,50 @@ test("other code: the same as long as it does the same, and else what it does fi
   out, status = replay(journal, "--config", config, "--quiet")
   equal(status, 1)
   assert(out:find "\n  recorded  order 3 .*\n  now  ", out)
-  local _, refused, err = replay(journal, "nobody.lua")
-  equal(refused, 1)
-  assert(err:find("nobody.lua: the run had no strategy of that name", 1, true), err)
+  for _, name in ipairs { "nobody.lua", "indodax.lua", "moonwire.lua" } do
+    local _, refused, err = replay(journal, name)
+    equal(refused, 1, name)
+    assert(err:find(name .. ": the run had no strategy of that name", 1, true), err)
+  end
+end)
+
+test("a strategy is replaced by its name in the configuration as well", function()
+  local sim = venue.indodax:sim()
+  local file = e2e.write(e2e.directory() .. "/trader.lua", trader(venue.indodax))
+  local run = sim:run({}, {
+    rest = ("strategies = { { file = %q, name = 'mine' } },"):format(file) })
+  run:wait_for "one three two"
+  equal(run:stop(), 0)
+  local journal, directory = journal_of(run), e2e.directory()
+  files.remove((file:gsub("/[^/]+$", "")))
+  for _, name in ipairs { "mine.lua", "trader.lua" } do
+    local other = e2e.write(directory .. "/" .. name,
+                            (trader(venue.indodax):gsub('"0.0%%d"', '"0.1%%d"')))
+    local out, status = replay(journal, other, "--quiet")
+    equal(status, 1, name)
+    assert(out:find("then it is not the same", 1, true), out)
+  end
+  check_same(journal)
+end)
+
+test("a replay that is interrupted ends, and leaves no file", function()
+  local kind = venue.indodax
+  local sim = kind:sim()
+  local run = sim:run(trader(kind))
+  run:wait_for "one three two"
+  equal(run:stop(), 0)
+  local directory = e2e.directory()
+  local other = e2e.write(directory .. "/strategy1.lua", (trader(kind):gsub('print%("start ',
+    'print "spins" for _ = 1, 5e8 do end %0')))
+  for _, signal in ipairs { 2, 15 } do
+    local own = e2e.directory()
+    local process = e2e.moonwire({ "replay", journal_of(run), other }, { TMPDIR = own })
+    process:wait_for "spins"
+    process:signal(signal)
+    equal(process:wait_exit(60), 1)
+    assert(process:err():find "moonwire: interrupted behind %d+ events", process:err())
+    equal(os.execute("rmdir '" .. own .. "' && mkdir '" .. own .. "'"), 0, "nothing is left there")
+  end
 end)
 
 test("files that a strategy writes in a replay are not touched", function()

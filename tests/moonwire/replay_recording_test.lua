@@ -106,7 +106,9 @@ end)
 
 t.test("a run finds those before it as they ended, and what it has recorded itself", function()
   local path = journal("past", { { WHOLE, "exit status 3" }, { WHOLE }, { WHOLE } })
-  local before = assert(past.copy(assert(recording.open(path, 3))))
+  local interrupted = false
+  local tape = { is_interrupted = function() return interrupted end }
+  local before = assert(past.copy(assert(recording.open(path, 3)), tape))
   local db = assert(before:stand_in().journal_open(before.path))
   local function runs()
     local list = {}
@@ -121,6 +123,11 @@ t.test("a run finds those before it as they ended, and what it has recorded itse
   db:close()
   before:remove()
   t.equal(io.open(before.path), nil)
+  t.equal(io.open(before.directory), nil)
+  interrupted = true
+  local none, why = past.copy(assert(recording.open(path, 3)), tape)
+  t.equal(none, nil)
+  t.equal(why, "interrupted")
 end)
 
 files.remove(ROOT)

@@ -11,15 +11,26 @@ local M = {}
 
 -- As it was when it was read then; one that was not, from the disk.
 local function read(self, path)
-  local name = self.name_of(path)
-  self.was_read[name] = true
-  if self.others[name] then return self.from_disk(self.others[name]) end
+  if self.instead[path] then return self.from_disk(self.instead[path]) end
   local queue = self.queues[path]
   if queue and queue[1] then self.known[path] = table.remove(queue, 1) end
   local r = self.known[path]
   if not r then return self.from_disk(path) end
   if r.num == 0 then return nil, r.data end
   return r.data
+end
+
+-- A strategy goes by its name in the configuration, or by its file's.
+local function take_places(self, name_of)
+  local code = require "moonwire.code"
+  local load = code.load
+  function code.load(spec, options)
+    for _, name in ipairs { spec.name, name_of(spec.file) } do
+      self.instead[spec.file] = self.instead[spec.file] or self.others[name]
+      self.is_used[name] = true
+    end
+    return load(spec, options)
+  end
 end
 
 local function keep_what_is_written()
@@ -46,13 +57,15 @@ end
 function M.begin(others)
   local reading, config = require "moonwire.reading", require "moonwire.config"
   local self = setmetatable({
-    name_of = config.strategy_name, from_disk = reading.from_disk,
+    from_disk = reading.from_disk,
     others = {},                         -- name of a strategy -> file
-    was_read = {},                       -- name -> true
+    is_used = {},                        -- name -> true
+    instead = {},                        -- path of a strategy -> file
     known = {},                          -- path -> the record of what was read there last
     queues = {},                         -- path -> records of what is read in this event
   }, Files)
-  for _, path in ipairs(others) do self.others[self.name_of(path)] = path end
+  for _, path in ipairs(others) do self.others[config.strategy_name(path)] = path end
+  take_places(self, config.strategy_name)
   function reading.from_disk(path) return read(self, path) end
   require("moonwire.fields").looks_at_files = false
   keep_what_is_written()
@@ -75,7 +88,7 @@ end
 ---@return string|nil
 function Files:unused()
   for _, name in ipairs(sorted.keys(self.others)) do
-    if not self.was_read[name] then return self.others[name] end
+    if not self.is_used[name] then return self.others[name] end
   end
 end
 

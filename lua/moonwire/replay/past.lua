@@ -1,7 +1,10 @@
 --- What a run that is run again finds in its journal: what was there when it began, and what it has
 --- recorded since. In a copy of its own, which is gone at the end.
 
+local ffi = require "ffi"
 local host = require "moonwire.host"
+
+ffi.cdef "char *mkdtemp(char *name);"
 
 local Past = { __name = "moonwire.ReplayPast" }
 Past.__index = Past
@@ -10,20 +13,37 @@ local M = {}
 local CUT_OFF = "cut off"             -- how a run ended of which nobody noted the end (journal.c)
 local FLUSH_BYTES = 1024 * 1024       -- that wait to be written
 
+-- Nobody else's.
+local function new_directory()
+  local name = (os.getenv "TMPDIR" or "/tmp") .. "/moonwire-replay-XXXXXX"
+  local buffer = ffi.new("char[?]", #name + 1, name)
+  if ffi.C.mkdtemp(buffer) == nil then return nil, name .. ": no directory can be made there" end
+  return ffi.string(buffer)
+end
+
 --- Copies what was recorded before the run.
 ---@param recording moonwire.Recording
+---@param tape table       of host.tape: says when to give up
 ---@return moonwire.ReplayPast|nil
 ---@return string|nil err
-function M.copy(recording)
-  local path = os.tmpname()
-  os.remove(path)
-  local self = setmetatable({ path = path, waiting = {}, waiting_bytes = 0, lags = 0 }, Past)
-  local copy, err = host.journal_copy(path)
-  if not copy then return nil, err end
-  self.journal = copy
+function M.copy(recording, tape)
+  local directory, err = new_directory()
+  if not directory then return nil, err end
+  local path = directory .. "/copy.db"
+  local self = setmetatable({ directory = directory, path = path, journal = false,
+                              waiting = {}, waiting_bytes = 0, lags = 0 }, Past)
+  local copy
+  copy, err = host.journal_copy(path)
+  if not copy then
+    self:remove()
+    return nil, err
+  end
   local ok
-  ok, err = recording:each_before(function(bytes) return copy:write(bytes) end, function(how)
-    if how ~= CUT_OFF then copy:end_run(how) end
+  ok, err = recording:each_before(function(bytes)
+    if tape:is_interrupted() then return nil, "interrupted" end
+    return copy:write(bytes)
+  end, function(how)
+    if how ~= CUT_OFF then assert(copy:end_run(how)) end
   end)
   copy:close()
   -- Whoever opens it notes what was cut off.
@@ -87,6 +107,7 @@ end
 function Past:remove()
   if self.journal then self.journal:close() end
   for _, ending in ipairs { "", "-wal", "-shm" } do os.remove(self.path .. ending) end
+  os.remove(self.directory)
 end
 
 return M

@@ -142,13 +142,11 @@ function M.begin(tape, past, others)
     losses = {},                         -- id -> why nothing is sent there any more, and behind how
                                          -- many more of this event
     has_secret_answer = {},              -- id of a request -> true
-    replaced = {},                       -- of the host: name -> its own function
+    watch_budget = host.budget_watch,
   }, World)
   for _, functions in ipairs { web_sockets(self), requests(self), time_and_chance(self),
                                process(self), secrets.stand_in(), past:stand_in() } do
-    for name, stand_in in pairs(functions) do
-      self.replaced[name], host[name] = host[name], stand_in
-    end
+    for name, stand_in in pairs(functions) do host[name] = stand_in end
   end
   require("moonwire.socket").send = host.ws_send
   self.files = files.begin(others)
@@ -157,11 +155,8 @@ function M.begin(tape, past, others)
   return self
 end
 
---- The host is itself again.
-function World:finish()
-  for name, own in pairs(self.replaced) do host[name] = own end
-  host.budget_watch(false)
-end
+--- Callbacks have no limits any more. The stand-in stays: nothing of the run may ever reach more.
+function World:finish() self.watch_budget(false) end
 
 -- How often was sent, before that record, on its connection.
 local function sends_before(outcome, place)
