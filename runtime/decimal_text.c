@@ -28,73 +28,94 @@ static int parse_exponent(const char *text, const char *end, int *exponent)
     return 0;
 }
 
-/* The number of `count` digits, 1 to 8, the first one lowest in `bytes`; false: they are none. */
-static bool read_number(uint64_t bytes, size_t count, uint64_t *digits)
-{
-    const uint64_t zeros = UINT64_C(0x3030303030303030);
-    if (count < 8) /* zeros in front */
-        bytes = bytes << (8 * (8 - count)) | zeros >> (8 * count);
-    return mw_eight_digits(bytes, digits);
-}
-
-/* Eight bytes or fewer, digits and at most one point between them; false: look closer. */
-static bool parse_short(struct mw_decimal *out, const char *text, size_t len)
+/* The points among eight bytes, as the top bit of each: of these the lowest is right. */
+static inline uint64_t points_in(uint64_t bytes)
 {
     const uint64_t ones = UINT64_C(0x0101010101010101);
-    uint64_t bytes = mw_read_bytes(text, len), differs = bytes ^ ('.' * ones), digits;
-    uint64_t points = (differs - ones) & ~differs & (0x80 * ones); /* the lowest bit is right */
-    size_t count = len, decimals = 0;
-    if (points) {
-        size_t point = (size_t)__builtin_ctzll(points) / 8;
-        uint64_t before = ((points & -points) >> 7) - 1; /* all bits below the point's */
-        count--;
-        decimals = count - point;
-        if (point == 0 || decimals == 0)
-            return false;
-        bytes = (bytes & before) | ((bytes >> 8) & ~before);
-    }
-    if (!read_number(bytes, count, &digits))
-        return false;
+    uint64_t differs = bytes ^ ('.' * ones);
+    return (differs - ones) & ~differs & (0x80 * ones);
+}
+
+static inline size_t place_of(uint64_t points)
+{
+    return (size_t)__builtin_ctzll(points) / 8;
+}
+
+/* All bits below the lowest point. */
+static inline uint64_t before_point(uint64_t points)
+{
+    return ((points & -points) >> 7) - 1;
+}
+
+/* Takes the lowest point out: what is above it moves down. */
+static inline uint64_t without_point(uint64_t bytes, uint64_t points)
+{
+    uint64_t before = before_point(points);
+    return (bytes & before) | ((bytes >> 8) & ~before);
+}
+
+static inline void set(struct mw_decimal *out, uint64_t digits, size_t decimals)
+{
     encode(out, false, digits, digits ? -(int)decimals : 0);
-    return true;
 }
 
 /* "0." and up to eight digits, as most quantities and fees are; false: look closer. */
-static bool parse_fraction(struct mw_decimal *out, const char *text, size_t len)
+static inline bool parse_fraction(struct mw_decimal *out, const char *text, size_t len)
 {
     uint64_t digits;
-    if (len < 3 || len > 10 || text[0] != '0' || text[1] != '.' ||
-        !read_number(mw_read_bytes(text + 2, len - 2), len - 2, &digits))
+    if (len - 3 > 7 || text[0] != '0' || text[1] != '.' ||
+        !mw_few_digits(mw_read_bytes(text + 2, len - 2), len - 2, &digits))
         return false;
-    encode(out, false, digits, digits ? -(int)(len - 2) : 0);
+    set(out, digits, len - 2);
     return true;
 }
 
-/* Digits and one point, few enough for a word, as prices and quantities are; false: look closer. */
-static bool parse_plain(struct mw_decimal *out, const char *text, size_t len)
+/* Eight bytes or fewer, digits and at most one point between them; false: look closer. */
+static inline bool parse_short(struct mw_decimal *out, const char *text, size_t len)
 {
-    const char *end = text + len, *point, *behind;
-    if (len > 19)
-        return false;
-    uint64_t digits = mw_read_digits(0, text, end, &point);
-    int exponent = 0;
-    if (point == text)
-        return false;
-    if (point < end) {
-        digits = mw_read_digits(digits, point + 1, end, &behind);
-        exponent = (int)(point + 1 - end);
-        if (*point != '.' || behind < end || exponent == 0)
+    uint64_t bytes = mw_read_bytes(text, len), points = points_in(bytes), digits;
+    size_t count = len, decimals = 0;
+    if (points) {
+        size_t point = place_of(points);
+        decimals = --count - point;
+        if (point == 0 || decimals == 0)
             return false;
+        bytes = without_point(bytes, points);
     }
-    encode(out, false, digits, digits ? exponent : 0);
+    if (!mw_few_digits(bytes, count, &digits))
+        return false;
+    set(out, digits, decimals);
     return true;
 }
 
-int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
+/* The same of 9 to 16 bytes, in two words: the last eight bytes and those before them. */
+static inline bool parse_long(struct mw_decimal *out, const char *text, size_t len)
 {
-    if (parse_fraction(out, text, len) ||
-        (len - 1 < 8 ? parse_short(out, text, len) : parse_plain(out, text, len)))
-        return 0;
+    size_t count = len - 8, decimals = 0;
+    uint64_t head = mw_read_bytes(text, count), tail = mw_read_bytes(text + count, 8);
+    uint64_t in_head = points_in(head), in_tail = points_in(tail), high = 0, low;
+    if (in_head | in_tail) {
+        size_t point = in_head ? place_of(in_head) : count + place_of(in_tail);
+        decimals = len - 1 - point;
+        if (point == 0 || decimals == 0)
+            return false;
+        count--;
+        if (in_head) {
+            head = without_point(head, in_head);
+        } else { /* the head's last digit comes first in the tail, and what follows moves up */
+            uint64_t before = before_point(in_tail);
+            tail = (tail & ~(before << 8 | 0xff)) | (tail & before) << 8 | head >> (8 * count);
+        }
+    }
+    if (!mw_few_digits(tail, 8, &low) || (count && !mw_few_digits(head, count, &high)))
+        return false;
+    set(out, high * 100000000 + low, decimals);
+    return true;
+}
+
+/* Whatever else there is, byte by byte. Not inlined: who needs it not saves no registers for it. */
+static __attribute__((noinline)) int parse_any(struct mw_decimal *out, const char *text, size_t len)
+{
     const char *p = text, *end = text + len;
     bool negative = p < end && *p == '-';
     if (p < end && (*p == '-' || *p == '+'))
@@ -138,6 +159,20 @@ int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
         return -1;
     encode(out, negative, digits, exponent);
     return 0;
+}
+
+/* Likewise. */
+static __attribute__((noinline)) int parse_others(struct mw_decimal *out, const char *text,
+                                                  size_t len)
+{
+    return len - 9 < 8 && parse_long(out, text, len) ? 0 : parse_any(out, text, len);
+}
+
+int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
+{
+    if (parse_fraction(out, text, len) || (len - 1 < 8 && parse_short(out, text, len)))
+        return 0;
+    return parse_others(out, text, len);
 }
 
 size_t mw_decimal_format(const struct mw_decimal *d, char *buf, size_t cap)

@@ -414,24 +414,24 @@ int mw_decoder_read(struct mw_decoder *d, const char *text, size_t len)
 
 double mw_field_integer(const struct mw_field *field)
 {
-    if ((field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING) || field->len > 17)
+    const char *text = field->text;
+    size_t len = field->len;
+    uint64_t value;
+    if (field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING)
         return NAN;
-    const char *p = field->text, *end = p + field->len, *behind;
-    bool negative = p < end && *p == '-';
-    p += negative;
-    uint64_t value = mw_read_digits(0, p, end, &behind);
-    if (p == end || behind < end || value > UINT64_C(9007199254740992))
+    bool negative = len && *text == '-';
+    if (!mw_read_digits(text + negative, len - negative, &value) ||
+        value > UINT64_C(9007199254740992))
         return NAN;
     return negative ? -(double)value : (double)value;
 }
 
 double mw_text_integer(const char *text, size_t len)
 {
-    const char *behind;
-    if (len == 0 || len > 15 || text[0] == '0')
+    uint64_t value;
+    if (len == 0 || len > 15 || text[0] == '0' || !mw_read_digits(text, len, &value))
         return NAN;
-    uint64_t value = mw_read_digits(0, text, text + len, &behind);
-    return behind == text + len ? (double)value : NAN;
+    return (double)value;
 }
 
 int mw_field_is(const struct mw_field *field, const char *text, size_t len)

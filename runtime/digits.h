@@ -1,4 +1,5 @@
-/* digits.h: reading decimal digits, and other short texts, eight bytes at a time. */
+/* digits.h: reading decimal digits, and other short texts, eight bytes at a time. Inlined: what
+ * calls these reads some ten numbers an event. */
 #ifndef MW_DIGITS_H
 #define MW_DIGITS_H
 
@@ -28,10 +29,12 @@ static inline uint64_t mw_read_bytes(const char *p, size_t len)
 #endif
 }
 
-/* Eight digits, the first one lowest: their number, or false. */
-static inline bool mw_eight_digits(uint64_t bytes, uint64_t *number)
+/* The number of `count` digits, 1 to 8, the first one lowest in `bytes`, where nothing counts that
+ * is above them; false: they are none. */
+static inline bool mw_few_digits(uint64_t bytes, size_t count, uint64_t *number)
 {
-    uint64_t word = bytes - UINT64_C(0x3030303030303030);
+    const uint64_t zeros = UINT64_C(0x3030303030303030);
+    uint64_t word = (bytes - zeros) << (8 * (8 - count)); /* zeros in front */
     /* each byte is 0 to 9: neither it nor it + 118 has the top bit */
     if ((word | (word + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080))
         return false;
@@ -42,8 +45,25 @@ static inline bool mw_eight_digits(uint64_t bytes, uint64_t *number)
     return true;
 }
 
-/* Continues `value` with the digits from p on; leaves in *behind the first byte that is none, or
- * `end`. The caller sees to it that no more than 19 come. */
-uint64_t mw_read_digits(uint64_t value, const char *p, const char *end, const char **behind);
+enum { MW_DIGITS_MAX = 16 };
+
+/* The number of 1 to MW_DIGITS_MAX digits at p; false: there are more or none, or something else.
+ * */
+static inline bool mw_read_digits(const char *p, size_t len, uint64_t *number)
+{
+    uint64_t high = 0, low;
+    if (len - 1 >= MW_DIGITS_MAX)
+        return false;
+    if (len > 8) {
+        if (!mw_few_digits(mw_read_bytes(p, len - 8), len - 8, &high))
+            return false;
+        p += len - 8;
+        len = 8;
+    }
+    if (!mw_few_digits(mw_read_bytes(p, len), len, &low))
+        return false;
+    *number = high * 100000000 + low;
+    return true;
+}
 
 #endif

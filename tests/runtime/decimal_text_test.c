@@ -67,6 +67,33 @@ static void fractions(void)
     }
 }
 
+/* A point in each place of numbers of each length, against an exponent in its place, which is read
+ * byte by byte. A second point is one too many. */
+static void points(void)
+{
+    static const char *const texts[] = {"1234567890123456789", "9999999999999999999",
+                                        "0000000000000000000", "0010000000000000100"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        for (int len = 2; len <= 19; len++) {
+            for (int point = 1; point < len; point++) {
+                char text[32], plain[32];
+                (void)snprintf(text, sizeof text, "%.*s.%.*s", point, texts[i], len - point,
+                               texts[i] + point);
+                (void)snprintf(plain, sizeof plain, "%.*se-%d", len, texts[i], len - point);
+                struct mw_decimal d = decimal(text), other = decimal(plain), none;
+                CHECK_INT(memcmp(&d, &other, sizeof d), 0);
+                for (int second = 0; second <= len; second++) {
+                    char wrong[32];
+                    memcpy(wrong, text, sizeof wrong);
+                    wrong[second] = '.';
+                    if (second != point)
+                        CHECK_INT(mw_decimal_parse(&none, wrong, strlen(wrong)), -1);
+                }
+            }
+        }
+    }
+}
+
 static void no_decimals(void)
 {
     /* clang-format off */
@@ -351,6 +378,7 @@ static const struct test_case cases[] = {
     {"plain digits are units of a power of ten, anything else is refused", units},
     {"plain and e notation read as the number that they write", texts},
     {"a fraction reads the same whichever way it is read", fractions},
+    {"a point may stand anywhere between digits, once", points},
     {"what is no decimal, or too long or far, is refused", no_decimals},
     {"every text of six characters reads as the grammar says", every_short_text},
     {"a byte that is no digit is seen in every place", one_other_byte},
