@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stands on the stack from mw_script_open_door on, where an event finds it at once. */
+enum { TRACEBACK = 1, DOOR, RESIDENT = DOOR };
+
 enum {
     KIND_RAISED = -1,     /* told in place of a kind: what handled an event raised */
     GC_PIECE_NS = 5000,   /* what arrives during a piece waits for it: it takes that and a step, */
@@ -21,7 +24,7 @@ struct mw_script {
     lua_State *L;
     struct mw_budget *budget;
     struct mw_event event; /* at a fixed address: Lua holds a pointer to it */
-    int traceback_ref, enter_ref, door_ref;
+    int enter_ref;
     bool is_running, is_collecting;
     int kb_after_cycle, kb_at_most; /* within a cycle: from there on LuaJIT helps */
     void (*report)(void *arg, const struct mw_event *event, const char *text);
@@ -69,11 +72,11 @@ static void run_promised(struct mw_script *script, bool failed)
     bool is_told = false;
     for (bool more = true; more;) {
         is_told = failed && !is_told;
-        lua_settop(L, 1);                                    /* traceback */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
+        lua_settop(L, RESIDENT); /* - */
+        lua_pushvalue(L, DOOR);  /* door */
         if (is_told)
-            lua_pushinteger(L, KIND_RAISED);               /* traceback door kind */
-        failed = lua_pcall(L, is_told ? 1 : 0, 1, 1) != 0; /* traceback more|text */
+            lua_pushinteger(L, KIND_RAISED);                       /* door kind */
+        failed = lua_pcall(L, is_told ? 1 : 0, 1, TRACEBACK) != 0; /* more|text */
         mw_budget_tell_slow(script->budget);
         if (failed)
             script->report(script->report_arg, &script->event, lua_tostring(L, -1));
@@ -84,20 +87,19 @@ static void run_promised(struct mw_script *script, bool failed)
 int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
 {
     lua_State *L = script->L;
-    assert(!script->is_running && lua_gettop(L) == 0); /* the door does not nest */
+    assert(!script->is_running && lua_gettop(L) == RESIDENT); /* the door does not nest */
     script->is_running = true;
     script->event = *event;
-    lua_rawgeti(L, LUA_REGISTRYINDEX, script->traceback_ref); /* traceback */
     int failed;
     if (event->kind == MW_EVENT_ws_message) { /* its arguments need no memory: no detour */
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->door_ref); /* traceback door */
-        lua_pushinteger(L, (lua_Integer)event->kind);        /* traceback door kind */
-        lua_pushnumber(L, (lua_Number)event->id);            /* traceback door kind id */
-        failed = lua_pcall(L, 2, 1, 1);                      /* traceback more|text */
+        lua_pushvalue(L, DOOR);                       /* door */
+        lua_pushinteger(L, (lua_Integer)event->kind); /* door kind */
+        lua_pushnumber(L, (lua_Number)event->id);     /* door kind id */
+        failed = lua_pcall(L, 2, 1, TRACEBACK);       /* more|text */
     } else {
-        lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* traceback enter */
-        lua_pushlightuserdata(L, &script->event);             /* traceback enter event */
-        failed = lua_pcall(L, 1, 1, 1);                       /* traceback more|text */
+        lua_rawgeti(L, LUA_REGISTRYINDEX, script->enter_ref); /* enter */
+        lua_pushlightuserdata(L, &script->event);             /* enter event */
+        failed = lua_pcall(L, 1, 1, TRACEBACK);               /* more|text */
     }
     mw_budget_tell_slow(script->budget);
     if (failed)
@@ -105,7 +107,7 @@ int mw_script_dispatch(struct mw_script *script, const struct mw_event *event)
     if (failed || lua_toboolean(L, -1))
         run_promised(script, failed != 0);
     script->is_running = false;
-    lua_settop(L, 0); /* - */
+    lua_settop(L, RESIDENT); /* - */
     return failed ? -1 : 0;
 }
 
@@ -219,8 +221,6 @@ static int prepare(lua_State *L)
     mw_api_install(L, options->api);
     set_paths(L, options->lua_dir);
     register_host(L, script);
-    lua_pushcfunction(L, traceback);                        /* traceback */
-    script->traceback_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* - */
     return 0;
 }
 
@@ -305,17 +305,22 @@ static int open_door(lua_State *L)
     lua_call(L, 1, 1);                       /* .. door */
     luaL_checktype(L, -1, LUA_TFUNCTION);
     lua_pushvalue(L, -1);                               /* .. door door */
-    script->door_ref = luaL_ref(L, LUA_REGISTRYINDEX);  /* .. door */
-    lua_pushcclosure(L, enter, 1);                      /* .. enter */
-    script->enter_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* .. */
-    return 0;
+    lua_pushcclosure(L, enter, 1);                      /* .. door enter */
+    script->enter_ref = luaL_ref(L, LUA_REGISTRYINDEX); /* .. door */
+    return 1;
 }
 
 int mw_script_open_door(struct mw_script *script, const char *name, struct mw_err *err)
 {
     lua_State *L = script->L;
-    lua_pushcfunction(L, open_door);        /* open_door */
-    lua_pushlightuserdata(L, (void *)name); /* open_door name */
-    lua_pushlightuserdata(L, script);       /* open_door name script */
-    return call_protected(L, 2, err);
+    assert(lua_gettop(L) == 0);             /* it opens once */
+    lua_pushcfunction(L, traceback);        /* traceback */
+    lua_pushcfunction(L, open_door);        /* traceback open_door */
+    lua_pushlightuserdata(L, (void *)name); /* traceback open_door name */
+    lua_pushlightuserdata(L, script);       /* traceback open_door name script */
+    if (lua_pcall(L, 2, 1, TRACEBACK) == 0) /* traceback door|text */
+        return 0;
+    mw_err_set(err, "%s", lua_tostring(L, -1));
+    lua_settop(L, 0); /* - */
+    return -1;
 }
