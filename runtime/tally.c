@@ -128,8 +128,8 @@ int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount
     return 0;
 }
 
-int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
-                          const struct mw_field *asset)
+static inline int read_fee(struct mw_execution *x, const struct mw_field *amount,
+                           const struct mw_field *asset)
 {
     struct mw_decimal value;
     if (amount->type == MW_FIELD_ABSENT || amount->type == MW_FIELD_NULL ||
@@ -142,6 +142,15 @@ int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
     if (asset->type != MW_FIELD_STRING)
         return -1;
     return mw_execution_add_fee(x, &value, mw_asset_number(asset->text, asset->len));
+}
+
+int mw_execution_read_fees(struct mw_execution *x, const struct mw_field *fields,
+                           const struct mw_fee_slots *slots)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < slots->count && i < MW_FEES_MAX; i++)
+        result |= read_fee(x, fields + slots->of[i].amount, fields + slots->of[i].asset);
+    return result;
 }
 
 unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount)
@@ -170,34 +179,35 @@ void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decima
     totals->qty = qty ? *qty : *zero();
 }
 
-static void raise_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
-{
-    if (compare(cum_qty, &totals->told) > 0)
-        totals->told = *cum_qty;
-}
-
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty)
 {
     if (totals->has_qty && compare(cum_qty, &totals->qty) > 0)
         cum_qty = &totals->qty; /* fills of more will never come, and be waited for in vain */
-    raise_told(totals, cum_qty);
+    if (compare(cum_qty, &totals->told) > 0)
+        totals->told = *cum_qty;
 }
 
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x)
 {
-    struct mw_decimal cum, product, value = totals->value;
-    int lowest_price_sign = x->liquidity == MW_POOL ? 0 : 1;
+    struct mw_decimal cum, product, value;
+    int state = MW_ORDER_BEGUN, lowest_price_sign = x->liquidity == MW_POOL ? 0 : 1;
     if (sign_of(&x->qty) <= 0 || sign_of(&x->price) < lowest_price_sign)
         return MW_ORDER_IMPOSSIBLE;
     if (add(&cum, &totals->cum, &x->qty) < 0 || mw_decimal_mul(&product, &x->price, &x->qty) < 0 ||
-        add_to(&value, &product, 1) < 0)
+        add(&value, &totals->value, &product) < 0)
         return -1;
-    if (totals->has_qty && compare(&cum, &totals->qty) > 0)
-        return MW_ORDER_IMPOSSIBLE;
+    if (totals->has_qty) {
+        int beyond = compare(&cum, &totals->qty);
+        if (beyond > 0)
+            return MW_ORDER_IMPOSSIBLE;
+        state |= beyond == 0 ? MW_ORDER_COMPLETE : 0;
+    }
     totals->cum = cum;
     totals->value = value;
-    raise_told(totals, &cum);
-    return 0;
+    int untold = compare(&cum, &totals->told);
+    if (untold > 0)
+        totals->told = cum;
+    return state | (untold < 0 ? MW_ORDER_MISSING : 0);
 }
 
 int mw_order_state(const struct mw_order_totals *totals)

@@ -28,6 +28,14 @@ struct mw_execution {
     uint8_t fee_count, liquidity; /* liquidity: of enum mw_liquidity */
 };
 
+/* Where a venue's messages have fees: the fields of each. */
+struct mw_fee_slots {
+    uint32_t count;
+    struct {
+        uint16_t amount, asset;
+    } of[MW_FEES_MAX];
+};
+
 /* An order's: its quantity, what was counted of it, its value (price x quantity of that), and the
  * largest total that the venue has told. */
 struct mw_order_totals {
@@ -55,10 +63,10 @@ unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number); /* in upper case; "" for a number that is none */
 size_t mw_asset_name_len(unsigned number);
 
-/* Adds a fee as a message has it; none, null and 0 are none. -1: too many, no number, or no asset
- * to the amount. */
-int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
-                          const struct mw_field *asset);
+/* Adds the fees of a message, whose fields are these; none, null and 0 are none. -1: of one, which
+ * is left out, there are too many, or it is no number, or it has no asset. */
+int mw_execution_read_fees(struct mw_execution *x, const struct mw_field *fields,
+                           const struct mw_fee_slots *slots);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
 
 /* Fee number i (from 0) into *amount; returns the number of its asset, 0 when there is no such fee.
@@ -69,9 +77,9 @@ void mw_order_totals_init(struct mw_order_totals *totals,
                           const struct mw_decimal *qty /* or NULL */);
 /* The venue told this total; of one beyond the quantity, the quantity is believed. */
 void mw_order_told(struct mw_order_totals *totals, const struct mw_decimal *cum_qty);
-/* Counts an execution; told is never below what was counted. -1: beyond 34 digits;
- * MW_ORDER_IMPOSSIBLE: not above 0 (the price of a stake that was lost is), or more than is left of
- * the order. */
+/* Counts an execution; told is never below what was counted. Returns what mw_order_state says then.
+ * -1: beyond 34 digits; MW_ORDER_IMPOSSIBLE: not above 0 (the price of a stake that was lost is),
+ * or more than is left of the order. */
 int mw_order_count(struct mw_order_totals *totals, const struct mw_execution *x);
 /* Counts the id of a trade that is a number (trades.lua has the rest). MW_TRADE_FULL: nothing was
  * done, room is to be made first; MW_TRADE_LOWER: nothing was done, it is none of these and lower

@@ -82,6 +82,7 @@ struct mw_execution {
   uint16_t asset_1, asset_2, asset_3, asset_4;
   uint8_t fee_count, liquidity;
 };
+struct mw_fee_slots { uint32_t count; struct { uint16_t amount, asset; } of[4]; };
 struct mw_order_totals {
   struct mw_decimal qty, cum, value, told;
   uint32_t has_qty, number;
@@ -95,8 +96,8 @@ struct mw_position_totals {
 };
 unsigned mw_asset_number(const char *name, size_t len);
 const char *mw_asset_name(unsigned number);
-int mw_execution_read_fee(struct mw_execution *x, const struct mw_field *amount,
-                          const struct mw_field *asset);
+int mw_execution_read_fees(struct mw_execution *x, const struct mw_field *fields,
+                           const struct mw_fee_slots *slots);
 int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount, unsigned asset);
 unsigned mw_execution_fee(const struct mw_execution *x, unsigned i, struct mw_decimal *amount);
 void mw_order_totals_init(struct mw_order_totals *totals, const struct mw_decimal *qty);

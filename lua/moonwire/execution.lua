@@ -8,7 +8,7 @@ local C = ffi.C
 
 local M = {}
 
-local Execution = ffi.typeof "struct mw_execution"
+local Execution, FeeSlots = ffi.typeof "struct mw_execution", ffi.typeof "struct mw_fee_slots"
 local liquidities = { "maker", "taker", "pool" }       -- tally.h: enum mw_liquidity
 local liquidity_numbers = { maker = 1, taker = 2, pool = 3 }
 M.MAKER, M.TAKER, M.POOL = 1, 2, 3
@@ -18,10 +18,20 @@ local FEES_MAX = 4
 --- 1970; liquidity MAKER, TAKER, POOL or 0.
 function M.new() return Execution() end
 
---- Adds a fee of a message: its amount and its asset, fields of a decoder; none and 0 are none.
---- False when there is an amount without an asset.
-function M.read_fee(execution, amount, asset)
-  return C.mw_execution_read_fee(execution, amount, asset) == 0
+--- Where a venue's messages have fees: for each the fields of its amount and of its asset.
+---@param pairs_of_slots integer[][]  up to four of { amount, asset }, of decode.slots
+function M.fee_slots(pairs_of_slots)
+  local slots = FeeSlots(#pairs_of_slots)
+  for i, slot in ipairs(pairs_of_slots) do
+    slots.of[i - 1].amount, slots.of[i - 1].asset = slot[1], slot[2]
+  end
+  return slots
+end
+
+--- Adds the fees of a message with these fields; none and 0 are none. False when one is left out,
+--- as an amount without an asset is.
+function M.read_fees(execution, fields, slots)
+  return C.mw_execution_read_fees(execution, fields, slots) == 0
 end
 
 --- Adds a fee of so much, a decimal, in the asset of that number (asset_number); 0 is none. False

@@ -203,17 +203,18 @@ local function amend(self, report, x, old_price)
   return fill
 end
 
--- Counts an execution; nil and why when that makes no sense.
+-- Counts an execution: a fill, and what mw_order_state says now; nil and why when that makes no
+-- sense.
 local function try_count(self, report, x)
   local result = C.mw_order_count(self._totals, x)
-  if result == 0 then return fill_module.new(self._view, report.trade_id, x) end
+  if result >= 0 then return fill_module.new(self._view, report.trade_id, x), result end
   return nil, ("%s of %s at %s on %s"):format(result == IMPOSSIBLE and "impossible execution"
     or "a total beyond 34 digits: execution", tostring(x.qty), tostring(x.price), tostring(self))
 end
 
 local function count(self, report, x)
-  local fill, err = try_count(self, report, x)
-  return fill or error(err, 0)
+  local fill, why = try_count(self, report, x)
+  return fill or error(why, 0)
 end
 
 -- Part of an execution; its fees stay with the other part.
@@ -267,8 +268,9 @@ local function book_trade(self, report, x)
     if ok then return fill, amended end
     return refuse_trade(self, key, fill)
   end
-  local fill, why = try_count(self, report, x)
-  return fill or refuse_trade(self, key, why)
+  local fill, state = try_count(self, report, x)
+  if fill then return fill, nil, state end
+  return refuse_trade(self, key, state)                      -- why, then
 end
 
 -- A venue without trade ids, or one whose trades cannot be had: the difference of totals is one
@@ -287,15 +289,16 @@ local function book_total(self, report)
   return fill
 end
 
+-- A fill that is new, one that is amended, and what mw_order_state says now.
 local function book(self, report)
   if report.cum_qty then C.mw_order_told(self._totals, report.cum_qty) end
-  local fill, amended
+  local fill, amended, state
   if report.trade_id then
-    fill, amended = book_trade(self, report, report.execution or execution.of(report))
+    fill, amended, state = book_trade(self, report, report.execution or execution.of(report))
   elseif report.by_total then
     fill = book_total(self, report)
   end
-  return fill, amended
+  return fill, amended, state or C.mw_order_state(self._totals)
 end
 
 local evidence = { new = true, partially_filled = true, filled = true, canceled = true,
@@ -361,8 +364,8 @@ function Order:apply(report)
   if self.is_qty_estimate and report.qty and not report.is_qty_estimate then
     learn_qty(self, report.qty)
   end
-  local fill, amended = book(self, report)
-  local reported, state = report.status, C.mw_order_state(self._totals)
+  local fill, amended, state = book(self, report)
+  local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end
   -- (Compared with first: what most fills are of, and what they leave as it is.)
   if before ~= "partially_filled" and terminal[before] then

@@ -23,7 +23,7 @@ end
 -- the venue tells of it.
 local function count(order, fill)
   if fill.trade_id then trades.add(order, trades.key(fill.trade_id)) end
-  if C.mw_order_count(order._totals, M.execution(fill)) ~= 0 then
+  if C.mw_order_count(order._totals, M.execution(fill)) < 0 then
     return ("impossible execution of %s at %s"):format(fill.qty, fill.price)
   end
   if fill.is_estimate then

@@ -30,7 +30,7 @@ end
 local function read(x, json)
   local decoder = decode.new { "amount", "asset" }
   t.ok(decoder:read(json))
-  return execution.read_fee(x, decoder.head[0], decoder.head[1])
+  return execution.read_fees(x, decoder.head, execution.fee_slots { { 0, 1 } })
 end
 
 t.test("a new execution has nothing: no fees, no liquidity, no time", function()
@@ -97,6 +97,20 @@ t.test("a fee of a message may be a number or a text, its asset in any case", fu
   t.equal(read(x, '{"amount":"10.5","asset":"idr"}'), true)
   t.equal(read(x, '{"amount":0.25,"asset":"BTC"}'), true)
   t.equal(fees_of(x), "10.5 IDR, 0.25 BTC")
+end)
+
+t.test("of several fees of a message the good ones are counted, whatever the others are", function()
+  local decoder = decode.new { "rows[].a", "rows[].a_asset", "rows[].b", "rows[].b_asset" }
+  local slots = execution.fee_slots { { 0, 1 }, { 2, 3 } }
+  local function both(json)
+    local x = execution.new()
+    t.ok(decoder:read(('{"rows":[%s]}'):format(json)))
+    return tostring(execution.read_fees(x, decoder:row(0), slots)) .. " " .. fees_of(x)
+  end
+  t.equal(both '{"a":"1","a_asset":"idr","b":"2","b_asset":"btc"}', "true 1 IDR, 2 BTC")
+  t.equal(both '{"a":"1","b":"2","b_asset":"btc"}', "false 2 BTC")
+  t.equal(both '{"a":"1","a_asset":"idr","b":"x","b_asset":"btc"}', "false 1 IDR")
+  t.equal(both '{"b":"2","b_asset":"btc"}', "true 2 BTC")
 end)
 
 t.test("a fee that a message does not have, or has as null or 0, is none", function()

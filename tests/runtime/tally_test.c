@@ -133,6 +133,7 @@ static void fees_of_a_message(void)
         {"1", "\"a name that is too long for an asset\"", -1, 0, NULL},
     };
     static const char *const paths[] = {"[0]", "[1]", "[2]"};
+    static const struct mw_fee_slots one = {1, {{0, 1}}}, absent = {1, {{2, 1}}}, none;
     struct mw_err err;
     struct mw_decoder *decoder = mw_decoder_new(paths, COUNT(paths), &err);
     struct mw_decoder_view *view = mw_decoder_view(decoder);
@@ -141,11 +142,12 @@ static void fees_of_a_message(void)
         char text[128];
         (void)snprintf(text, sizeof text, "[%s,%s]", cases[i].amount, cases[i].asset);
         CHECK_INT(mw_decoder_read(decoder, text, strlen(text)), 1);
-        CHECK_INT(mw_execution_read_fee(&x, &view->head[0], &view->head[1]), cases[i].result);
+        CHECK_INT(mw_execution_read_fees(&x, view->head, &one), cases[i].result);
         CHECK_INT(x.fee_count, cases[i].count);
         if (cases[i].text)
             CHECK_DECIMAL(x.fees[0], cases[i].text);
-        CHECK_INT(mw_execution_read_fee(&x, &view->head[2], &view->head[1]), 0); /* absent */
+        CHECK_INT(mw_execution_read_fees(&x, view->head, &absent), 0);
+        CHECK_INT(mw_execution_read_fees(&x, view->head, &none), 0);
         CHECK_INT(x.fee_count, cases[i].count);
     }
     mw_decoder_free(decoder);
@@ -163,7 +165,7 @@ static void order_totals(void)
     CHECK_INT(mw_order_state(&totals), 0);
     CHECK_DECIMAL(totals.cum, "0");
     CHECK_DECIMAL(totals.value, "0");
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN);
     CHECK_DECIMAL(totals.cum, "0.3");
     CHECK_DECIMAL(totals.value, "30");
@@ -173,10 +175,10 @@ static void order_totals(void)
     mw_order_told(&totals, &x.qty); /* an older word changes nothing */
     CHECK_DECIMAL(totals.told, "0.5");
     x = execution("0.2", "101.5", NULL, NULL);
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN);
     x = execution("0.5", "99", NULL, NULL);
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
     CHECK_DECIMAL(totals.cum, "1");
     CHECK_DECIMAL(totals.value, "99.8");
@@ -207,7 +209,7 @@ static void order_totals(void)
     CHECK_DECIMAL(totals.told, "1");
     mw_order_totals_init(&totals, NULL); /* by amount: it is never known to be complete */
     mw_order_told(&totals, &much);
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN | MW_ORDER_MISSING);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_MISSING);
 }
 
@@ -221,7 +223,7 @@ static void stakes(void)
     mw_order_totals_init(&totals, &qty);
     CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_IMPOSSIBLE);
     x.liquidity = MW_POOL;
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN);
     CHECK_DECIMAL(totals.cum, "4");
     CHECK_DECIMAL(totals.value, "0");
     mw_position_totals_init(&held);
@@ -229,7 +231,7 @@ static void stakes(void)
     CHECK_DECIMAL(held.cash, "-4");
     x = execution("6", "2.5", NULL, NULL);
     x.liquidity = MW_POOL;
-    CHECK_INT(mw_order_count(&totals, &x), 0);
+    CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
     CHECK_INT(mw_order_state(&totals), MW_ORDER_BEGUN | MW_ORDER_COMPLETE);
     CHECK_INT(mw_position_count(&held, &x, 1), 0);
     CHECK_DECIMAL(held.cash, "5"); /* 15 came back of 6, and 4 are lost */
@@ -261,7 +263,7 @@ static void order_limits(void)
         struct mw_order_totals totals, before;
         struct mw_execution x = execution(cases[i].first_qty, cases[i].first_price, NULL, NULL);
         mw_order_totals_init(&totals, NULL);
-        CHECK_INT(mw_order_count(&totals, &x), 0);
+        CHECK_INT(mw_order_count(&totals, &x), MW_ORDER_BEGUN);
         before = totals;
         x = execution(cases[i].qty, cases[i].price, NULL, NULL);
         CHECK_INT(mw_order_count(&totals, &x), -1);

@@ -105,10 +105,11 @@ local PRICE, STATUS, TIME = row "order.price", row "order.status", row "order.tr
 local CLIENT_ID, WHY = row "order.clientOrderId", row "order.cancelReason"
 local PARTICIPANT = row "order.fillInformation.participant"
 local LAST_QTY, OLD_LAST_QTY = row "order.fillInformation.qty", row "order.fillInformation.fillQty"
-local FEE, FEE_ASSET = row "order.fillInformation.fee", row "order.fillInformation.feeAsset"
-local TAX, TAX_ASSET = row "order.fillInformation.tax", row "order.fillInformation.taxAsset"
-local CLEARING = row "order.fillInformation.clearing"
-local CLEARING_ASSET = row "order.fillInformation.clearingAsset"
+local FEES = execution.fee_slots {
+  { row "order.fillInformation.fee", row "order.fillInformation.feeAsset" },
+  { row "order.fillInformation.tax", row "order.fillInformation.taxAsset" },
+  { row "order.fillInformation.clearing", row "order.fillInformation.clearingAsset" },
+}
 
 local NEW, FILL, DONE, CANCELLED, REJECTED, FILLED = 1, 2, 3, 4, 5, 6
 local ZERO = decimal "0"
@@ -118,14 +119,11 @@ local function read_fill(report, fields)
   local x = execution.new()
   if not (decode.decimal_into(x.qty, fields[LAST_QTY])
           or decode.decimal_into(x.qty, fields[OLD_LAST_QTY])) then return end
-  if not report.price or report.price:sign() <= 0 or x.qty:sign() <= 0 then return end
+  if not report.price or decimal.sign(report.price) <= 0 or decimal.sign(x.qty) <= 0 then return end
   decimal.set(x.price, report.price)
   local is_taker = fields[PARTICIPANT].word == 2
   x.liquidity, x.time = is_taker and execution.TAKER or execution.MAKER, report.time
-  local has_fee = execution.read_fee(x, fields[FEE], fields[FEE_ASSET])
-  local has_tax = execution.read_fee(x, fields[TAX], fields[TAX_ASSET])
-  local has_clearing = execution.read_fee(x, fields[CLEARING], fields[CLEARING_ASSET])
-  if not (has_fee and has_tax and has_clearing) then
+  if not execution.read_fees(x, fields, FEES) then
     report.needs_asking = true                               -- a fee without its asset
   end
   report.trade_id, report.execution = decode.id(fields[TRADE_ID]), x
