@@ -67,14 +67,23 @@ local function maker(head, last, base)
   assert(#text + SEQUENCE_DIGITS <= ffi.sizeof(counter.text))
   ffi.copy(counter.text, text, #text)
   counter.len, counter.digits_at, counter.base = #text, #head, base
-  return setmetatable({ counter = counter }, Maker)
+  return setmetatable({ counter = counter, ready = false }, Maker)
 end
 
---- The next id.
-function Maker:next()
+local function make(self)
   local counter = self.counter
   ffi.C.mw_counter_next(counter)
   return ffi.string(counter.text, counter.len)
+end
+
+--- Makes the next id already, if it is not there: who takes it does not wait for memory then.
+function Maker:get_ready() self.ready = self.ready or make(self) end
+
+--- The next id.
+function Maker:next()
+  local id = self.ready or make(self)
+  self.ready = false
+  return id
 end
 
 --- Makes ids for one strategy in one run. `epoch` is a text of M.epoch; the first id has the

@@ -29,7 +29,7 @@ function M.new(config)
     config = config, name = config.name or "moonwire", log = log.new(),
     sessions = {}, session_list = {}, runners = {}, runner_list = {},
     positions = {}, last_position = false,   -- last_position: of the fill before
-    books = {}, id_makers = {}, number_makers = {}, epoch_ms = 0,
+    books = {}, id_makers = {}, number_makers = {}, maker_in_use = false, epoch_ms = 0,
     fill_count = 0, order_count = 0, watch = false, console = false, stopping = false,
     unwritten = {}, unsettled = {},          -- see lookback.lua
     halted = false,                            -- why no new order is sent

@@ -146,7 +146,16 @@ function Out:prepare(draft)
   if not ok then return nil, err end
   local maker = id_maker(self, session.protocol.client_order_ids == "number", draft.strategy)
   self.order_count = self.order_count + 1
+  if not self.maker_in_use then dispatch.afterwards(self, "get_ready") end
+  self.maker_in_use = maker
   return Orders.add(self.orders, order_module.record(draft, Maker.next(maker), dispatch.now()))
+end
+
+--- What the next order takes is made when this one has left.
+function Out:get_ready()
+  self.maker_in_use:get_ready()
+  order_module.get_ready()
+  self.maker_in_use = false
 end
 
 -- What an order would be with another price or quantity; nil and why it cannot be.

@@ -79,12 +79,12 @@ local none = nil                      -- LuaJIT drops keys whose value is the co
 -- Every order has these fields, in this order, from the start: then all orders are laid out alike,
 -- which code that LuaJIT compiled for one of them relies on. They are 32 at most, with the two that
 -- are set later (_is_inferred, external): with more, each order would be laid out anew as it grows.
-local function blank(side, venue, symbol, kind, time_in_force, price, qty, amount, strategy)
-  return setmetatable({
-    client_order_id = none, order_id = none, venue = venue, symbol = symbol, side = side,
-    type = kind, time_in_force = time_in_force, price = price, qty = qty, amount = amount,
+local function blank()
+  return {
+    client_order_id = none, order_id = none, venue = none, symbol = none, side = none,
+    type = none, time_in_force = none, price = none, qty = none, amount = none,
     status = "pending_new", previous_status = none, reason = none, created_at = none,
-    updated_at = none, strategy = strategy, is_qty_estimate = false,
+    updated_at = none, strategy = none, is_qty_estimate = false,
     _totals = false, _trades = false,
     _provisional = false,        -- trades whose price is a bound so far
     _estimated = false,          -- counted without a trade_id, on the venue's total alone
@@ -97,7 +97,27 @@ local function blank(side, venue, symbol, kind, time_in_force, price, qty, amoun
     _is_held = false,            -- waits until the venue's countdown runs (held.lua)
     _open_at = false,            -- place in the list of open orders (orders.lua)
     _view = false,               -- what strategies have of it
-  }, Order)
+  }
+end
+
+local spare = false                   -- a blank one with its totals and its view, or false
+
+--- Makes what the next order takes, if it is not there: an order that answers an event does not
+--- wait for memory then.
+function M.get_ready()
+  if spare then return end
+  spare = blank()
+  spare._totals, spare._view = Totals(), order_view.of(spare)
+end
+
+--- An order that is not recorded yet: what a strategy asks for. M.record makes it one.
+function M.draft(side, venue, symbol, kind, time_in_force, price, qty, amount, strategy)
+  local order = spare or blank()
+  spare = false
+  order.side, order.venue, order.symbol, order.type = side, venue, symbol, kind
+  order.time_in_force, order.price, order.qty, order.amount = time_in_force, price, qty, amount
+  order.strategy = strategy
+  return setmetatable(order, Order)
 end
 
 --- What became of canceling an order, to be written to: { is_wanted = it is to be sent when that
@@ -116,13 +136,12 @@ function M.is_canceled(order)
   return (status == "pending_cancel" or status == "unknown") and order._cancel.is_confirmed == true
 end
 
---- An order that is not recorded yet: what a strategy asks for. M.record makes it one.
-M.draft = blank
-
 --- Makes a draft an order, in status pending_new: it has its id now.
 function M.record(draft, client_order_id, now)
   draft.client_order_id, draft.created_at, draft.updated_at = client_order_id, now, now
-  draft._totals, draft._view = new_totals(draft.qty), order_view.of(draft)
+  local totals = draft._totals or Totals()
+  C.mw_order_totals_init(totals, draft.qty)
+  draft._totals, draft._view = totals, draft._view or order_view.of(draft)
   return draft
 end
 
@@ -141,8 +160,8 @@ end
 --- are decimals; qty may be nil for a market order by `amount` (quote currency to spend). Status
 --- pending_new unless it is given.
 function M.new(fields, now)
-  local self = blank(fields.side, fields.venue, fields.symbol, fields.type, fields.time_in_force,
-                     fields.price, fields.qty, fields.amount, fields.strategy)
+  local self = M.draft(fields.side, fields.venue, fields.symbol, fields.type, fields.time_in_force,
+                       fields.price, fields.qty, fields.amount, fields.strategy)
   M.record(self, fields.client_order_id, now)
   self.order_id, self.reason = fields.order_id, fields.reason
   self.status = fields.status or "pending_new"

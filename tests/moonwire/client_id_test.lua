@@ -55,6 +55,16 @@ t.test("ids count up, say whose they are, and fit every venue", function()
   end
 end)
 
+t.test("an id that is made ahead of time is the next one, and given once", function()
+  local maker, ids = client_id.maker("moonwire", "ladder", epoch(1790000000123)), {}
+  for i = 1, 6 do
+    if i % 3 ~= 0 then maker:get_ready() end
+    if i % 3 == 1 then maker:get_ready() end
+    ids[i] = maker:next():match "%-(%w+)$"
+  end
+  t.equal(table.concat(ids, " "), "1 2 3 4 5 6")
+end)
+
 t.test("the longest id still has 36 characters or fewer", function()
   local maker = client_id.maker(("r"):rep(100), ("s"):rep(100), epoch(client_id.LAST_EPOCH),
                                 36 ^ 8 - 2)

@@ -3,6 +3,7 @@
 local t = require "tests.tap"
 local decimal = require "moonwire.decimal"
 local order_module = require "moonwire.order"
+local order_view = require "moonwire.order_view"
 local fixture = require "tests.moonwire.order_fixture"
 
 local D = decimal
@@ -67,6 +68,37 @@ end)
 t.test("a new order is pending_new with nothing executed", function()
   is(new_order(), { status = "pending_new", cum_qty = "0", leaves_qty = "3", avg_price = false,
                     created_at = NOW, updated_at = NOW })
+end)
+
+-- All of it but what differs from order to order.
+local function shown(order)
+  local words = {}
+  for key, value in pairs(order) do
+    local is_own = key == "_totals" or key == "_view"
+    words[#words + 1] = key .. "=" .. (is_own and type(value) or tostring(value))
+  end
+  table.sort(words)
+  return table.concat(words, " ")
+end
+
+t.test("an order that was made ahead of time is like any other, and nobody else's", function()
+  local plain = new_order()
+  order_module.get_ready()
+  order_module.get_ready()
+  local first, second = new_order(), new_order()
+  t.equal(shown(first), shown(plain))
+  t.equal(shown(second), shown(plain))
+  t.equal(order_view.order(first._view), first)
+  t.equal(order_view.order(second._view), second)
+  first:apply(trade(1, "2"))
+  t.equal(tostring(first._view.cum_qty), "2")
+  t.equal(tostring(second._view.cum_qty), "0")
+  order_module.get_ready()
+  local bought = order_module.draft("buy", "idx", "BTC/IDR", "limit", "gtc", D "1", D "2")
+  local by_amount = new_order { price = false, qty = false, amount = D "50" }
+  t.equal(tostring(bought.qty), "2")          -- one that is never recorded keeps what it has
+  t.equal(by_amount._totals.has_qty, 0)
+  t.equal(by_amount.leaves_qty, nil)
 end)
 
 t.test("from acknowledged to filled in two executions", function()
