@@ -1,5 +1,5 @@
 """Measures the event path of moonwire against a bare C client (the floor), Node and Python, in one
-run of about three minutes: `make bench`. Prints a table and writes build/bench.json. Clients take
+run of about two minutes: `make bench`. Prints a table and writes build/bench.json. Clients take
 turns, so that what the machine does beside them falls on all alike; each figure is the median of
 the turns. What is compared runs one right after the other, several times a turn, and a ratio is the
 median of those of each time: a machine that is slow for a while makes both slow. What does not do
