@@ -70,6 +70,8 @@ test("orders and fills are read while the runtime trades", function()
   sell_into(sim, "0.0004")
   local fill = await_rows("a fill", 1, run.journal, "fills", "--json")[1]
   equal(fill.qty, "0.0004")
+  equal(fill.client_order_id, orders[1].client_order_id)
+  orders = read(run.journal, "orders", "--json")        -- by now what was told before the fill
   equal(fill.order_id, orders[1].order_id)
   await_rows("the order's count", 1, run.journal, "--json", "--order", fill.client_order_id)
   local _, out = journal(run.journal, "orders")
