@@ -63,11 +63,13 @@ local function new_totals(qty)
   return totals
 end
 
--- The venue told the quantity of an order for which we had only an upper bound.
+-- The venue told the quantity of an order for which we had an estimate. What was executed already
+-- was not too much.
 local function learn_qty(self, qty)
-  self.qty, self.is_qty_estimate = decimal.copy(qty), false
-  decimal.set(self._totals.qty, qty)
-  self._totals.has_qty = 1
+  local totals = self._totals
+  self.qty, self.is_qty_estimate = decimal.copy(decimal.max(qty, totals.cum)), false
+  decimal.set(totals.qty, self.qty)
+  totals.has_qty = 1
 end
 
 -- Of a result of mw_order_state.
@@ -203,6 +205,12 @@ function Order:is_open() return not terminal[self.status] end
 function Order:is_missing_fills() return has(C.mw_order_state(self._totals), MISSING) end
 
 Order.wait, Order.wake_waiters = order_wait.wait, order_wait.wake
+
+--- Of an order whose quantity is an estimate: it is what was executed at least.
+function Order:raise_estimate()
+  local cum = self._totals.cum
+  if self.qty and self.qty < cum then self.qty = decimal.copy(cum) end
+end
 
 local function set_status(self, status, reason)
   if status == self.status then return end
@@ -384,6 +392,7 @@ function Order:apply(report)
     learn_qty(self, report.qty)
   end
   local fill, amended, state = book(self, report)
+  if fill and self.is_qty_estimate then self:raise_estimate() end
   local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end
   -- (Compared with first: what most fills are of, and what they leave as it is.)

@@ -96,6 +96,16 @@ t.test("an order comes with all that is known of it", function()
   end)
 end)
 
+t.test("a quantity that was an estimate is what was executed at least", function()
+  with_journal(function(journal, open)
+    journal:order({ client_order_id = "a", is_estimate = 1, status = "partially_filled" },
+                  { { trade_id = "7", qty = "0.0025" }, { trade_id = "8", qty = "0.001" } })
+    local order = order_of(open(), "a")
+    t.equal(tostring(order.qty), "0.0035")
+    t.equal(tostring(order.leaves_qty), "0")
+  end)
+end)
+
 t.test("an order is found by either id, on its venue alone, ours first", function()
   with_journal(function(journal, open)
     journal:order { client_order_id = "a", order_id = "x-1" }

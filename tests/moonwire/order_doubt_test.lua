@@ -320,6 +320,17 @@ t.test("the quantity that the venue tells takes the place of the bound", functio
   is(order, { status = "filled", qty = "2.9", cum_qty = "2.9" })
 end)
 
+t.test("a bound below what was executed was none: what is left is never below nothing", function()
+  local order = bounded()
+  order:apply(trade("a", "2"))
+  order:apply(trade("b", "6.5"))
+  is(order, { status = "partially_filled", qty = "8.5", cum_qty = "8.5", leaves_qty = "0" })
+  order:apply(trade("c", "0.5"))
+  is(order, { qty = "9", leaves_qty = "0" })
+  order:apply(status("working", { qty = D "4" }))
+  is(order, { qty = "9", cum_qty = "9", leaves_qty = "0" })
+end)
+
 t.test("another bound is no quantity, and a quantity that is known is never replaced", function()
   local order = bounded()
   order:apply(status("working", { qty = D "2", is_qty_estimate = true }))
