@@ -420,8 +420,11 @@ double mw_field_integer(const struct mw_field *field)
     if (field->type != MW_FIELD_NUMBER && field->type != MW_FIELD_STRING)
         return NAN;
     bool negative = len && *text == '-';
-    if (!mw_read_digits(text + negative, len - negative, &value) ||
-        value > UINT64_C(9007199254740992))
+    text += negative;
+    len -= negative;
+    for (; len > MW_DIGITS_MAX && *text == '0'; len--)
+        text++;
+    if (!mw_read_digits(text, len, &value) || value > UINT64_C(9007199254740992))
         return NAN;
     return negative ? -(double)value : (double)value;
 }

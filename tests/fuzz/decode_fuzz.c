@@ -61,10 +61,10 @@ static double integer_of(const char *text, size_t len)
     size_t sign = len > 0 && text[0] == '-', digits = 0;
     while (sign + digits < len && text[sign + digits] >= '0' && text[sign + digits] <= '9')
         digits++;
-    if (digits == 0 || sign + digits != len || len > 17)
+    if (digits == 0 || sign + digits != len)
         return NAN;
     int64_t value = 0;
-    for (size_t i = 0; i < digits; i++)
+    for (size_t i = 0; i < digits && value <= INT64_C(1) << 53; i++)
         value = value * 10 + (text[sign + i] - '0');
     return value > INT64_C(1) << 53 ? NAN : (double)(sign ? -value : value);
 }
