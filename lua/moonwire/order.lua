@@ -207,9 +207,10 @@ function Order:is_missing_fills() return has(C.mw_order_state(self._totals), MIS
 Order.wait, Order.wake_waiters = order_wait.wait, order_wait.wake
 
 --- Of an order whose quantity is an estimate: it is what was executed at least.
-function Order:raise_estimate()
-  local cum = self._totals.cum
-  if self.qty and self.qty < cum then self.qty = decimal.copy(cum) end
+---@param order moonwire.Order
+function M.raise_estimate(order)
+  local cum = order._totals.cum
+  if order.qty and order.qty < cum then order.qty = decimal.copy(cum) end
 end
 
 local function set_status(self, status, reason)
@@ -392,7 +393,7 @@ function Order:apply(report)
     learn_qty(self, report.qty)
   end
   local fill, amended, state = book(self, report)
-  if fill and self.is_qty_estimate then self:raise_estimate() end
+  if fill and self.is_qty_estimate then M.raise_estimate(self) end
   local reported = report.status
   if fill or evidence[reported] then self._was_seen = true end
   -- (Compared with first: what most fills are of, and what they leave as it is.)

@@ -59,7 +59,7 @@ function M.order(archived)
   if links then chain.restore(order, archived.chain) end
   local problem
   for _, fill in ipairs(archived.fills) do problem = count(order, fill) or problem end
-  if order.is_qty_estimate then order:raise_estimate() end
+  if order.is_qty_estimate then order_module.raise_estimate(order) end
   if links then C.mw_order_told(order._totals, now.base) end
   order._was_seen = archived.order_id ~= nil or #archived.fills > 0 or seen[status] or false
   order._sent_at = archived.created_at or false
