@@ -19,8 +19,12 @@ local FEES_MAX = 4
 function M.new() return Execution() end
 
 --- Where a venue's messages have fees: for each the fields of its amount and of its asset.
+--- Raises when there are more than an execution holds.
 ---@param pairs_of_slots integer[][]  up to four of { amount, asset }, of decode.slots
 function M.fee_slots(pairs_of_slots)
+  if #pairs_of_slots > FEES_MAX then                           -- FFI would write behind them
+    error(("%d fees of a message: %d is the most"):format(#pairs_of_slots, FEES_MAX), 2)
+  end
   local slots = FeeSlots(#pairs_of_slots)
   for i, slot in ipairs(pairs_of_slots) do
     slots.of[i - 1].amount, slots.of[i - 1].asset = slot[1], slot[2]

@@ -113,6 +113,13 @@ t.test("of several fees of a message the good ones are counted, whatever the oth
   t.equal(both '{"b":"2","b_asset":"btc"}', "true 2 BTC")
 end)
 
+t.test("a message of more fees than an execution holds is refused as it is described", function()
+  local five = { { 0, 1 }, { 2, 3 }, { 4, 5 }, { 6, 7 } }
+  t.equal(execution.fee_slots(five).count, 4)
+  five[5] = { 8, 9 }
+  t.raises(execution.fee_slots, "5 fees of a message: 4 is the most", five)
+end)
+
 t.test("a fee that a message does not have, or has as null or 0, is none", function()
   local x = execution.new()
   for _, json in ipairs { "{}", '{"amount":null}', '{"amount":"0","asset":"idr"}', '{"amount":0}',
