@@ -57,12 +57,6 @@ local Totals = ffi.typeof "struct mw_order_totals"
 local BEGUN, MISSING, COMPLETE = 1, 2, 4            -- bits of mw_order_state
 local IMPOSSIBLE = -2                               -- of mw_order_count
 
-local function new_totals(qty)
-  local totals = Totals()
-  C.mw_order_totals_init(totals, qty)
-  return totals
-end
-
 -- The venue told the quantity of an order for which we had an estimate. What was executed already
 -- was not too much.
 local function learn_qty(self, qty)
@@ -167,7 +161,10 @@ function M.new(fields, now)
   M.record(self, fields.client_order_id, now)
   self.order_id, self.reason = fields.order_id, fields.reason
   self.status = fields.status or "pending_new"
-  if fields.is_qty_estimate then self.is_qty_estimate, self._totals = true, new_totals(nil) end
+  if fields.is_qty_estimate then
+    self.is_qty_estimate = true
+    C.mw_order_totals_init(self._totals, nil)
+  end
   if fields.external ~= nil then self.external = fields.external end
   return self
 end

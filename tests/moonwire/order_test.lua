@@ -93,6 +93,9 @@ t.test("an order that was made ahead of time is like any other, and nobody else'
   first:apply(trade(1, "2"))
   t.equal(tostring(first._view.cum_qty), "2")
   t.equal(tostring(second._view.cum_qty), "0")
+  t.raises(first.apply, "impossible execution of 2", first, trade(2, "2"))
+  first:apply(trade(3, "1"))
+  is(first, { status = "filled", leaves_qty = "0" })
   order_module.get_ready()
   local bought = order_module.draft("buy", "idx", "BTC/IDR", "limit", "gtc", D "1", D "2")
   local by_amount = new_order { price = false, qty = false, amount = D "50" }
