@@ -63,7 +63,7 @@ static inline void set(struct mw_decimal *out, uint64_t digits, size_t decimals)
 static inline bool parse_fraction(struct mw_decimal *out, const char *text, size_t len)
 {
     uint64_t digits;
-    if (len - 3 > 7 || text[0] != '0' || text[1] != '.' ||
+    if (len < 3 || len > 10 || text[0] != '0' || text[1] != '.' ||
         !mw_few_digits(mw_read_bytes(text + 2, len - 2), len - 2, &digits))
         return false;
     set(out, digits, len - 2);
@@ -165,12 +165,13 @@ static __attribute__((noinline)) int parse_any(struct mw_decimal *out, const cha
 static __attribute__((noinline)) int parse_others(struct mw_decimal *out, const char *text,
                                                   size_t len)
 {
-    return len - 9 < 8 && parse_long(out, text, len) ? 0 : parse_any(out, text, len);
+    bool is_long = len > 8 && len <= MW_DIGITS_MAX;
+    return is_long && parse_long(out, text, len) ? 0 : parse_any(out, text, len);
 }
 
 int mw_decimal_parse(struct mw_decimal *out, const char *text, size_t len)
 {
-    if (parse_fraction(out, text, len) || (len - 1 < 8 && parse_short(out, text, len)))
+    if (parse_fraction(out, text, len) || (len > 0 && len <= 8 && parse_short(out, text, len)))
         return 0;
     return parse_others(out, text, len);
 }

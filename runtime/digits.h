@@ -52,7 +52,7 @@ enum { MW_DIGITS_MAX = 16 };
 static inline bool mw_read_digits(const char *p, size_t len, uint64_t *number)
 {
     uint64_t high = 0, low;
-    if (len - 1 >= MW_DIGITS_MAX)
+    if (len == 0 || len > MW_DIGITS_MAX)
         return false;
     if (len > 8) {
         if (!mw_few_digits(mw_read_bytes(p, len - 8), len - 8, &high))
