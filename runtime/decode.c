@@ -7,8 +7,11 @@
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
-static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                               int depth);
+static const char *parse_value(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth);
+
+/* Stands for what the schema does not name: nothing below it is wanted either. */
+static const struct mw_schema_node nobody = {.slot = -1, .fields = MW_SCHEMA_UNUSED};
 
 struct mw_decoder *mw_decoder_new(const char *const *paths, size_t count, struct mw_err *err)
 {
@@ -77,19 +80,19 @@ int mw_decoder_set_words(struct mw_decoder *d, size_t path, const char *const *w
 
 /* Containers ----------------------------------------------------------------------------------- */
 
-static struct mw_schema_node *find_child(const struct mw_schema_node *parent,
-                                         const struct mw_field *key)
+static const struct mw_schema_node *find_child(const struct mw_schema_node *parent,
+                                               const struct mw_field *key)
 {
-    for (struct mw_schema_node *child = parent->children; child; child = child->next)
+    for (const struct mw_schema_node *child = parent->children; child; child = child->next)
         if (child->name && child->name_len == key->len &&
             memcmp(child->name, key->text, key->len) == 0)
             return child;
-    return NULL;
+    return &nobody;
 }
 
 static inline struct mw_field *field_of(struct mw_decoder *d, const struct mw_schema_node *node)
 {
-    return node ? d->fields[node->fields] + node->at : &d->unused;
+    return d->fields[node->fields] + node->at;
 }
 
 static inline uint8_t find_word(const struct mw_schema_node *node, const struct mw_field *field,
@@ -118,7 +121,7 @@ static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
     }
     field->type = MW_FIELD_STRING;
     field->word = 0;
-    if (node && node->word_count) {
+    if (node->word_count) {
         if (field->text != start) /* unescaped: it is in our own buffer, which has its own end */
             end = d->scratch + d->scratch_cap;
         field->word = find_word(node, field, (size_t)(end - field->text));
@@ -128,7 +131,8 @@ static ALWAYS_INLINE const char *parse_text(struct mw_decoder *d, const char *p,
 
 /* Reads a member's name, at its quote, and the colon; finds the schema's child. */
 static const char *parse_name_of(struct mw_decoder *d, const char *p,
-                                 const struct mw_schema_node *parent, struct mw_schema_node **child)
+                                 const struct mw_schema_node *parent,
+                                 const struct mw_schema_node **child)
 {
     struct mw_field key;
     if (p >= d->end || *p != '"')
@@ -139,18 +143,18 @@ static const char *parse_name_of(struct mw_decoder *d, const char *p,
     p = skip_blanks(d, p);
     if (p >= d->end || *p != ':')
         return mw_scan_fail(d, p, "':' expected");
-    *child = parent ? find_child(parent, &key) : NULL;
+    *child = find_child(parent, &key);
     return p + 1;
 }
 
-static const char *parse_object(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                                int depth)
+static const char *parse_object(struct mw_decoder *d, const char *p,
+                                const struct mw_schema_node *node, int depth)
 {
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == '}')
         return p + 1;
     for (;;) {
-        struct mw_schema_node *child = NULL;
+        const struct mw_schema_node *child = NULL;
         p = parse_name_of(d, p, node, &child);
         if (p)
             p = parse_value(d, skip_blanks(d, p), child, depth + 1);
@@ -186,32 +190,32 @@ static bool begin_row(struct mw_decoder *d)
 }
 
 /* The first of these that is for elements of an array: rows, or positions from the lowest on. */
-static struct mw_schema_node *first_element(struct mw_schema_node *child)
+static const struct mw_schema_node *first_element(const struct mw_schema_node *child)
 {
     while (child && child->name)
         child = child->next;
     return child;
 }
 
-static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                               int depth)
+static const char *parse_array(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth)
 {
     p = skip_blanks(d, p + 1);
     if (p < d->end && *p == ']')
         return p + 1;
-    struct mw_schema_node *next = node ? first_element(node->children) : NULL;
+    const struct mw_schema_node *next = first_element(node->children);
     for (uint32_t position = 0;; position++) {
         bool is_wanted = next && (next->is_rows || next->position == position);
-        struct mw_schema_node *child = is_wanted ? next : NULL;
-        if (child && !child->is_rows)
+        const struct mw_schema_node *child = is_wanted ? next : &nobody;
+        if (is_wanted && !child->is_rows)
             next = first_element(child->next);
-        if (child && child->is_rows && position == 0 && d->view.row_count)
+        if (child->is_rows && position == 0 && d->view.row_count)
             return mw_scan_fail(d, p, "the rows only once expected");
-        if (child && child->is_rows) {
+        if (child->is_rows) {
             if (!begin_row(d))
                 return mw_scan_fail(d, p, "no more rows can be held");
             if (d->templates.is_learning)
-                mw_templates_note(&d->templates, p, p, MW_STEP_ROW, NULL, depth);
+                mw_templates_note(&d->templates, p, p, MW_STEP_ROW, &nobody, depth);
         }
         p = parse_value(d, p, child, depth + 1);
         if (!p)
@@ -226,8 +230,8 @@ static const char *parse_array(struct mw_decoder *d, const char *p, struct mw_sc
     }
 }
 
-static const char *read_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                              int depth)
+static const char *read_value(struct mw_decoder *d, const char *p,
+                              const struct mw_schema_node *node, int depth)
 {
     const char *start = p;
     uint8_t type;
@@ -265,17 +269,17 @@ static const char *read_value(struct mw_decoder *d, const char *p, struct mw_sch
 
 /* Reads a value of a message that is learned. true, false and null are learned as they stand where
  * nobody wants them, and so is all of a container that only leads to what is wanted. */
-static const char *learn_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                               int depth)
+static const char *learn_value(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth)
 {
     struct mw_templates *templates = &d->templates;
     const char *start = p;
     char first = '\0';
     if (p < d->end)
         first = *p;
-    bool is_container = first == '{' || first == '[', is_wanted = node && node->slot >= 0;
+    bool is_container = first == '{' || first == '[', is_wanted = node->slot >= 0;
     bool is_number = begins_number(p, d->end);
-    if (is_container ? node && !is_wanted : first != '"' && !is_number && !is_wanted)
+    if (is_container ? node->children && !is_wanted : first != '"' && !is_number && !is_wanted)
         return read_value(d, p, node, depth);
     templates->is_learning = false; /* for what is inside */
     p = read_value(d, p, node, depth);
@@ -290,8 +294,8 @@ static const char *learn_value(struct mw_decoder *d, const char *p, struct mw_sc
     return p;
 }
 
-static const char *parse_value(struct mw_decoder *d, const char *p, struct mw_schema_node *node,
-                               int depth)
+static const char *parse_value(struct mw_decoder *d, const char *p,
+                               const struct mw_schema_node *node, int depth)
 {
     return d->templates.is_learning ? learn_value(d, p, node, depth)
                                     : read_value(d, p, node, depth);
@@ -364,7 +368,7 @@ static const char *read_text(struct mw_decoder *d, const char *p)
     mw_templates_begin(&d->templates, p);
     behind = parse_value(d, p, &d->schema.root, 0);
     if (behind && d->templates.is_learning)
-        mw_templates_note(&d->templates, behind, behind, MW_STEP_END, NULL, 0);
+        mw_templates_note(&d->templates, behind, behind, MW_STEP_END, &nobody, 0);
     d->templates.is_learning = false;
     return behind;
 }

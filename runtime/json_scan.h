@@ -48,12 +48,12 @@ static inline const char *find_special(const char *p, const char *end)
 #ifdef __SSE2__
     const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\');
     const __m128i space = _mm_set1_epi8(' ');
-    for (; p + 16 <= end; p += 16) {
+    for (; end - p >= 16; p += 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)p);
         /* signed: control characters and bytes from 0x80 on are both less than ' ' */
         __m128i special = _mm_or_si128(
             _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-            _mm_cmplt_epi8(bytes, space));
+            _mm_subs_epi8(bytes, space)); /* the sign is all that is looked at */
         int mask = _mm_movemask_epi8(special);
         if (mask)
             return p + (unsigned)__builtin_ctz((unsigned)mask);

@@ -67,7 +67,7 @@ static void add_step(struct mw_templates *t, const struct mw_step *step)
 }
 
 void mw_templates_note(struct mw_templates *t, const char *at, const char *behind,
-                       enum mw_step_kind kind, struct mw_schema_node *leaf, int depth)
+                       enum mw_step_kind kind, const struct mw_schema_node *leaf, int depth)
 {
     struct mw_step step = {0};
     while (at - t->mark > MW_SCHEMA_TEXT_MAX) {

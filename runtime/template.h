@@ -24,9 +24,9 @@ enum mw_step_kind {
 struct mw_step {
     struct mw_schema_text text; /* `,"name":"` */
     enum mw_step_kind kind;
-    int depth;                    /* of a value in its message */
-    struct mw_schema_node *leaf;  /* whose value it is; NULL: of none */
-    struct mw_step *next, *other; /* what comes then; what else was seen here */
+    int depth;                         /* of a value in its message */
+    const struct mw_schema_node *leaf; /* whose value it is */
+    struct mw_step *next, *other;      /* what comes then; what else was seen here */
 };
 
 struct mw_templates {
@@ -45,7 +45,7 @@ void mw_templates_begin(struct mw_templates *templates, const char *text);
 /* All from the last value to `at` is always so; from there to `behind` stands a value or nothing.
  */
 void mw_templates_note(struct mw_templates *templates, const char *at, const char *behind,
-                       enum mw_step_kind kind, struct mw_schema_node *leaf, int depth);
+                       enum mw_step_kind kind, const struct mw_schema_node *leaf, int depth);
 
 void mw_templates_fini(struct mw_templates *templates);
 
