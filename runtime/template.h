@@ -26,6 +26,7 @@ struct mw_step {
     enum mw_step_kind kind;
     int depth;                         /* of a value in its message */
     const struct mw_schema_node *leaf; /* whose value it is */
+    uint32_t usual_len;                /* of a string here: the last one's */
     struct mw_step *next, *other;      /* what comes then; what else was seen here */
 };
 
