@@ -128,20 +128,25 @@ int mw_execution_add_fee(struct mw_execution *x, const struct mw_decimal *amount
     return 0;
 }
 
+/* The amount is read where it belongs: a copy would have to wait for both of its words. */
 static inline int read_fee(struct mw_execution *x, const struct mw_field *amount,
                            const struct mw_field *asset)
 {
-    struct mw_decimal value;
+    struct mw_decimal unused = {{0}};
+    bool has_room = x->fee_count < MW_FEES_MAX;
+    struct mw_decimal *value = has_room ? &x->fees[x->fee_count] : &unused;
     if (amount->type == MW_FIELD_ABSENT || amount->type == MW_FIELD_NULL ||
         (amount->type == MW_FIELD_STRING && amount->len == 0))
         return 0;
-    if (mw_field_decimal(&value, amount) < 0)
+    if (mw_field_decimal(value, amount) < 0)
         return -1;
-    if (sign_of(&value) == 0)
+    if (sign_of(value) == 0)
         return 0;
-    if (asset->type != MW_FIELD_STRING)
+    unsigned number = asset->type == MW_FIELD_STRING ? mw_asset_number(asset->text, asset->len) : 0;
+    if (!has_room || number == 0 || number > UINT16_MAX)
         return -1;
-    return mw_execution_add_fee(x, &value, mw_asset_number(asset->text, asset->len));
+    x->assets[x->fee_count++] = (uint16_t)number;
+    return 0;
 }
 
 int mw_execution_read_fees(struct mw_execution *x, const struct mw_field *fields,
