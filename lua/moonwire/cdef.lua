@@ -162,9 +162,9 @@ ffi.cdef [[
 struct mw_places;
 struct mw_places *mw_places_new(void);
 void mw_places_free(struct mw_places *places);
-uint32_t mw_places_find(const struct mw_places *places, const char *text);
-uint32_t mw_places_take(struct mw_places *places, const char *text);
-uint32_t mw_places_leave(struct mw_places *places, const char *text);
+uint32_t mw_places_find(const struct mw_places *places, const char *text, size_t len);
+uint32_t mw_places_take(struct mw_places *places, const char *text, size_t len);
+uint32_t mw_places_leave(struct mw_places *places, const char *text, size_t len);
 ]]
 
 ffi.cdef [[

@@ -5,6 +5,7 @@
 local ffi = require "moonwire.cdef"
 
 local C = ffi.C
+local STRING, NUMBER = 1, 2            -- decode.types
 local Index = { __name = "moonwire.Index" }
 Index.__index = Index
 
@@ -27,8 +28,20 @@ end
 ---@param text string
 function Index:get(text)
   check(text)
-  local place = C.mw_places_find(self.places, text)
+  local place = C.mw_places_find(self.places, text, #text)
   if place ~= 0 then return self.values[place] end
+end
+
+--- What the text of a decoder's field stands for, and the text; or nil. No Lua string is made.
+function Index:get_field(field)
+  local kind = field.type
+  if kind ~= STRING and kind ~= NUMBER then return nil end
+  local place = C.mw_places_find(self.places, field.text, field.len)
+  if place ~= 0 then return self.values[place], self.texts[place] end
+end
+
+local function hold(self, place, text, value)
+  self.texts[place], self.values[place] = text, value
 end
 
 --- From now on the text stands for this value, in place of another.
@@ -36,16 +49,20 @@ end
 ---@param value any  not nil
 function Index:set(text, value)
   check(text)
-  local place = C.mw_places_take(self.places, text)
+  local place = C.mw_places_take(self.places, text, #text)
   if place == 0 then error("out of memory") end
-  self.texts[place], self.values[place] = text, value
+  local ok, err = pcall(hold, self, place, text, value)
+  if ok then return end
+  C.mw_places_leave(self.places, text, #text)            -- nobody may hold it: it goes away
+  self.texts[place], self.values[place] = nil, nil
+  error(err, 0)
 end
 
 --- The text stands for nothing any more.
 ---@param text string
 function Index:remove(text)
   check(text)
-  local place = C.mw_places_leave(self.places, text)
+  local place = C.mw_places_leave(self.places, text, #text)
   if place ~= 0 then self.texts[place], self.values[place] = false, false end
 end
 

@@ -7,6 +7,7 @@
 local budget = require "moonwire.budget"
 local chain_module = require "moonwire.chain"
 local client_id = require "moonwire.client_id"
+local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local index = require "moonwire.index"
 local log = require "moonwire.log"
@@ -135,6 +136,17 @@ function Orders:find(venue, client_order_id, order_id)
   if order and order.venue == venue then return order end
   local of_venue = self.by_order_id[venue]
   return of_venue and order_id and Index.get(of_venue, order_id)
+end
+
+--- Puts the ids of a report into it, from the fields of a message that they stand in, and returns
+--- the order that it speaks of, or nil. Of an id that is known no text is made again.
+function Orders:read_ids(venue, report, client_order_id, order_id)
+  local order, own = Index.get_field(self.by_client_id, client_order_id)
+  local theirs = order and rawget(order, "order_id")
+  report.client_order_id = own or decode.text(client_order_id)
+  report.order_id = theirs and decode.text_like(order_id, theirs) or decode.text(order_id)
+  if order and order.venue == venue then return order end
+  return Orders.find(self, venue, nil, report.order_id)
 end
 
 -- The parts of an id that was made by this runtime, now or in an earlier run; nil for any other.

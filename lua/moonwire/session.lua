@@ -379,16 +379,20 @@ function Session:order_of(report)
 end
 
 --- A report from the venue's own stream; `report` is the venue module's buffer and is used up here.
-function Session:on_report(report)
+---@param order moonwire.Order|nil  that it speaks of, where that is known (Orders:read_ids)
+function Session:on_report(report, order)
   -- Callbacks of the report before this one; not in a task, where they could wait.
-  if dispatch.has_more() and not task.is_inside() then dispatch.catch_up() end
+  if dispatch.has_more() and not task.is_inside() then
+    dispatch.catch_up()
+    order = nil                                          -- it may have been forgotten
+  end
   local held = self.held
   if held then
     held[#held + 1] = copy(report)
     return
   end
   -- Called as functions: methods are looked for in the object first, each time.
-  local order = Orders.find(self.orders, self.name, report.client_order_id, report.order_id)
+  order = order or Orders.find(self.orders, self.name, report.client_order_id, report.order_id)
   if not order and not self.orders:may_be_undrawn() then order = self:order_of(report) end
   if not order then return self.strays:hold(copy(report)) end
   return Session.apply(self, order, report)

@@ -1,6 +1,7 @@
 -- An index does what a table does.
 
 local t = require "tests.tap"
+local decode = require "moonwire.decode"
 local index = require "moonwire.index"
 
 t.test("what a text stands for is found until it is removed, as in a table", function()
@@ -30,6 +31,29 @@ t.test("a text that was let go and is made anew elsewhere is known all the same"
   collectgarbage()
   for i = 1, 3000 do t.equal(one:get("another " .. i), nil) end
   for i = 1, 300 do t.equal(one:get("order " .. i), i % 2 == 0 and i or nil) end
+end)
+
+t.test("a text is found as it stands in a message, and is the one that was set", function()
+  local one, decoder = index.new(), decode.new { "id" }
+  local function field_of(json)
+    t.ok(decoder:read(json))
+    return decoder.head[0]
+  end
+  local text = ("order %d"):format(12)
+  one:set(text, 12)
+  one:set("77", "seventy-seven")
+  for json, value in pairs { ['{"id":"order 12"}'] = 12, ['{"id":"77"}'] = "seventy-seven",
+                             ['{"id":77}'] = "seventy-seven", ['{"id":"\\u006frder 12"}'] = 12 } do
+    local found, known = one:get_field(field_of(json))
+    t.equal(found, value, json)
+    t.equal(known, value == 12 and text or "77", json)
+  end
+  for _, json in ipairs { '{"id":"order 1"}', '{"id":"order 122"}', '{"id":""}', '{"id":78}', "{}",
+                          '{"id":null}', '{"id":true}', '{"id":[77]}', '{"id":"\\u00e9"}' } do
+    t.equal(one:get_field(field_of(json)), nil, json)
+  end
+  one:remove("order 12")
+  t.equal(one:get_field(field_of('{"id":"order 12"}')), nil)
 end)
 
 t.test("what is no text is said", function()

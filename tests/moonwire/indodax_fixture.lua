@@ -60,6 +60,10 @@ local function new_session(answers)
   s.orders = { find = function(_, _, client_order_id, order_id)
     return s.known_orders[client_order_id or ""] or s.known_orders[order_id or ""]
   end }
+  function s.orders:read_ids(venue, report, client_order_id, order_id)
+    report.client_order_id, report.order_id = decode.text(client_order_id), decode.text(order_id)
+    return self:find(venue, report.client_order_id, report.order_id)
+  end
   s.private = { lost = function(_, why, class)
     s.private_losses[#s.private_losses + 1] = why .. " (" .. class .. ")"
   end }

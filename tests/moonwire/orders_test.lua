@@ -4,6 +4,7 @@ local stage = require "tests.moonwire.stage"
 local t = require "tests.tap"
 local client_id = require "moonwire.client_id"
 local decimal = require "moonwire.decimal"
+local decode = require "moonwire.decode"
 local dispatch = require "moonwire.dispatch"
 local order_module = require "moonwire.order"
 local orders_module = require "moonwire.orders"
@@ -82,6 +83,32 @@ t.test("two venues may use the same ids", function()
   t.equal(orders:find("other", nil, "1"), two)
   t.equal(orders:find("third", nil, "1"), nil)
   t.equal(orders:find("other", one.client_order_id, nil), nil)
+end)
+
+t.test("ids are read of a message, and the order is the one that they find as texts", function()
+  local orders = new()
+  local fields = decode.new { "c", "o" }
+  local one, two = add(orders, { order_id = "x-1" }), add(orders, { order_id = "2" })
+  local new_one, other = add(orders), add(orders, { order_id = "x-1", venue = "other" })
+  orders.by_client_id:set("link", one)                       -- an earlier id of it
+  local ids = { false, "unknown", "", "link", "x-1", "2", one.client_order_id, two.client_order_id,
+                new_one.client_order_id, other.client_order_id }
+  local function quoted(id) return id and '"' .. id .. '"' or "null" end
+  for _, client in ipairs(ids) do
+    for _, theirs in ipairs(ids) do
+      local text = ('{"c":%s,"o":%s}'):format(quoted(client), quoted(theirs))
+      t.ok(fields:read(text))
+      local report = { client_order_id = "of the last one", order_id = "of the last one" }
+      local order = orders:read_ids("idx", report, fields.head[0], fields.head[1])
+      t.equal(order, orders:find("idx", client or nil, theirs or nil), text)
+      t.equal(report.client_order_id, client or nil, text)
+      t.equal(report.order_id, theirs or nil, text)
+    end
+  end
+  t.ok(fields:read '{"o":2}')
+  local report = {}
+  t.equal(orders:read_ids("idx", report, fields.head[0], fields.head[1]), two)
+  t.equal(report.order_id, "2")
 end)
 
 t.test("what nobody knows is not found", function()

@@ -51,7 +51,12 @@ function M.world(class, protocol, truth, fields)
   local function find() return world.order end
   session.world = world
   local function list_open() return world.order:is_open() and { world.order } or {} end
-  session.orders = { open = { world.order }, open_count = 1, find = find, list_open = list_open }
+  local function read_ids(_, _, report, client_order_id, order_id)
+    report.client_order_id, report.order_id = decode.text(client_order_id), decode.text(order_id)
+    return world.order
+  end
+  session.orders = { open = { world.order }, open_count = 1, find = find, read_ids = read_ids,
+                     list_open = list_open }
   world.link = { session = session, state = "live", up_at = 0, log = log, is_linked = false,
                  on_bad_message = function(_, err) error("not understood: " .. err, 0) end }
   session.private = world.link

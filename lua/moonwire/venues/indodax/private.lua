@@ -167,12 +167,12 @@ local function read_order(link, fields)
   local market, name = market_of(session, fields[SYMBOL])
   if not market then return link:on_bad_message("order of an unknown market: " .. name) end
   local r = report
-  r.client_order_id, r.order_id = decode.text(fields[CLIENT_ID]), decode.text(fields[ORDER_ID])
+  local order = session.orders:read_ids(session.name, r, fields[CLIENT_ID], fields[ORDER_ID])
   if not (r.client_order_id or r.order_id) then
     return link:on_bad_message("order without an id")
   end
   r.symbol, r.side = market.symbol, sides[fields[SIDE].word]
-  if not r.side and not session.orders:find(session.name, r.client_order_id, r.order_id) then
+  if not r.side and not order then
     return link:on_bad_message("order without a side")
   end
   r.qty = decode.decimal_into(qty, fields[QTY]) and qty or nil
@@ -187,7 +187,7 @@ local function read_order(link, fields)
   if r.needs_asking then
     link:on_bad_message("order status " .. tostring(decode.text(fields[STATUS])))
   end
-  session:on_report(r)
+  session:on_report(r, order)
 end
 
 local function read_reply(link, head, id)
