@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Idle ones too: of its own libcurl keeps four times as many as there are requests at the moment,
+ * and closes those that the next burst of orders needs. */
+enum { KEPT_CONNECTIONS = 64 };
+
 struct mw_http {
     struct mw_host *host;
     CURLM *multi;
@@ -229,6 +233,7 @@ struct mw_http *mw_http_new(struct mw_host *host, struct mw_err *err)
     curl_multi_setopt(http->multi, CURLMOPT_TIMERFUNCTION, on_timer_wanted);
     curl_multi_setopt(http->multi, CURLMOPT_TIMERDATA, http);
     curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
+    curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long)KEPT_CONNECTIONS);
     return http;
 }
 

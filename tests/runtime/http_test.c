@@ -2,6 +2,9 @@
 #include "http_client.h"
 #include "recorded.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 /* Answers -------------------------------------------------------------------------------------- */
 
 static void answered(void)
@@ -23,7 +26,7 @@ static void sent_as_asked(void)
 {
     static const char *const methods[] = {"POST", "PUT", "DELETE", "PATCH"};
     static const struct mw_header headers[] = {{"X-Key", "a key: with a colon"},
-                                                    {"Content-Type", "application/json"}};
+                                               {"Content-Type", "application/json"}};
     open_all(true);
     for (size_t i = 0; i < COUNT(methods); i++) {
         char expected[32];
@@ -90,6 +93,51 @@ static void many_at_once(void)
         long number = strtol(answers[i].body, NULL, 10);
         CHECK_INT(answers[i].id, ids[number]);
         ids[number] = 0; /* each once */
+    }
+    close_all();
+}
+
+enum { BURST = 12 };
+
+/* Requests that are on their way at the same time, each on a connection of its own; the client's
+ * ports. */
+static void burst(in_port_t ports[BURST])
+{
+    size_t requests = request_count + BURST, wanted = answer_count + BURST, found = 0;
+    struct sockaddr_in peer, own;
+    for (int i = 0; i < BURST; i++)
+        (void)ask(url, "GET", NULL);
+    WAIT_UNTIL(request_count >= requests);
+    for (int fd = 0; fd < 256; fd++) {
+        socklen_t len = sizeof peer, own_len = sizeof own;
+        if (getpeername(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_family == AF_INET &&
+            ntohs(peer.sin_port) == strtol(strrchr(url, ':') + 1, NULL, 10) &&
+            getsockname(fd, (struct sockaddr *)&own, &own_len) == 0 && found < BURST)
+            ports[found++] = own.sin_port;
+    }
+    CHECK_INT(found, BURST);
+    for (size_t i = requests - BURST; i < requests; i++)
+        CHECK_INT(mw_server_reply(server, request_ids[i % COUNT(request_ids)], &reply, &err), 0);
+    WAIT_UNTIL(answer_count >= wanted);
+}
+
+static void all_are_kept(void)
+{
+    in_port_t first[BURST] = {0}, then[BURST] = {0};
+    open_all(true);
+    on_request = hold;
+    burst(first);
+    for (int i = 0; i < 3; i++) { /* one by one, on one of them */
+        on_request = NULL;
+        (void)asked(url, "GET", NULL);
+        on_request = hold;
+    }
+    burst(then);
+    for (size_t i = 0; i < BURST; i++) {
+        bool is_known = false;
+        for (size_t k = 0; k < BURST; k++)
+            is_known = is_known || then[i] == first[k];
+        CHECK(is_known);
     }
     close_all();
 }
@@ -188,6 +236,7 @@ static const struct test_case cases[] = {
     {"a request arrives byte for byte as it was asked", sent_as_asked},
     {"every status is an answer, and no redirection is followed", other_statuses},
     {"many requests at once have each their own answer", many_at_once},
+    {"as many connections as were in use at once stay open", all_are_kept},
     {"the next request may begin while an answer is handled", asks_from_the_answer},
     {"proxies of the environment are not used", proxies},
     {"what cannot be sent is refused at once", refused_at_once},
