@@ -28,7 +28,9 @@ for _, part in ipairs { cancel, cancel_all, markets, replace, state } do
 end
 
 local M = {}
-local WARM_SECONDS = 20               -- an HTTP connection that was idle for longer is used once
+-- HTTP connections that were idle for longer are used once: as many as one event has sent requests,
+-- because the next may do so again, and a few at first.
+local WARM_SECONDS, WARM_AT_FIRST, WARM_MOST = 20, 4, 16
 local CLOCK_SECONDS = 300
 local CLOCK_TRIES, CLOCK_GOOD_SECONDS = 3, 0.3
 
@@ -47,6 +49,8 @@ function M.new(desk, name, config, protocol)
     paused_until = false, paused_for = false,
     ambiguous_order = false,          -- see Session:on_ambiguous
     lane = protocol.one_at_a_time and lane.new() or nil,
+    warm_count = protocol.one_at_a_time and 1 or WARM_AT_FIRST,
+    burst = 0, burst_at = 0,          -- requests of one event, and when that was
     memory = {},                      -- what the venue's file notes between calls
     probation = false,                -- of a new version of it (probation.lua)
     canceling_all = 0,                -- requests (session_cancel_all.lua)
@@ -68,6 +72,7 @@ end
 
 function Session:start()
   self.started_at = dispatch.now()
+  self:keep_warm()
   self.private:connect()
   self.warm_timer = dispatch.every(WARM_SECONDS, self, "keep_warm")
   self.clock_timer = dispatch.every(CLOCK_SECONDS, self, "refresh_clock")
@@ -121,10 +126,19 @@ end
 
 -- HTTP --------------------------------------------------------------------------------------------
 
+local function note_burst(self)
+  local now = dispatch.now()
+  if now ~= self.burst_at then self.burst_at, self.burst = now, 0 end
+  self.burst = self.burst + 1
+  if self.burst < self.warm_count then return end
+  self.all_used_at = now
+  if not self.lane then self.warm_count = math.min(self.burst, WARM_MOST) end
+end
+
 local function complete(self, request)
   request.ca_file = self.config.ca_file
   request.timeout = request.timeout or self.config.request_timeout
-  self.http_used_at = dispatch.now()
+  note_burst(self)
   return request
 end
 
@@ -150,10 +164,15 @@ local function send_http(self, request, object, method, context)
   return http.send(complete(self, request), object, method, context)
 end
 
+--- Opens connections, or uses those that are open, at the same time: one request would always take
+--- the same one, and the venue close the others.
 function Session:keep_warm()
-  if self.http_used_at and dispatch.now() - self.http_used_at < WARM_SECONDS / 2 then return end
-  local request = self.protocol.warm and self.protocol.warm(self)
-  if request then send_http(self, request, self, "on_warm_answer") end
+  if self.all_used_at and dispatch.now() - self.all_used_at < WARM_SECONDS / 2 then return end
+  for _ = 1, self.warm_count do
+    local request = self.protocol.warm and self.protocol.warm(self)
+    if not request then return end
+    send_http(self, request, self, "on_warm_answer")
+  end
 end
 function Session:on_warm_answer() end
 

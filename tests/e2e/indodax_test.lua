@@ -26,6 +26,47 @@ test("a taker's fill is corrected to the price that was really paid", function()
   equal(run:stop(), 0)
 end)
 
+-- The sockets of the process that trades.
+local function sockets(run)
+  local list = {}
+  local pipe = io.popen(("readlink /proc/%d/fd/*"):format(run:runtime_pid()))
+  for line in pipe:lines() do
+    if line:find "^socket:" then list[#list + 1] = line end
+  end
+  pipe:close()
+  table.sort(list)
+  return table.concat(list, " ")
+end
+
+test("orders leave on connections that are open: four at first, then as many as were sent at once",
+     function()
+  local sim = idx:sim()
+  local run = sim:run(idx:strategy [[
+    function S:on_start() self:subscribe("book", self.params.symbol) end
+    local bursts = { ["1500000000"] = 4, ["1500001000"] = 7, ["1500002000"] = 7 }
+    function S:on_book(book)
+      local bid = tostring(book:best_bid())
+      local count = bursts[bid] or 0
+      bursts[bid] = nil
+      for i = 1, count do self:send("buy", tostring(1400000000 + i * 1000), "0.001") end
+    end
+  ]], { rest = "risk = { max_orders_per_second = 20 }," })
+  run:wait_for "session up.*market connection live"
+  e2e.await("the first connections", function() return #sim:requests "public" >= 4 + 3 end)
+  local before = sockets(run)
+  local open = 0
+  for i, burst in ipairs { { "1500000000", 4 }, { "1500001000", 7 }, { "1500002000", 7 } } do
+    idx:quote(sim, "buy", burst[1], "0.01")
+    open = open + burst[2]
+    run:wait_for(("pending_new>new.*"):rep(open))
+    local now = sockets(run)
+    if i == 2 then assert(#now > #before, "seven at once, of five that were open")
+    else equal(now, before, "the sockets behind " .. open .. " orders") end
+    before = now
+  end
+  equal(run:stop(), 0)
+end)
+
 test("fill, done and cancel in one frame", function()
   local sim = idx:sim()
   local run = sim:run(idx:strategy [[

@@ -359,7 +359,7 @@ t.test("memory does not grow over 10,000 reloads", function()
       s:run(caller, "again")
       f.finish(s)
       s:advance(1)
-      runner.instance.state.said, s.lines, s.records = nil, {}, {}
+      runner.instance.state.said, s.lines, s.records, s.requests = nil, {}, {}, {}
     end
   end
   turn(500)

@@ -15,7 +15,8 @@ t.test("a session asks for all it needs, subscribes, reconciles, and then is up"
   local s = play():start()
   local asked = {}
   for i, request in ipairs(s.requests) do asked[i] = stage.name_of(request) end
-  t.equal(table.concat(asked, " "), "/api/pairs /api/price_increments /api/server_time "
+  local warmed = ("/api/server_time "):rep(4)
+  t.equal(table.concat(asked, " "), warmed .. "/api/pairs /api/price_increments /api/server_time "
           .. "/api/private_ws/v1/generate_token openOrders")
   local sent = {}
   for i, text in ipairs(s:private().sent) do
@@ -323,20 +324,39 @@ t.test("a session that is stopped between two attempts does not try again", func
   t.equal(next(s.timers), nil)
 end)
 
-t.test("a connection that is in use needs no warming", function()
+t.test("connections are opened at the start and used every 20 s, so that orders find them warm",
+       function()
   local s = up()
-  local before = #s:asked "/api/server_time"
-  s:advance(15)
-  s:send()
-  s:advance(6)
-  t.equal(#s:asked "/api/server_time", before)
+  t.equal(#s:asked "/api/server_time", 4 + 1)                -- and the clock
+  s.session.warm_count = 6
+  s:advance(20)
+  t.equal(#s:asked "/api/server_time", 5 + 6)
+  s:advance(40)
+  t.equal(#s:asked "/api/server_time", 5 + 18)
 end)
 
-t.test("an idle connection is used every 20 s, so that the next order finds it warm", function()
+t.test("connections need no warming when all were in use just now", function()
   local s = up()
+  s.session.warm_count = 4
+  s:advance(15)
   local before = #s:asked "/api/server_time"
-  s:advance(61)
-  t.equal(#s:asked "/api/server_time", before + 3)
+  for _ = 1, 3 do s:send() end
+  s:advance(6)
+  t.equal(#s:asked "/api/server_time", before + 4)
+  s:advance(12)
+  for _ = 1, 4 do s:send() end
+  s:advance(8)
+  t.equal(#s:asked "/api/server_time", before + 4)
+end)
+
+t.test("as many connections are kept as one event has sent requests, up to 16", function()
+  local s = up()
+  s.session.warm_count = 4
+  for _, case in ipairs { { 3, 4 }, { 9, 9 }, { 2, 9 }, { 18, 16 } } do
+    s:advance(1)
+    for _ = 1, case[1] do s:send() end
+    t.equal(s.session.warm_count, case[2], tostring(case[1]))
+  end
 end)
 
 t.test("markets and capabilities that are shown can be scribbled on without harm", function()
