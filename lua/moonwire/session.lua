@@ -113,7 +113,7 @@ function Session:swap_protocol(protocol, decoders)
   self.order_share = rate.share(protocol.limits, "submit")
   self.limiter = rate.new(protocol.limits):go_on_from(self.limiter)
   self:note_capabilities()
-  if protocol.one_at_a_time and not self.lane then self.lane = lane.new() end
+  if protocol.one_at_a_time and not self.lane then self.lane, self.warm_count = lane.new(), 1 end
   if self.countdown then self.countdown.spec = protocol.countdown end
   self.private.spec, self.private.decoder = protocol.private, decoders.private
   if self.market then self.market.spec, self.market.decoder = protocol.market, decoders.market end

@@ -421,6 +421,18 @@ end
 
 local function is_canceled(order) return order_module.is_canceled(stage.own(order)) end
 
+t.test("a file that wants requests one after the other keeps one connection warm", function()
+  local s = play(venue())
+  t.ok(s.session.warm_count >= 4)
+  s.session:swap_protocol(venue { one_at_a_time = true }, s.session:protocol_now().decoders)
+  t.equal(s.session.warm_count, 1)
+  for i = 1, 6 do
+    s:send()
+    answer(s, sent(s).id, true, tostring(i))
+  end
+  t.equal(s.session.warm_count, 1)
+end)
+
 t.test("requests over HTTP leave one after the other, signed when they leave", function()
   local s = play(venue { one_at_a_time = true })
   local orders = three_orders(s)
