@@ -50,7 +50,7 @@ test("orders leave on connections that are open: four at first, then as many as 
       bursts[bid] = nil
       for i = 1, count do self:send("buy", tostring(1400000000 + i * 1000), "0.001") end
     end
-  ]], { rest = "risk = { max_orders_per_second = 20 }," })
+  ]], { venue = idx.unprotected, rest = "risk = { max_orders_per_second = 20 }," })
   run:wait_for "session up.*market connection live"
   e2e.await("the first connections", function() return #sim:requests "public" >= 4 + 3 end)
   local before = sockets(run)

@@ -56,6 +56,20 @@ t.test("a text is found as it stands in a message, and is the one that was set",
   t.equal(one:get_field(field_of('{"id":"order 12"}')), nil)
 end)
 
+t.test("a text that there is no memory for has no place", function()
+  local one = index.new()
+  one:set("a", 1)
+  local texts = one.texts
+  one.texts = setmetatable({}, { __index = texts, __newindex = function() error "no memory" end })
+  t.raises(one.set, "no memory", one, "b", 2)
+  one.texts = texts
+  t.equal(one:get "b", nil)
+  t.equal(one:get "a", 1)
+  one:set("c", 3)
+  t.equal(one:get "c", 3)
+  t.equal(#one.values, 2)
+end)
+
 t.test("what is no text is said", function()
   local one = index.new()
   for _, what in ipairs { 12, true, 310130LL, {} } do

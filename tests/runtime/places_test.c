@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { TEXTS = 3000, STEPS = 200000 };
@@ -91,7 +92,24 @@ static void bytes_count(void)
     mw_places_free(places);
 }
 
+/* So many that some have the same hash. */
+static void hashes_do_not_count(void)
+{
+    enum { MANY = 300000, SIZE = 16 };
+    struct mw_places *places = mw_places_new();
+    char(*many)[SIZE] = calloc(MANY, SIZE);
+    random_state = 2;
+    for (uint32_t i = 0; many && i < MANY && !test_failures; i++) {
+        (void)snprintf(many[i], SIZE, "%05x%05x%05x", below(1 << 20), below(1 << 20),
+                       below(1 << 20));
+        CHECK_INT(mw_places_take(places, many[i], strlen(many[i])), i + 1);
+    }
+    free(many);
+    mw_places_free(places);
+}
+
 static const struct test_case cases[] = {
+    {"texts with the same hash are two", hashes_do_not_count},
     {"a text is its bytes, wherever they stand", bytes_count},
     {"a text keeps its place until it leaves it, and a place is taken again", texts_have_places},
 };

@@ -150,6 +150,14 @@ static void fees_of_a_message(void)
         CHECK_INT(mw_execution_read_fees(&x, view->head, &none), 0);
         CHECK_INT(x.fee_count, cases[i].count);
     }
+    struct mw_execution full = {.fee_count = MW_FEES_MAX, .assets = {1, 2, 3, 4}}, before = full;
+    CHECK_INT(mw_decoder_read(decoder, "[1,\"IDR\"]", 9), 1);
+    CHECK_INT(mw_execution_read_fees(&full, view->head, &one), -1); /* a fifth */
+    CHECK_INT(full.fee_count, MW_FEES_MAX);
+    CHECK(same_decimals(full.fees, before.fees, MW_FEES_MAX));
+    CHECK(memcmp(full.assets, before.assets, sizeof full.assets) == 0);
+    CHECK_INT(mw_decoder_read(decoder, "[0,\"IDR\"]", 9), 1);
+    CHECK_INT(mw_execution_read_fees(&full, view->head, &one), 0); /* is none */
     mw_decoder_free(decoder);
 }
 
